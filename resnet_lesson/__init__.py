@@ -1,0 +1,52 @@
+"""Helper package of the course on residual networks: the code that more than one lesson needs.
+
+Dependencies point one way: notebooks → plots → training, diagnostics → models → blocks → Keras.
+Importing the package imports TensorFlow, quietly, and does nothing else.
+"""
+
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+
+__version__ = "0.1.0"
+
+# The course is written for Keras on TensorFlow; a reader's Keras settings may name another backend.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@contextmanager
+def _native_stderr_held_back():
+    """Hold back what native code writes to file descriptor 2; give it out if the block raises.
+
+    TensorFlow 2.18 to 2.21 logs to the descriptor itself before any setting takes effect
+    (tensorflow/tensorflow#100442), which would open every notebook with a page of noise.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+with _native_stderr_held_back():
+    import keras
+    import tensorflow
+
+    tensorflow.config.list_physical_devices()  # looks for a GPU, and logs when there is none
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "resnet_lesson needs Keras on TensorFlow: set the environment variable KERAS_BACKEND to "
+        "'tensorflow' and restart the kernel. "
+        f"Received: backend={keras.backend.backend()!r}"
+    )

@@ -1,0 +1,181 @@
+"""MNIST: shipped whole inside the package, verified, standardised and split.
+
+References
+    Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST database of handwritten digits
+    (CC BY-SA 3.0; see ``mnist/LICENSE.txt``).
+"""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+MNIST_FILE = Path(__file__).parent / "mnist" / "mnist.npz"
+MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
+
+# Mean and standard deviation of all training pixels, on the scale 0 to 1.
+PIXEL_MEAN = 0.1306604762738429
+PIXEL_STD = 0.30810780385646264
+
+HOW_TO_RESTORE = (
+    "Restore it with `git checkout -- resnet_lesson/mnist/mnist.npz`, or reinstall the package."
+)
+
+
+class Examples(NamedTuple):
+    """Images and the digits that they show."""
+
+    images: np.ndarray
+    """float32, shape (n, 28, 28, 1): standardised to mean 0 and standard deviation 1."""
+    labels: np.ndarray
+    """int32, shape (n,): digits from 0 to 9."""
+
+    def __len__(self):
+        # A tuple's own length would be 2, the number of its fields.
+        return len(self.labels)
+
+
+class Mnist(NamedTuple):
+    """Three sets that share no image. Only ``test`` comes from MNIST's test set."""
+
+    train: Examples
+    val: Examples
+    test: Examples
+
+
+def raw_mnist():
+    """Read MNIST as it was published.
+
+    Returns:
+        dict of four uint8 arrays: ``x_train`` (60000, 28, 28), ``y_train`` (60000,),
+        ``x_test`` (10000, 28, 28) and ``y_test`` (10000,). Pixels run from 0 to 255.
+
+    Raises:
+        ValueError: the data file is missing, cannot be read, or is not the published one.
+    """
+    try:
+        content = MNIST_FILE.read_bytes()
+    except OSError as error:
+        raise ValueError(
+            f"The MNIST file cannot be read. {HOW_TO_RESTORE} "
+            f"Received: {MNIST_FILE.name}, {error.strerror}"
+        ) from error
+    checksum = hashlib.sha256(content).hexdigest()
+    if checksum != MNIST_SHA256:
+        raise ValueError(
+            f"The MNIST file is damaged: its SHA-256 should be {MNIST_SHA256}. {HOW_TO_RESTORE} "
+            f"Received: {MNIST_FILE.name}, {len(content)} bytes, SHA-256 {checksum}"
+        )
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return {name: archive[name] for name in ("x_train", "y_train", "x_test", "y_test")}
+
+
+def load_mnist(train=None, val=5000, test=None, seed=0):
+    """Load MNIST, standardised, with a validation set cut from the training images.
+
+    The validation set does not depend on ``train``: it is drawn first. Every set is stratified,
+    that is, each digit's share is the same as in the images that it is drawn from.
+
+    Args:
+        train: number of training images; all that remain (60000 − ``val``) by default.
+        val: number of validation images, drawn from the 60,000 training images.
+        test: number of test images; all 10,000 by default.
+        seed: integer that decides which images are drawn, and their order.
+
+    Returns:
+        ``Mnist(train, val, test)``, each ``Examples(images, labels)``.
+
+    Raises:
+        TypeError: an argument is not an integer.
+        ValueError: a number is negative or larger than what there is, or the file is damaged.
+    """
+    raw = raw_mnist()
+    n_train, n_test = len(raw["y_train"]), len(raw["y_test"])
+    val = _whole_number("val", val, n_train)
+    train = _whole_number("train", n_train - val if train is None else train, n_train - val)
+    test = _whole_number("test", n_test if test is None else test, n_test)
+    val_at, rest = _stratified_split(raw["y_train"], val, _generator(seed, stream=0))
+    train_at = rest[stratified_indices(raw["y_train"][rest], train, seed)]
+    test_at = np.arange(n_test) if test == n_test else stratified_indices(raw["y_test"], test, seed)
+    return Mnist(
+        train=_examples(raw["x_train"], raw["y_train"], train_at),
+        val=_examples(raw["x_train"], raw["y_train"], val_at),
+        test=_examples(raw["x_test"], raw["y_test"], test_at),
+    )
+
+
+def stratified_indices(labels, n, seed=0):
+    """Draw ``n`` positions so that each class keeps its share.
+
+    Args:
+        labels: integers, shape (m,).
+        n: how many positions to draw, at most m.
+        seed: integer that decides the draw and its order.
+
+    Returns:
+        int64 array, shape (n,), of distinct positions in random order.
+
+    Raises:
+        TypeError: ``n`` or ``seed`` is not an integer.
+        ValueError: ``labels`` has not one axis, or ``n`` is not between 0 and m.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1:
+        raise ValueError(f"labels must have one axis. Received: shape {labels.shape}")
+    n = _whole_number("n", n, len(labels))
+    chosen, _ = _stratified_split(labels, n, _generator(seed, stream=1))
+    return chosen
+
+
+def standardise(pixels):
+    """Scale MNIST pixels to mean 0 and standard deviation 1 over the training set.
+
+    Args:
+        pixels: uint8, shape (n, 28, 28).
+
+    Returns:
+        float32, shape (n, 28, 28, 1).
+    """
+    scaled = pixels[..., np.newaxis].astype(np.float32)
+    scaled *= np.float32(1 / (255 * PIXEL_STD))
+    scaled -= np.float32(PIXEL_MEAN / PIXEL_STD)
+    return scaled
+
+
+def _examples(images, labels, at):
+    return Examples(standardise(images[at]), labels[at].astype(np.int32))
+
+
+def _stratified_split(labels, n, generator):
+    """Return (chosen, rest): positions, ``n`` chosen with each class's share, in random order."""
+    classes, counts = np.unique(labels, return_counts=True)
+    shares = counts * (n / max(len(labels), 1))
+    quota = np.floor(shares).astype(int)
+    # Rounding down leaves a few places: they go to the classes that lost most by it.
+    missing = n - quota.sum()
+    quota[np.argsort(quota - shares, kind="stable")[:missing]] += 1
+    chosen, rest = [], []
+    for value, wanted in zip(classes, quota, strict=True):
+        positions = generator.permutation(np.flatnonzero(labels == value))
+        chosen.append(positions[:wanted])
+        rest.append(positions[wanted:])
+    none = np.empty(0, dtype=np.int64)
+    return (
+        generator.permutation(np.concatenate([none, *chosen])),
+        generator.permutation(np.concatenate([none, *rest])),
+    )
+
+
+def _generator(seed, stream):
+    return np.random.default_rng([_whole_number("seed", seed), stream])
+
+
+def _whole_number(name, value, largest=None):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer. Received: {value!r}")
+    if value < 0 or (largest is not None and value > largest):
+        limit = "0 or more" if largest is None else f"between 0 and {largest}"
+        raise ValueError(f"{name} must be {limit}. Received: {value}")
+    return int(value)

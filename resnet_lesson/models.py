@@ -1,0 +1,202 @@
+"""Plain and residual networks, built flat from blocks so that every part can be found by name.
+
+Layer names follow the place in the network: ``stem_conv``, ``stage2_block3_conv1``,
+``stage2_block3_branch`` (the output of F), ``stage2_block3_add``, ``stage2_block3_out``, ``pool``,
+``logits``.
+
+References
+    He, Zhang, Ren, Sun 2016a: Deep Residual Learning for Image Recognition, CVPR
+        (arXiv:1512.03385). Networks by depth: Section 4.2, where two 3×3 convolutions a block and
+        three stages give 6n + 2 layers. Here it is two stages: 6n + 2 with bottlenecks, 4n + 2 with
+        basic blocks.
+"""
+
+import zlib
+
+import keras
+import numpy as np
+from keras import layers
+
+from resnet_lesson.blocks import BasicBlock, BottleneckBlock, batch_norm
+
+LAYERS_PER_BLOCK = {"basic": 2, "bottleneck": 3}
+
+
+def network(
+    depth=None,
+    shortcut="padded",
+    *,
+    block="bottleneck",
+    blocks_per_stage=None,
+    widths=(16, 32),
+    reduction=2,
+    normalisation=True,
+    zero_init=False,
+    input_shape=(28, 28, 1),
+    classes=10,
+    name=None,
+):
+    """Build a plain or residual network for small images.
+
+    The stem is a 3×3 convolution with stride 2. Each stage is a row of blocks of one width; from
+    the second stage on, the first block halves the image. A global average pool and one dense
+    layer give the logits. All else equal, ``shortcut`` decides: with ``"none"`` and ``"padded"``
+    the networks have the same layers, the same parameters and, from one seed, the same weights.
+
+    Args:
+        depth: number of weighted layers on the longest path: stem + blocks + dense. With two
+            stages of n bottlenecks it is 6n + 2 (8, 20, 56), of n basic blocks 4n + 2.
+        shortcut: ``"none"`` (plain), ``"padded"`` (He 2016a's option A) or ``"projection"``
+            (option B: projections where the shape changes, the identity elsewhere).
+        block: ``"bottleneck"`` or ``"basic"``.
+        blocks_per_stage: whole numbers, one a stage, as in ``(3, 4)``, instead of ``depth``.
+        widths: output width of the blocks, in channels, one a stage. The stem has the first.
+        reduction: a bottleneck's output width over its inner width: 4 in the paper, 2 here.
+        normalisation, zero_init: as in ``BasicBlock``.
+        input_shape: (height, width, channels) of an image.
+        classes: number of logits.
+        name: the model's name.
+
+    Returns:
+        keras.Model: float32 (batch, \\*input_shape) → logits, float32 (batch, classes).
+
+    Raises:
+        ValueError: no such network; the message ends with what was received.
+    """
+    if block not in LAYERS_PER_BLOCK:
+        raise ValueError(f"block must be one of {tuple(LAYERS_PER_BLOCK)}. Received: {block!r}")
+    if shortcut not in ("none", "padded", "projection"):
+        raise ValueError(
+            f"shortcut must be 'none', 'padded' or 'projection' in a network, where shapes change. "
+            f"Received: {shortcut!r}"
+        )
+    if (depth is None) == (blocks_per_stage is None):
+        raise ValueError(
+            "give either depth or blocks_per_stage. "
+            f"Received: depth={depth!r}, blocks_per_stage={blocks_per_stage!r}"
+        )
+    if blocks_per_stage is None:
+        blocks_per_stage = (blocks_for_depth(depth, block, len(widths)),) * len(widths)
+    if len(blocks_per_stage) != len(widths):
+        raise ValueError(
+            "blocks_per_stage and widths must be of one length. "
+            f"Received: {blocks_per_stage!r} and {widths!r}"
+        )
+
+    inputs = keras.Input(input_shape, name="image")
+    x = layers.Conv2D(
+        widths[0],
+        3,
+        strides=2,
+        padding="same",
+        use_bias=not normalisation,
+        kernel_initializer="he_normal",
+        name="stem_conv",
+    )(inputs)
+    if normalisation:
+        x = batch_norm("stem_norm")(x)
+    x = layers.ReLU(name="stem_out")(x)
+
+    for stage, (blocks, width) in enumerate(zip(blocks_per_stage, widths, strict=True), start=1):
+        for number in range(1, blocks + 1):
+            stride = 2 if stage > 1 and number == 1 else 1
+            same_shape = stride == 1 and x.shape[-1] == width
+            options = {
+                "shortcut": "identity" if same_shape and shortcut != "none" else shortcut,
+                "normalisation": normalisation,
+                "zero_init": zero_init,
+                "stride": stride,
+                "name": f"stage{stage}_block{number}",
+            }
+            if block == "basic":
+                made = BasicBlock(width, **options)
+            else:
+                inner = _inner_width(width, reduction)
+                made = BottleneckBlock((inner, inner, width), **options)
+            x = made.call(x)  # lays the block's layers into this model, one by one
+
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    logits = layers.Dense(classes, kernel_initializer="he_normal", name="logits")(x)
+    return keras.Model(inputs, logits, name=name)
+
+
+def blocks_for_depth(depth, block="bottleneck", stages=2):
+    """Return n, the blocks in each stage of a network of ``depth`` weighted layers.
+
+    Args:
+        depth: weighted layers: stem + ``stages`` · n blocks of 2 (basic) or 3 (bottleneck) + dense.
+        block: ``"bottleneck"`` or ``"basic"``.
+        stages: number of stages.
+
+    Returns:
+        int, 1 or more.
+
+    Raises:
+        ValueError: no n gives that depth.
+    """
+    step = LAYERS_PER_BLOCK[block] * stages
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth <= 2 or (depth - 2) % step:
+        raise ValueError(
+            f"depth must be {step}n + 2 for {stages} stages of n {block} blocks: "
+            f"{step + 2}, {2 * step + 2}, {3 * step + 2} and so on. Received: {depth!r}"
+        )
+    return (depth - 2) // step
+
+
+def reset_weights(model, seed):
+    """Give a model the initial weights of ``seed``, in place.
+
+    Each variable's random numbers depend on the seed and on its layer's name alone. So a plain and
+    a residual network of one depth start from the same weights, whatever else they contain.
+
+    Args:
+        model: keras.Model built from layers with unique names.
+        seed: integer, 0 or more.
+
+    Raises:
+        TypeError, ValueError: the seed is not a whole number of 0 or more.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"seed must be an integer. Received: {seed!r}")
+    if seed < 0:
+        raise ValueError(f"seed must be 0 or more. Received: {seed}")
+    for layer in model.layers:
+        for variable in layer.weights:
+            initializer = getattr(layer, f"{variable.name}_initializer")
+            config = initializer.get_config()
+            if "seed" in config:
+                place = zlib.crc32(f"{layer.name}/{variable.name}".encode())
+                config["seed"] = int(np.random.SeedSequence([seed, place]).generate_state(1)[0])
+                initializer = type(initializer).from_config(config)
+            variable.assign(initializer(variable.shape, dtype=variable.dtype))
+
+
+def with_outputs(model, names):
+    """Return a model that reads the named layers of ``model``, sharing its weights.
+
+    Args:
+        model: a network of this module.
+        names: list of layer names, as in ``["stage1_block1_add", "logits"]``.
+
+    Returns:
+        keras.Model whose output is a dictionary: layer name → that layer's output.
+
+    Raises:
+        ValueError: a name is not a layer's.
+    """
+    known = {layer.name: layer.output for layer in model.layers}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(
+            f"names must be layers of the model, such as {', '.join(list(known)[:4])} … "
+            f"{list(known)[-1]}. Received: {unknown}"
+        )
+    return keras.Model(model.input, {name: known[name] for name in names})
+
+
+def _inner_width(width, reduction):
+    if width % reduction:
+        raise ValueError(
+            f"widths must be multiples of reduction={reduction}. Received: a width of {width}"
+        )
+    return width // reduction

@@ -1,0 +1,250 @@
+"""Figures: records and arrays in, (Axes, text alternative) out.
+
+``show`` puts a figure into a notebook together with its text alternative. Colours are those of
+Okabe and Ito, which colour-blind readers can tell apart, and never stand alone: line style and
+marker follow them.
+"""
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Image, Markdown, display
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
+LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P")
+MEASURES = {
+    "loss": "training loss",
+    "accuracy": "training accuracy",
+    "val_loss": "validation loss",
+    "val_accuracy": "validation accuracy",
+}
+DPI = 130
+
+
+def show(ax, alt):
+    """Show a figure in a notebook, with its text alternative under it, and close it.
+
+    Args:
+        ax: matplotlib Axes; the whole figure that it belongs to is shown.
+        alt: text alternative: what the picture shows, for those who cannot see it.
+
+    Raises:
+        ValueError: the text alternative is empty.
+    """
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError(f"alt must say what the figure shows. Received: {alt!r}")
+    png = io.BytesIO()
+    # Without matplotlib's version in it, the same figure gives the same bytes.
+    ax.figure.savefig(
+        png, dpi=DPI, bbox_inches="tight", facecolor="white", metadata={"Software": None}
+    )
+    plt.close(ax.figure)
+    display(Image(png.getvalue(), format="png", metadata={"alt": alt}))
+    display(Markdown(f"*Figure: {alt}*"))
+
+
+def table(header, rows):
+    """Show a table in a notebook.
+
+    Args:
+        header: column titles.
+        rows: lists of cells; numbers are aligned to the right, texts to the left.
+    """
+    rows = [list(row) for row in rows]
+    numeric = [not isinstance(cell, str) for cell in rows[0]] if rows else [False] * len(header)
+    lines = [header, ["---:" if right else ":---" for right in numeric], *rows]
+    display(Markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)))
+
+
+def learning_curves(records, measure="loss", window=25, ax=None, title=None):
+    """Draw loss or accuracy against updates: a line for each network, a band over its seeds.
+
+    The line is the mean over the seeds, the band runs from the lowest to the highest seed.
+
+    Args:
+        records: list of training.Record; those of one name belong together.
+        measure: ``"loss"`` or ``"accuracy"`` of the batches, smoothed by a mean over ``window``
+            updates; or ``"val_loss"`` or ``"val_accuracy"``, as measured after each epoch.
+        window: number of updates in the running mean.
+        ax: Axes to draw on; a new figure by default.
+        title: title of the Axes.
+
+    Returns:
+        (Axes, text alternative).
+
+    Raises:
+        ValueError: there are no records, or no such measure.
+    """
+    if measure not in MEASURES:
+        raise ValueError(f"measure must be one of {tuple(MEASURES)}. Received: {measure!r}")
+    if not records:
+        raise ValueError("records must not be empty. Received: 0 records")
+    ax = ax or plt.subplots(figsize=(6.4, 4), layout="constrained")[1]
+    sentences = []
+    for i, (name, group) in enumerate(by_name(records).items()):
+        updates, values = _curves(group, measure, window)
+        style = {"color": COLOURS[i % len(COLOURS)], "linestyle": LINES[i % len(LINES)]}
+        if measure.startswith("val_"):
+            style["marker"] = MARKERS[i % len(MARKERS)]
+        middle = values.mean(axis=0)
+        ax.plot(updates, middle, label=name, linewidth=2, **style)
+        ax.fill_between(
+            updates, values.min(axis=0), values.max(axis=0), color=style["color"], alpha=0.2, lw=0
+        )
+        sentences.append(f"{name} goes from {middle[0]:.2f} to {middle[-1]:.2f}")
+    ax.set(xlabel="updates", ylabel=MEASURES[measure], title=title)
+    ax.grid(alpha=0.3)
+    ax.legend()
+    seeds = max(len(group) for group in by_name(records).values())
+    band = f", bands from the lowest to the highest of {seeds} seeds" if seeds > 1 else ""
+    where = f"{title}: " if title else ""
+    return ax, f"{where}{MEASURES[measure]} against updates{band}. {'; '.join(sentences)}."
+
+
+def dots(series, xlabel, ylabel, ax=None, title=None, log=False):
+    """Draw one dot for each run and a line through the means, for each series.
+
+    Args:
+        series: dictionary: name → dictionary: x → list of values, one a seed.
+        xlabel, ylabel, title: texts.
+        ax: Axes to draw on; a new figure by default.
+        log: logarithmic vertical axis.
+
+    Returns:
+        (Axes, text alternative).
+    """
+    ax = ax or plt.subplots(figsize=(6.5, 4), layout="constrained")[1]
+    sentences = []
+    for i, (name, values) in enumerate(series.items()):
+        places = list(range(len(values)))
+        means = [float(np.mean(v)) for v in values.values()]
+        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+        ax.plot(places, means, color=colour, linestyle=LINES[i % len(LINES)], linewidth=2)
+        for place, runs in zip(places, values.values(), strict=True):
+            ax.plot([place] * len(runs), runs, marker, color=colour, alpha=0.8, label=name)
+            name = None  # one entry in the legend
+        ax.set_xticks(places, [str(x) for x in values])
+        pairs = ", ".join(f"{mean:.2f} at {x}" for x, mean in zip(values, means, strict=True))
+        sentences.append(f"{list(series)[i]}: {pairs}")
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    if log:
+        ax.set_yscale("log")
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return ax, f"{ylabel} against {xlabel}, means over the seeds. {'; '.join(sentences)}."
+
+
+def digit_grid(images, captions, columns=8, title=None):
+    """Draw images in a grid, each with a caption.
+
+    Args:
+        images: numbers, shape (n, height, width) or (n, height, width, 1).
+        captions: n texts.
+        columns: images in a row.
+        title: title of the figure, which also opens the text alternative.
+
+    Returns:
+        (Axes of the first image, text alternative).
+
+    Raises:
+        ValueError: the numbers of images and captions differ, or there are none.
+    """
+    if len(images) != len(captions) or not len(images):
+        raise ValueError(
+            f"images and captions must be of one length. Received: {len(images)}, {len(captions)}"
+        )
+    rows = -(-len(images) // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(1.15 * columns, 1.4 * rows), layout="constrained", squeeze=False
+    )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, image, caption in zip(axes.flat, images, captions, strict=False):
+        ax.imshow(np.squeeze(image), cmap="gray_r")
+        ax.set_title(caption, fontsize=10)
+    figure.suptitle(title)
+    opening = f"{title}: " if title else ""
+    listed = ", ".join(str(caption).replace("\n", " ") for caption in captions)
+    return axes.flat[0], f"{opening}{len(images)} images in rows of {columns}: {listed}."
+
+
+def confusion_matrix(labels, predictions, classes=10, title=None):
+    """Draw how often each class was taken for each other.
+
+    Args:
+        labels: integers, shape (n,): what the images show.
+        predictions: integers, shape (n,): what the network says.
+        classes: number of classes.
+        title: title of the Axes.
+
+    Returns:
+        (Axes, text alternative).
+    """
+    counts = np.zeros((classes, classes), dtype=int)
+    np.add.at(counts, (labels, predictions), 1)
+    ax = plt.subplots(figsize=(6.4, 6), layout="constrained")[1]
+    mistakes = counts - np.diag(np.diag(counts))
+    # The diagonal is a hundred times the rest: shading shows the mistakes alone.
+    ax.imshow(mistakes, cmap="Oranges")
+    dark = mistakes.max() / 2
+    for row, column in np.ndindex(counts.shape):
+        ax.text(
+            column,
+            row,
+            str(counts[row, column]),
+            ha="center",
+            va="center",
+            fontsize=9,
+            color="white" if mistakes[row, column] > dark else "black",
+            fontweight="bold" if row == column else "normal",
+        )
+    ax.set(xlabel="prediction", ylabel="digit", title=title)
+    ax.set_xticks(range(classes))
+    ax.set_yticks(range(classes))
+    worst = np.argsort(mistakes, axis=None, kind="stable")[::-1][:3]
+    worst = [np.unravel_index(place, counts.shape) for place in worst]
+    pairs = ", ".join(
+        f"{row} taken for {column} ({mistakes[row, column]})" for row, column in worst
+    )
+    right = np.trace(counts)
+    return ax, (
+        f"Confusion matrix of {counts.sum()} images, {right} of them right, on the diagonal. "
+        f"The most frequent mistakes: {pairs}."
+    )
+
+
+def by_name(records):
+    """Group records by name, in the order in which the names first appear."""
+    groups = {}
+    for record in records:
+        groups.setdefault(record.name, []).append(record)
+    return groups
+
+
+def running_mean(values, window):
+    """Return the mean of each value and those before it, ``window`` at most.
+
+    Args:
+        values: numbers, shape (n,).
+        window: whole number, 1 or more.
+
+    Returns:
+        float64 array, shape (n,).
+    """
+    total = np.cumsum(np.insert(np.asarray(values, dtype=float), 0, 0.0))
+    end = np.arange(1, len(values) + 1)
+    start = np.maximum(end - window, 0)
+    return (total[end] - total[start]) / (end - start)
+
+
+def _curves(group, measure, window):
+    """Return (updates, values): shapes (points,) and (seeds, points), cut to the shortest run."""
+    if measure.startswith("val_"):
+        points = min(len(record.epochs) for record in group)
+        updates = [epoch["update"] for epoch in group[0].epochs[:points]]
+        return updates, np.array([[e[measure] for e in r.epochs[:points]] for r in group])
+    runs = [running_mean(getattr(record, measure), window) for record in group]
+    points = min(len(run) for run in runs)
+    return np.arange(1, points + 1), np.array([run[:points] for run in runs])

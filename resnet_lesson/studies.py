@@ -1,0 +1,87 @@
+"""Records of studies: experiments too long for a lesson, run once, kept with where they came from.
+
+A study is a script in ``benchmarks/studies``; ``make studies`` runs it. Its record is a JSON file
+inside the package, so that a lesson finds it wherever the package is installed.
+"""
+
+import datetime
+import hashlib
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+RECORDS = Path(__file__).parent / "records"
+
+
+def write_record(script, settings, results):
+    """Write a study's record, whole or not at all.
+
+    Args:
+        script: path of the study; its stem names the record.
+        settings: plain data: what the study was asked to do, seeds included.
+        results: plain data: what it measured.
+
+    Returns:
+        path of the record.
+    """
+    script = Path(script)
+    record = {
+        "study": script.stem,
+        "source_sha256": source_hash(script),
+        "date": datetime.date.today().isoformat(),
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("tensorflow", "keras", "numpy")},
+        "machine": {
+            "system": platform.system(),
+            "architecture": platform.machine(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+        },
+        "settings": settings,
+        "results": results,
+    }
+    RECORDS.mkdir(exist_ok=True)
+    path = RECORDS / f"{script.stem}.json"
+    partial = path.with_suffix(".partial")
+    try:
+        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def read_record(name):
+    """Read a study's record.
+
+    Args:
+        name: the study's name, as in ``"04_long_runs"``.
+
+    Returns:
+        dict with ``study``, ``source_sha256``, ``date``, ``versions``, ``machine``, ``settings``
+        and ``results``.
+
+    Raises:
+        ValueError: there is no such record.
+    """
+    known = sorted(path.stem for path in RECORDS.glob("*.json"))
+    if name not in known:
+        raise ValueError(f"name must be one of {known}. Received: {name!r}")
+    return json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def source_hash(script):
+    """Return the SHA-256 of a script's text, the same on every system."""
+    text = Path(script).read_text(encoding="utf-8")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _processor():
+    """Name the processor, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration, IndexError):
+        return platform.processor()

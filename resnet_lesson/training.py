@@ -1,0 +1,292 @@
+"""Seeded training of classifiers: one run, or a sweep over networks and seeds.
+
+References
+    Kingma, Ba 2015: Adam: A Method for Stochastic Optimization, ICLR (arXiv:1412.6980).
+"""
+
+import time
+from dataclasses import asdict, dataclass, field
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from resnet_lesson.models import reset_weights
+
+EVALUATION_BATCH = 500
+
+
+@dataclass
+class Record:
+    """What one run of training measured. Losses are mean cross-entropies in nats."""
+
+    name: str
+    """Which network this is, as in ``"plain 56"``."""
+    seed: int
+    parameters: int
+    """Number of trainable numbers in the network."""
+    batch_size: int
+    learning_rate: float | list
+    updates: int
+    """How many updates were asked for; fewer were made if ``interrupted``."""
+    loss: list = field(default_factory=list)
+    """Training loss of each update's batch, before that update."""
+    accuracy: list = field(default_factory=list)
+    """Share of each update's batch that was classified correctly, 0 to 1."""
+    seconds: list = field(default_factory=list)
+    """Seconds of training up to each update; tracing and validation do not count."""
+    epochs: list = field(default_factory=list)
+    """One dictionary an epoch: ``update``, mean ``loss`` and ``accuracy`` of its batches,
+    ``val_loss`` and ``val_accuracy`` after it."""
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    interrupted: bool = False
+    test_logits: np.ndarray | None = field(default=None, repr=False)
+    """float32, shape (test images, classes)."""
+
+    def final_loss(self, last=100):
+        """Return the mean training loss of the last ``last`` updates.
+
+        Raises:
+            ValueError: the run was interrupted, so that its end was not measured.
+        """
+        if self.interrupted:
+            raise ValueError(
+                "this run was interrupted before its last update: run the cell that trains again. "
+                f"Received: {self.name}, seed {self.seed}, {len(self.loss)} of {self.updates}"
+            )
+        return float(np.mean(self.loss[-last:]))
+
+    def to_dict(self):
+        """Return the record as plain Python data, without the logits."""
+        return {key: value for key, value in asdict(self).items() if key != "test_logits"}
+
+
+class Trainer:
+    """Trains one model as often as wanted, and traces its training step only once.
+
+    Args:
+        model: keras.Model, float32 (batch, …) → logits, float32 (batch, classes).
+        batch_size: number of images in each update.
+        learning_rate: Adam's step size: a number, or pairs (first update, step size) as in
+            ``[(0, 2e-3), (9000, 2e-4)]``.
+    """
+
+    def __init__(self, model, batch_size=64, learning_rate=2e-3):
+        _at_least("batch_size", batch_size, 1)
+        # Without it, some operations add up in an order that differs from run to run.
+        tf.config.experimental.enable_op_determinism()
+        self.model = model
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self._optimizer = keras.optimizers.Adam(_schedule(learning_rate))
+        self._optimizer.build(model.trainable_variables)
+        self._fresh = [variable.numpy() for variable in self._optimizer.variables]
+        # XLA ("jit_compile") slows these small networks on a CPU.
+        self._step = tf.function(self._train_step, jit_compile=False, reduce_retracing=True)
+        self._logits = tf.function(
+            lambda images: model(images, training=False), jit_compile=False, reduce_retracing=True
+        )
+
+    def _train_step(self, images, labels):
+        variables = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            logits = self.model(images, training=True)
+            loss = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+            )
+        self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        correct = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
+        return loss, tf.reduce_mean(tf.cast(correct, tf.float32))
+
+    def run(self, data, seed=0, updates=300, name="", reset=True, should_stop=None, on_update=None):
+        """Train once. The arguments are those of ``train``; two more are for sweeps.
+
+        Args:
+            should_stop: function called before each update; the run ends where it returns True.
+            on_update: function called after each update.
+        """
+        _at_least("updates", updates, 1)
+        per_epoch = len(data.train) // self.batch_size
+        if per_epoch < 1:
+            raise ValueError(
+                "batch_size must be at most the number of training images. "
+                f"Received: batch_size={self.batch_size}, {len(data.train)} images"
+            )
+        if reset:
+            reset_weights(self.model, seed)
+        for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
+            variable.assign(value)
+        record = Record(
+            name=name,
+            seed=seed,
+            parameters=sum(int(np.prod(v.shape)) for v in self.model.trainable_variables),
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            updates=updates,
+        )
+        shuffle = np.random.default_rng([seed, 1])
+        spent = 0.0
+        try:
+            # The first call traces the step, which is no training: its seconds are not counted.
+            self._step.get_concrete_function(*self._batch(data.train, np.arange(self.batch_size)))
+            for update in range(updates):
+                if should_stop is not None and should_stop():
+                    raise KeyboardInterrupt
+                if update % per_epoch == 0:
+                    order = shuffle.permutation(len(data.train))
+                start = time.perf_counter()
+                place = (update % per_epoch) * self.batch_size
+                loss, accuracy = self._step(
+                    *self._batch(data.train, order[place : place + self.batch_size])
+                )
+                record.loss.append(float(loss))
+                record.accuracy.append(float(accuracy))
+                spent += time.perf_counter() - start
+                record.seconds.append(spent)
+                if on_update is not None:
+                    on_update()
+                if (update + 1) % per_epoch == 0 or update + 1 == updates:
+                    record.epochs.append(self._epoch(record, data.val, update % per_epoch + 1))
+            if len(data.test):
+                record.test_logits = self.logits(data.test.images)
+                record.test_loss, record.test_accuracy = evaluate(
+                    record.test_logits, data.test.labels
+                )
+        except KeyboardInterrupt:
+            record.interrupted = True
+        return record
+
+    def logits(self, images):
+        """Compute the logits of many images, in evaluation mode.
+
+        Args:
+            images: float32, shape (n, …), n ≥ 1.
+
+        Returns:
+            float32 array, shape (n, classes).
+        """
+        parts = [
+            self._logits(tf.constant(images[i : i + EVALUATION_BATCH])).numpy()
+            for i in range(0, len(images), EVALUATION_BATCH)
+        ]
+        return np.concatenate(parts)
+
+    def _batch(self, examples, at):
+        return tf.constant(examples.images[at]), tf.constant(examples.labels[at])
+
+    def _epoch(self, record, val, last):
+        epoch = {
+            "update": len(record.loss),
+            "loss": float(np.mean(record.loss[-last:])),
+            "accuracy": float(np.mean(record.accuracy[-last:])),
+        }
+        if len(val):
+            loss, accuracy = evaluate(self.logits(val.images), val.labels)
+            epoch |= {"val_loss": loss, "val_accuracy": accuracy}
+        return epoch
+
+
+def train(
+    model,
+    data,
+    seed=0,
+    updates=300,
+    batch_size=64,
+    learning_rate=2e-3,
+    name="",
+    reset=True,
+    progress=True,
+):
+    """Train a classifier with Adam and record every update.
+
+    The seed decides the initial weights and the order of the images. On one machine the same
+    arguments give the same numbers, to the last bit. Interrupting the kernel (Ctrl-C) ends the
+    run and returns what was measured so far.
+
+    Args:
+        model: keras.Model, float32 (batch, 28, 28, 1) → logits, float32 (batch, 10).
+        data: ``Mnist(train, val, test)``; ``val`` and ``test`` may be empty.
+        seed: integer, 0 or more.
+        updates: number of updates of the weights, each on one batch.
+        batch_size: number of images in each update.
+        learning_rate: Adam's step size: a number, or pairs (first update, step size) as in
+            ``[(0, 2e-3), (9000, 2e-4)]``.
+        name: what to call the network in figures.
+        reset: start from the seed's initial weights; False goes on from the model's own.
+        progress: show a progress bar.
+
+    Returns:
+        Record. After each epoch it holds the validation loss, at the end the test accuracy.
+
+    Raises:
+        TypeError, ValueError: an argument is unusable; the message ends with what was received.
+    """
+    trainer = Trainer(model, batch_size, learning_rate)
+    with tqdm(total=updates, desc=name, unit="update", leave=False, disable=not progress) as bar:
+        record = trainer.run(data, seed, updates, name, reset, on_update=bar.update)
+    if record.interrupted:
+        print(f"Interrupted after {len(record.loss)} of {updates} updates: the record holds those.")
+    return record
+
+
+def evaluate(logits, labels):
+    """Compute the mean cross-entropy and the accuracy of logits.
+
+    Args:
+        logits: float, shape (n, classes), n ≥ 1.
+        labels: integers, shape (n,).
+
+    Returns:
+        (loss in nats, accuracy from 0 to 1), two floats.
+    """
+    return float(np.mean(cross_entropy(logits, labels))), float(
+        np.mean(np.argmax(logits, axis=1) == labels)
+    )
+
+
+def cross_entropy(logits, labels):
+    """Compute each example's cross-entropy, −log softmax(logits)[label].
+
+    Args:
+        logits: float, shape (n, classes).
+        labels: integers, shape (n,).
+
+    Returns:
+        float64 array, shape (n,), in nats.
+    """
+    shifted = logits.astype(np.float64) - np.max(logits, axis=1, keepdims=True)
+    log_sum = np.log(np.sum(np.exp(shifted), axis=1))
+    return log_sum - shifted[np.arange(len(labels)), labels]
+
+
+def _schedule(learning_rate):
+    """Return what Keras takes for ``learning_rate``."""
+    if isinstance(learning_rate, (list, tuple)):
+        starts = [start for start, _ in learning_rate]
+        rates = [_positive_number(rate) for _, rate in learning_rate]
+        if not starts or starts[0] != 0 or starts != sorted(set(starts)):
+            raise ValueError(
+                "learning_rate, given as pairs, must start at update 0 and go up. "
+                f"Received: {learning_rate!r}"
+            )
+        if len(rates) > 1:
+            # Keras keeps a rate up to and including its boundary.
+            boundaries = [start - 1 for start in starts[1:]]
+            return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
+        return rates[0]
+    return _positive_number(learning_rate)
+
+
+def _positive_number(rate):
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < np.inf:
+        raise ValueError(f"learning_rate must be a number above 0. Received: {rate!r}")
+    return float(rate)
+
+
+def _at_least(name, value, least):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer. Received: {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be {least} or more. Received: {value}")

@@ -1,0 +1,164 @@
+"""MNIST as shipped: whole, verified, split without overlap."""
+
+import hashlib
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resnet_lesson import data
+
+# Of the original IDX files, as published with MNIST.
+ORIGINAL_MD5 = {
+    "x_train": "6bbc9ace898e44ae57da46a324031adb",
+    "y_train": "a25bea736e30d166cdddb491f175f624",
+    "x_test": "2646ac647ad5339dbf082846283269ea",
+    "y_test": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
+def as_bytes(images):
+    return {image.tobytes() for image in images}
+
+
+@pytest.mark.parametrize("name", ORIGINAL_MD5)
+def test_shipped_arrays_are_the_original_files(name):
+    array = data.raw_mnist()[name]
+    magic = 0x0800 + array.ndim  # IDX: unsigned bytes, so many axes
+    header = b"".join(n.to_bytes(4, "big") for n in (magic, *array.shape))
+    assert hashlib.md5(header + array.tobytes()).hexdigest() == ORIGINAL_MD5[name]
+
+
+def test_pixel_constants_are_those_of_the_training_set():
+    pixels = data.raw_mnist()["x_train"] / 255
+    assert data.PIXEL_MEAN == pytest.approx(pixels.mean(), rel=1e-12)
+    assert data.PIXEL_STD == pytest.approx(pixels.std(), rel=1e-12)
+
+
+def test_standardise_against_the_definition():
+    raw = data.raw_mnist()["x_test"][:50]
+    expected = (raw / 255 - data.PIXEL_MEAN) / data.PIXEL_STD
+    images = data.standardise(raw)
+    assert images.dtype == np.float32
+    assert images.shape == (50, 28, 28, 1)
+    np.testing.assert_allclose(images[..., 0], expected, atol=1e-6)
+
+
+def test_default_sets():
+    mnist = data.load_mnist()
+    assert [len(part) for part in mnist] == [55000, 5000, 10000]
+    for part in mnist:
+        assert part.images.dtype == np.float32
+        assert part.labels.dtype == np.int32
+        assert part.images.shape == (len(part), 28, 28, 1)
+    raw = data.raw_mnist()
+    np.testing.assert_array_equal(mnist.test.labels, raw["y_test"])
+    np.testing.assert_array_equal(mnist.test.images, data.standardise(raw["x_test"]))
+
+
+def test_training_and_validation_images_come_from_the_training_set_and_do_not_overlap():
+    mnist = data.load_mnist()
+    train, val, test = map(as_bytes, (part.images for part in mnist))
+    everything = as_bytes(data.standardise(data.raw_mnist()["x_train"]))
+    assert len(train | val) == len(everything) == 60000  # MNIST's training set repeats no image
+    assert not train & val
+    assert not val & test
+
+
+def test_validation_set_does_not_depend_on_the_size_of_the_training_set():
+    small, large = data.load_mnist(train=100, val=500), data.load_mnist(train=20000, val=500)
+    np.testing.assert_array_equal(small.val.images, large.val.images)
+
+
+def test_seed_decides_everything():
+    first, again, other = (data.load_mnist(train=200, val=100, test=50, seed=s) for s in (1, 1, 2))
+    for part, same, different in zip(first, again, other, strict=True):
+        np.testing.assert_array_equal(part.images, same.images)
+        np.testing.assert_array_equal(part.labels, same.labels)
+        assert not np.array_equal(part.images, different.images)
+
+
+@given(
+    labels=st.lists(st.integers(0, 5), max_size=200),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 2**32),
+)
+def test_stratified_indices(labels, share, seed):
+    labels = np.array(labels, dtype=int)
+    n = int(share * len(labels))
+    chosen = data.stratified_indices(labels, n, seed)
+    assert len(chosen) == len(set(chosen)) == n
+    for digit in set(labels):
+        fair = np.sum(labels == digit) * n / len(labels)
+        assert abs(np.sum(labels[chosen] == digit) - fair) < 1
+
+
+def test_subsets_are_stratified():
+    mnist = data.load_mnist(train=1000, val=500, test=1000)
+    whole = np.bincount(data.raw_mnist()["y_train"]) / 60000
+    for part in (mnist.train, mnist.val):
+        np.testing.assert_allclose(np.bincount(part.labels) / len(part), whole, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"train": -1}, ValueError, "train must be between 0 and 55000. Received: -1"),
+        ({"train": 55001}, ValueError, "train must be between 0 and 55000. Received: 55001"),
+        ({"train": 10.5}, TypeError, "train must be an integer. Received: 10.5"),
+        ({"val": 60001}, ValueError, "val must be between 0 and 60000. Received: 60001"),
+        ({"test": True}, TypeError, "test must be an integer. Received: True"),
+        ({"seed": -3}, ValueError, "seed must be 0 or more. Received: -3"),
+        ({"seed": "a"}, TypeError, "seed must be an integer. Received: 'a'"),
+    ],
+)
+def test_bad_arguments(arguments, error, message):
+    with pytest.raises(error, match=f"^{message}$"):
+        data.load_mnist(**arguments)
+
+
+class Exploding:
+    """A pickle of this would run code when it is read."""
+
+    def __reduce__(self):
+        return (pytest.fail, ("the pickle was opened",))
+
+
+def one_bit_flipped(content):
+    return content[:5000] + bytes([content[5000] ^ 1]) + content[5001:]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-1],
+        lambda content: content[: len(content) // 2],
+        lambda content: b"",
+        one_bit_flipped,
+        lambda content: pickle.dumps(Exploding()),
+    ],
+    ids=["one byte short", "half", "empty", "one bit flipped", "a pickle"],
+)
+def test_damaged_file(damage, tmp_path, monkeypatch):
+    damaged = tmp_path / "mnist.npz"
+    damaged.write_bytes(damage(data.MNIST_FILE.read_bytes()))
+    monkeypatch.setattr(data, "MNIST_FILE", damaged)
+    with pytest.raises(ValueError, match=r"damaged.*git checkout.*Received: mnist.npz, \d+ bytes"):
+        data.load_mnist()
+
+
+def test_missing_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "MNIST_FILE", tmp_path / "mnist.npz")
+    with pytest.raises(ValueError, match=r"cannot be read.*git checkout.*Received: mnist.npz"):
+        data.raw_mnist()
+
+
+def test_pickled_arrays_are_refused_even_with_the_right_checksum(tmp_path, monkeypatch):
+    archive = tmp_path / "mnist.npz"
+    np.savez(archive, x_train=np.array([Exploding()], dtype=object))
+    monkeypatch.setattr(data, "MNIST_FILE", archive)
+    monkeypatch.setattr(data, "MNIST_SHA256", hashlib.sha256(archive.read_bytes()).hexdigest())
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        data.raw_mnist()
