@@ -11,14 +11,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Image, Markdown, display
 
+from resnet_lesson.records import by_name, running_mean
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
+# measure: (text, whether it is one value an epoch, its key in Record or in an epoch)
 MEASURES = {
-    "loss": "training loss",
-    "accuracy": "training accuracy",
-    "val_loss": "validation loss",
-    "val_accuracy": "validation accuracy",
+    "loss": ("training loss", False, "loss"),
+    "accuracy": ("training accuracy", False, "accuracy"),
+    "epoch_loss": ("training loss, mean of an epoch", True, "loss"),
+    "val_loss": ("validation loss", True, "val_loss"),
+    "val_accuracy": ("validation accuracy", True, "val_accuracy"),
 }
 DPI = 130
 
@@ -58,18 +62,19 @@ def table(header, rows):
     display(Markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)))
 
 
-def learning_curves(records, measure="loss", window=25, ax=None, title=None):
+def learning_curves(records, measure="loss", window=25, ax=None, title=None, log=False):
     """Draw loss or accuracy against updates: a line for each network, a band over its seeds.
 
     The line is the mean over the seeds, the band runs from the lowest to the highest seed.
 
     Args:
-        records: list of training.Record; those of one name belong together.
+        records: list of Record; those of one name belong together.
         measure: ``"loss"`` or ``"accuracy"`` of the batches, smoothed by a mean over ``window``
-            updates; or ``"val_loss"`` or ``"val_accuracy"``, as measured after each epoch.
+            updates; or ``"epoch_loss"``, ``"val_loss"`` or ``"val_accuracy"``, one value an epoch.
         window: number of updates in the running mean.
         ax: Axes to draw on; a new figure by default.
         title: title of the Axes.
+        log: logarithmic vertical axis.
 
     Returns:
         (Axes, text alternative).
@@ -81,26 +86,25 @@ def learning_curves(records, measure="loss", window=25, ax=None, title=None):
         raise ValueError(f"measure must be one of {tuple(MEASURES)}. Received: {measure!r}")
     if not records:
         raise ValueError("records must not be empty. Received: 0 records")
+    text, by_epoch, key = MEASURES[measure]
     ax = ax or plt.subplots(figsize=(6.4, 4), layout="constrained")[1]
     sentences = []
-    for i, (name, group) in enumerate(by_name(records).items()):
-        updates, values = _curves(group, measure, window)
-        style = {"color": COLOURS[i % len(COLOURS)], "linestyle": LINES[i % len(LINES)]}
-        if measure.startswith("val_"):
-            style["marker"] = MARKERS[i % len(MARKERS)]
+    groups = by_name(records)
+    for i, (name, group) in enumerate(groups.items()):
+        updates, values = _by_epoch(group, key) if by_epoch else _by_update(group, key, window)
+        colour, line = COLOURS[i % len(COLOURS)], LINES[i % len(LINES)]
         middle = values.mean(axis=0)
-        ax.plot(updates, middle, label=name, linewidth=2, **style)
-        ax.fill_between(
-            updates, values.min(axis=0), values.max(axis=0), color=style["color"], alpha=0.2, lw=0
-        )
-        sentences.append(f"{name} goes from {middle[0]:.2f} to {middle[-1]:.2f}")
-    ax.set(xlabel="updates", ylabel=MEASURES[measure], title=title)
+        ax.plot(updates, middle, label=name, linewidth=2, color=colour, linestyle=line)
+        low, high = values.min(axis=0), values.max(axis=0)
+        ax.fill_between(updates, low, high, color=colour, alpha=0.2, linewidth=0)
+        sentences.append(f"{name} goes from {middle[0]:.3g} to {middle[-1]:.3g}")
+    ax.set(xlabel="updates", ylabel=text, title=title, yscale="log" if log else "linear")
     ax.grid(alpha=0.3)
     ax.legend()
-    seeds = max(len(group) for group in by_name(records).values())
+    seeds = max(len(group) for group in groups.values())
     band = f", bands from the lowest to the highest of {seeds} seeds" if seeds > 1 else ""
     where = f"{title}: " if title else ""
-    return ax, f"{where}{MEASURES[measure]} against updates{band}. {'; '.join(sentences)}."
+    return ax, f"{where}{text} against updates{band}. {'; '.join(sentences)}."
 
 
 def dots(series, xlabel, ylabel, ax=None, title=None, log=False):
@@ -128,9 +132,7 @@ def dots(series, xlabel, ylabel, ax=None, title=None, log=False):
         ax.set_xticks(places, [str(x) for x in values])
         pairs = ", ".join(f"{mean:.2f} at {x}" for x, mean in zip(values, means, strict=True))
         sentences.append(f"{list(series)[i]}: {pairs}")
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    if log:
-        ax.set_yscale("log")
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, yscale="log" if log else "linear")
     ax.grid(alpha=0.3)
     ax.legend()
     return ax, f"{ylabel} against {xlabel}, means over the seeds. {'; '.join(sentences)}."
@@ -203,48 +205,26 @@ def confusion_matrix(labels, predictions, classes=10, title=None):
     ax.set(xlabel="prediction", ylabel="digit", title=title)
     ax.set_xticks(range(classes))
     ax.set_yticks(range(classes))
-    worst = np.argsort(mistakes, axis=None, kind="stable")[::-1][:3]
-    worst = [np.unravel_index(place, counts.shape) for place in worst]
+    worst = sorted(zip(*np.nonzero(mistakes), strict=True), key=lambda at: -mistakes[at])[:3]
     pairs = ", ".join(
         f"{row} taken for {column} ({mistakes[row, column]})" for row, column in worst
     )
     right = np.trace(counts)
     return ax, (
         f"Confusion matrix of {counts.sum()} images, {right} of them right, on the diagonal. "
-        f"The most frequent mistakes: {pairs}."
+        f"The most frequent mistakes: {pairs or 'none'}."
     )
 
 
-def by_name(records):
-    """Group records by name, in the order in which the names first appear."""
-    groups = {}
-    for record in records:
-        groups.setdefault(record.name, []).append(record)
-    return groups
-
-
-def running_mean(values, window):
-    """Return the mean of each value and those before it, ``window`` at most.
-
-    Args:
-        values: numbers, shape (n,).
-        window: whole number, 1 or more.
-
-    Returns:
-        float64 array, shape (n,).
-    """
-    total = np.cumsum(np.insert(np.asarray(values, dtype=float), 0, 0.0))
-    end = np.arange(1, len(values) + 1)
-    start = np.maximum(end - window, 0)
-    return (total[end] - total[start]) / (end - start)
-
-
-def _curves(group, measure, window):
+def _by_update(group, key, window):
     """Return (updates, values): shapes (points,) and (seeds, points), cut to the shortest run."""
-    if measure.startswith("val_"):
-        points = min(len(record.epochs) for record in group)
-        updates = [epoch["update"] for epoch in group[0].epochs[:points]]
-        return updates, np.array([[e[measure] for e in r.epochs[:points]] for r in group])
-    runs = [running_mean(getattr(record, measure), window) for record in group]
+    runs = [running_mean(getattr(record, key), window) for record in group]
     points = min(len(run) for run in runs)
     return np.arange(1, points + 1), np.array([run[:points] for run in runs])
+
+
+def _by_epoch(group, key):
+    """Return the same as ``_by_update``, with one point an epoch."""
+    points = min(len(record.epochs) for record in group)
+    updates = [epoch["update"] for epoch in group[0].epochs[:points]]
+    return updates, np.array([[e[key] for e in record.epochs[:points]] for record in group])

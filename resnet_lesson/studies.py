@@ -12,6 +12,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from resnet_lesson.records import Record
+
 RECORDS = Path(__file__).parent / "records"
 
 
@@ -70,6 +72,26 @@ def read_record(name):
     if name not in known:
         raise ValueError(f"name must be one of {known}. Received: {name!r}")
     return json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def runs_of(record):
+    """Return the runs of a study's record as a list of Record, for the plots.
+
+    A study keeps one value an epoch, and none for each update.
+    """
+    settings = record["settings"]
+    shared = {key: settings[key] for key in ("batch_size", "learning_rate", "updates")}
+    return [
+        Record(
+            run["name"],
+            run["seed"],
+            parameters=None,
+            seconds=[run["seconds"]],
+            **{key: run[key] for key in ("epochs", "test_loss", "test_accuracy")},
+            **shared,
+        )
+        for run in record["results"]
+    ]
 
 
 def source_hash(script):

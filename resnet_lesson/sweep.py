@@ -10,10 +10,9 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 
 import tensorflow as tf
-from tqdm.auto import tqdm
 
 from resnet_lesson.models import network
-from resnet_lesson.training import Trainer
+from resnet_lesson.training import Trainer, progress_bar
 
 
 def sweep(
@@ -60,7 +59,7 @@ def sweep(
     settings = {"updates": updates, "batch_size": batch_size, "learning_rate": learning_rate}
     tasks = _tasks(configs, seeds, workers)
     total = len(configs) * len(seeds) * updates
-    with tqdm(total=total, unit="update", leave=False, disable=not progress) as bar:
+    with progress_bar(total, progress) as bar:
         run = _in_this_process if workers == 1 else _in_workers
         records = run(tasks, data, settings, min(workers, len(tasks)), bar)
     order = {(name, seed): i for i, (name, seed) in enumerate(_pairs(configs, seeds))}

@@ -4,8 +4,8 @@ References
     Kingma, Ba 2015: Adam: A Method for Stochastic Optimization, ICLR (arXiv:1412.6980).
 """
 
+import os
 import time
-from dataclasses import asdict, dataclass, field
 
 import keras
 import numpy as np
@@ -13,54 +13,9 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from resnet_lesson.models import reset_weights
+from resnet_lesson.records import Record
 
 EVALUATION_BATCH = 500
-
-
-@dataclass
-class Record:
-    """What one run of training measured. Losses are mean cross-entropies in nats."""
-
-    name: str
-    """Which network this is, as in ``"plain 56"``."""
-    seed: int
-    parameters: int
-    """Number of trainable numbers in the network."""
-    batch_size: int
-    learning_rate: float | list
-    updates: int
-    """How many updates were asked for; fewer were made if ``interrupted``."""
-    loss: list = field(default_factory=list)
-    """Training loss of each update's batch, before that update."""
-    accuracy: list = field(default_factory=list)
-    """Share of each update's batch that was classified correctly, 0 to 1."""
-    seconds: list = field(default_factory=list)
-    """Seconds of training up to each update; tracing and validation do not count."""
-    epochs: list = field(default_factory=list)
-    """One dictionary an epoch: ``update``, mean ``loss`` and ``accuracy`` of its batches,
-    ``val_loss`` and ``val_accuracy`` after it."""
-    test_loss: float | None = None
-    test_accuracy: float | None = None
-    interrupted: bool = False
-    test_logits: np.ndarray | None = field(default=None, repr=False)
-    """float32, shape (test images, classes)."""
-
-    def final_loss(self, last=100):
-        """Return the mean training loss of the last ``last`` updates.
-
-        Raises:
-            ValueError: the run was interrupted, so that its end was not measured.
-        """
-        if self.interrupted:
-            raise ValueError(
-                "this run was interrupted before its last update: run the cell that trains again. "
-                f"Received: {self.name}, seed {self.seed}, {len(self.loss)} of {self.updates}"
-            )
-        return float(np.mean(self.loss[-last:]))
-
-    def to_dict(self):
-        """Return the record as plain Python data, without the logits."""
-        return {key: value for key, value in asdict(self).items() if key != "test_logits"}
 
 
 class Trainer:
@@ -224,11 +179,17 @@ def train(
         TypeError, ValueError: an argument is unusable; the message ends with what was received.
     """
     trainer = Trainer(model, batch_size, learning_rate)
-    with tqdm(total=updates, desc=name, unit="update", leave=False, disable=not progress) as bar:
+    with progress_bar(updates, progress, name) as bar:
         record = trainer.run(data, seed, updates, name, reset, on_update=bar.update)
     if record.interrupted:
         print(f"Interrupted after {len(record.loss)} of {updates} updates: the record holds those.")
     return record
+
+
+def progress_bar(updates, wanted=True, label=""):
+    """Make a progress bar that leaves nothing behind; TQDM_DISABLE in the environment hides it."""
+    hidden = not wanted or bool(os.environ.get("TQDM_DISABLE"))
+    return tqdm(total=updates, desc=label or None, unit="update", leave=False, disable=hidden)
 
 
 def evaluate(logits, labels):

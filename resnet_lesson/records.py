@@ -1,0 +1,88 @@
+"""What a run of training measured, as plain data."""
+
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class Record:
+    """What one run of training measured. Losses are mean cross-entropies in nats."""
+
+    name: str
+    """Which network this is, as in ``"plain 56"``."""
+    seed: int
+    parameters: int | None
+    """Number of trainable numbers in the network; None where it was not recorded."""
+    batch_size: int
+    learning_rate: float | list
+    updates: int
+    """How many updates were asked for; fewer were made if ``interrupted``."""
+    loss: list = field(default_factory=list)
+    """Training loss of each update's batch, before that update."""
+    accuracy: list = field(default_factory=list)
+    """Share of each update's batch that was classified correctly, 0 to 1."""
+    seconds: list = field(default_factory=list)
+    """Seconds of training up to each update; tracing and validation do not count."""
+    epochs: list = field(default_factory=list)
+    """One dictionary an epoch: ``update``, mean ``loss`` and ``accuracy`` of its batches,
+    ``val_loss`` and ``val_accuracy`` after it."""
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    interrupted: bool = False
+    test_logits: np.ndarray | None = field(default=None, repr=False)
+    """float32, shape (test images, classes)."""
+
+    def final_loss(self, last=100):
+        """Return the mean training loss of the last ``last`` updates.
+
+        Raises:
+            ValueError: the run was interrupted, so that its end was not measured.
+        """
+        if self.interrupted:
+            raise ValueError(
+                "this run was interrupted before its last update: run the cell that trains again. "
+                f"Received: {self.name}, seed {self.seed}, {len(self.loss)} of {self.updates}"
+            )
+        return float(np.mean(self.loss[-last:]))
+
+    def updates_to(self, loss, window=25):
+        """Return how many updates it took until the running mean of the loss fell to ``loss``.
+
+        Args:
+            loss: training loss in nats.
+            window: number of updates in the running mean, which must be full.
+
+        Returns:
+            int, or None if the run never got there.
+        """
+        reached = np.flatnonzero(running_mean(self.loss, window)[window - 1 :] <= loss)
+        return int(reached[0]) + window if len(reached) else None
+
+    def to_dict(self):
+        """Return the record as plain Python data, without the logits."""
+        return {key: value for key, value in asdict(self).items() if key != "test_logits"}
+
+
+def by_name(records):
+    """Group records by name, in the order in which the names first appear."""
+    groups = {}
+    for record in records:
+        groups.setdefault(record.name, []).append(record)
+    return groups
+
+
+def running_mean(values, window):
+    """Return the mean of each value and those before it, ``window`` at most.
+
+    Args:
+        values: numbers, shape (n,).
+        window: whole number, 1 or more.
+
+    Returns:
+        float64 array, shape (n,).
+    """
+    total = np.cumsum(np.insert(np.asarray(values, dtype=float), 0, 0.0))
+    end = np.arange(1, len(values) + 1)
+    start = np.maximum(end - window, 0)
+    return (total[end] - total[start]) / (end - start)

@@ -1,0 +1,62 @@
+"""Counts by formula against counts by hand."""
+
+import keras
+import numpy as np
+import pytest
+
+from resnet_lesson.diagnostics import layer_counts, weighted_layers
+from resnet_lesson.models import network
+
+
+def test_counts_of_a_small_network_by_hand():
+    counts = {count.name: count for count in layer_counts(network(8))}
+    # Stem: 3×3, 1 → 16 channels, on 14×14 pixels.
+    assert counts["stem_conv"].multiply_adds == 14 * 14 * 9 * 1 * 16
+    assert counts["stem_conv"].parameters == 9 * 16
+    assert counts["stem_norm"].parameters == 2 * 16
+    # Stage 1: 1×1 16 → 8, 3×3 8 → 8, 1×1 8 → 16.
+    assert counts["stage1_block1_conv1"].multiply_adds == 14 * 14 * 16 * 8
+    assert counts["stage1_block1_conv2"].multiply_adds == 14 * 14 * 9 * 8 * 8
+    assert counts["stage1_block1_conv3"].multiply_adds == 14 * 14 * 8 * 16
+    assert counts["stage1_block1_add"].multiply_adds == 14 * 14 * 16
+    assert counts["stage1_block1_add"].parameters == 0
+    # Stage 2 halves the image in its first convolution.
+    assert counts["stage2_block1_conv1"].multiply_adds == 7 * 7 * 16 * 16
+    assert counts["stage2_block1_conv2"].multiply_adds == 7 * 7 * 9 * 16 * 16
+    assert counts["logits"].multiply_adds == 32 * 10
+    assert counts["logits"].parameters == 33 * 10
+
+
+@pytest.mark.parametrize("shortcut", ["none", "padded", "projection"])
+def test_totals_equal_those_of_keras(shortcut):
+    model = network(20, shortcut)
+    total = sum(count.parameters for count in layer_counts(model))
+    assert total == sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+
+
+def test_plain_and_residual_differ_by_the_additions_alone():
+    plain, residual = (
+        {c.name: c for c in layer_counts(network(20, s))} for s in ("none", "padded")
+    )
+    extra = residual.keys() - plain.keys()
+    assert {name.rsplit("_", 1)[1] for name in extra} == {"add", "shortcut"}
+    for name, count in plain.items():
+        assert residual[name] == count
+
+
+def test_multiply_adds_of_resnet50_are_those_of_the_paper():
+    """He 2016a, Table 1 gives 3.8 billion for the 50-layer network on 224 × 224 images."""
+    model = keras.applications.ResNet50(weights=None)
+    counts = [c for c in layer_counts(model) if c.kind in ("Conv2D", "Dense")]
+    assert sum(count.multiply_adds for count in counts) == pytest.approx(3.8e9, rel=0.02)
+
+
+def test_projections_do_not_count_as_depth():
+    assert weighted_layers(network(20, "projection")) == 20
+
+
+def test_layers_without_a_formula_are_refused():
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.DepthwiseConv2D(3)(inputs))
+    with pytest.raises(ValueError, match="Received: depthwise_conv2d, a DepthwiseConv2D"):
+        layer_counts(model)

@@ -1,0 +1,130 @@
+"""Figures: what is drawn, and the text alternatives that say it."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from resnet_lesson import plots
+from resnet_lesson.records import Record
+
+
+@pytest.fixture(autouse=True)
+def no_figure_is_left_open():
+    plt.close("all")
+    yield
+    plt.close("all")
+
+
+def record(name, seed, level, updates=60):
+    loss = np.linspace(2.3, level, updates).tolist()
+    epochs = [{"update": u, "loss": 1.0, "val_loss": level, "val_accuracy": 0.5} for u in (30, 60)]
+    return Record(
+        name, seed, 100, 64, 2e-3, updates, loss, [0.5] * updates, loss, epochs, test_accuracy=0.9
+    )
+
+
+RECORDS = [record(name, seed, level + seed / 10)
+           for name, level in (("plain 8", 1.0), ("plain 56", 2.0))
+           for seed in (0, 1, 2)]  # fmt: skip
+
+
+def test_learning_curves_draw_means_and_bands():
+    ax, alt = plots.learning_curves(RECORDS, window=1, title="Plain")
+    assert [line.get_label() for line in ax.lines] == ["plain 8", "plain 56"]
+    assert ax.lines[0].get_ydata()[-1] == pytest.approx(1.1)
+    assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
+    assert ax.lines[0].get_color() != ax.lines[1].get_color()
+    band = ax.collections[1].get_paths()[0].vertices
+    at_the_end = band[band[:, 0] == 60, 1]
+    assert (at_the_end.min(), at_the_end.max()) == (pytest.approx(2.0), pytest.approx(2.2))
+    assert alt == (
+        "Plain: training loss against updates, bands from the lowest to the highest of 3 seeds. "
+        "plain 8 goes from 2.3 to 1.1; plain 56 goes from 2.3 to 2.1."
+    )
+
+
+def test_learning_curves_of_validation():
+    ax, alt = plots.learning_curves(RECORDS, "val_loss")
+    assert ax.lines[0].get_xdata().tolist() == [30, 60]
+    assert ax.get_ylabel() == "validation loss"
+    assert "plain 56 goes from 2.1 to 2.1" in alt
+
+
+def test_learning_curves_by_epoch():
+    ax, alt = plots.learning_curves(RECORDS, "epoch_loss", log=True)
+    assert ax.lines[0].get_xdata().tolist() == [30, 60]
+    assert ax.lines[0].get_ydata().tolist() == [1.0, 1.0]
+    assert ax.get_yscale() == "log"
+    assert alt.startswith("training loss, mean of an epoch against updates")
+
+
+def test_learning_curves_of_an_interrupted_run():
+    short = record("plain 8", 3, 1.0, updates=20)
+    ax, _ = plots.learning_curves([*RECORDS, short])
+    assert len(ax.lines[0].get_xdata()) == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(([],), "records must not be empty"), ((RECORDS, "error"), "measure must be .* 'error'")],
+)
+def test_bad_learning_curves(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        plots.learning_curves(*arguments)
+
+
+def test_dots():
+    series = {"plain": {8: [1.0, 2.0], 56: [3.0]}, "residual": {8: [1.0], 56: [0.5]}}
+    ax, alt = plots.dots(series, "depth", "final training loss", log=True)
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["plain", "residual"]
+    assert alt == (
+        "final training loss against depth, means over the seeds. "
+        "plain: 1.50 at 8, 3.00 at 56; residual: 1.00 at 8, 0.50 at 56."
+    )
+
+
+def test_digit_grid():
+    ax, alt = plots.digit_grid(np.zeros((3, 28, 28, 1)), ["7", "2 as 3", "1"], columns=2, title="T")
+    assert len(ax.figure.axes) == 4
+    assert alt == "T: 3 images in rows of 2: 7, 2 as 3, 1."
+    with pytest.raises(ValueError, match="of one length. Received: 1, 2"):
+        plots.digit_grid(np.zeros((1, 28, 28)), ["a", "b"])
+
+
+def test_confusion_matrix():
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    predictions = np.array([0, 1, 1, 1, 2, 2])
+    ax, alt = plots.confusion_matrix(labels, predictions, classes=3)
+    numbers = [[ax.texts[3 * row + column].get_text() for column in range(3)] for row in range(3)]
+    assert numbers == [["1", "2", "0"], ["0", "1", "1"], ["0", "0", "1"]]
+    assert "6 images, 3 of them right" in alt
+    assert "0 taken for 1 (2), 1 taken for 2 (1)" in alt
+    assert alt.count("taken for") == 2  # pairs that were never confused are no mistakes
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What is displayed, in order."""
+    objects = []
+    monkeypatch.setattr(plots, "display", objects.append)
+    return objects
+
+
+def test_show_gives_the_picture_its_text_alternative(shown):
+    ax, alt = plots.dots({"a": {1: [1.0]}}, "x", "y")
+    plots.show(ax, alt)
+    plots.show(*plots.dots({"a": {1: [1.0]}}, "x", "y"))
+    picture, text, again, _ = shown
+    assert picture._repr_png_()[1]["alt"] == alt
+    assert text._repr_markdown_() == f"*Figure: {alt}*"
+    assert picture.data == again.data  # the same bytes
+    assert not plt.get_fignums()
+    with pytest.raises(ValueError, match="alt must say .* Received: ''"):
+        plots.show(plots.dots({"a": {1: [1.0]}}, "x", "y")[0], "")
+
+
+def test_table(shown):
+    plots.table(["network", "loss"], [["plain", 1.5], ["residual", 0.5]])
+    assert shown[0]._repr_markdown_() == (
+        "| network | loss |\n| :--- | ---: |\n| plain | 1.5 |\n| residual | 0.5 |"
+    )
