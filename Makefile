@@ -1,0 +1,64 @@
+# The course's commands. Each one first sets up .venv, or finds that nothing is to do.
+
+PYTHON ?= python3
+VENV_PYTHON := .venv/bin/python
+
+# The versions that are tested are those in .venv, whatever else the reader's shell points to.
+unexport PYTHONPATH PYTHONHOME
+
+NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/exercises/*.ipynb notebooks/solutions/*.ipynb)
+STUDIES = $(sort $(wildcard benchmarks/studies/$(N)*.py))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test check notebooks studies wheel lock clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup:
+	@"$(PYTHON)" -c "import sys" 2>/dev/null || { \
+	  echo "'$(PYTHON)' does not start a Python, but the course needs Python" \
+	    "$$(sed -n 's/^requires-python = "\(.*\)"/\1/p' pyproject.toml):" \
+	    "name one that does, for example \`make lab PYTHON=python3.12\` or its full path." >&2; \
+	  exit 1; }
+	@"$(PYTHON)" tools/setup.py
+
+lab: setup ## open the course in JupyterLab (LAB_ARGS=... goes to jupyter)
+	@$(VENV_PYTHON) -m jupyterlab --ip=127.0.0.1 --ServerApp.root_dir=. $(LAB_ARGS) \
+	  notebooks/00_start_here.ipynb
+
+test: setup ## lint, all tests, and every notebook run again
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m pytest tests
+	@test -n "$(NOTEBOOKS)" || { echo "There is no notebook to test." >&2; exit 1; }
+	TQDM_DISABLE=1 $(VENV_PYTHON) -m pytest --nbval-lax --nbval-current-env \
+	  --nbval-cell-timeout=900 -p no:cacheprovider $(NOTEBOOKS)
+
+check: setup ## lint and unit tests alone
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m pytest -m "not notebooks" tests
+
+notebooks: setup ## build the notebooks that are out of date (N=04: that one)
+	@$(VENV_PYTHON) tools/build_notebooks.py $(N)
+
+studies: setup ## run the recorded studies again (N=04: those of lesson 04)
+	@test -n "$(STUDIES)" || echo "There is no study$(if $(N), whose name starts with $(N))."
+	@set -e; for study in $(STUDIES); do echo "$$study"; $(VENV_PYTHON) "$$study"; done
+
+wheel: setup ## pack the helper package, MNIST included, into one file in build/
+	@rm -f build/resnet_lesson-*.whl
+	@$(VENV_PYTHON) -m flit_core.wheel --outdir build >/dev/null
+	@ls build/resnet_lesson-*.whl
+
+lock: setup ## make requirements.lock anew (UPGRADE=1: with the newest versions)
+	@.venv/bin/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --only-binary :all: --emit-build-options --no-emit-index-url \
+	  --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
+	  -o requirements.lock
+
+clean: ## remove build/ and caches; .venv stays
+	@rm -rf build .pytest_cache .ruff_cache .hypothesis
+	@find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+	  -prune -exec rm -rf {} +
