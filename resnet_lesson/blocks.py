@@ -20,6 +20,8 @@ References
 import keras
 from keras import layers, ops
 
+from resnet_lesson.arguments import one_of, whole_number
+
 SHORTCUTS = ("none", "identity", "padded", "projection")
 
 # Keras's default of 0.99 needs a thousand steps before the moving averages mean anything.
@@ -43,8 +45,8 @@ class PaddedShortcut(layers.Layer):
 
     def __init__(self, filters, stride=1, **kwargs):
         super().__init__(**kwargs)
-        self.filters = _positive("filters", filters)
-        self.stride = _positive("stride", stride)
+        self.filters = whole_number("filters", filters, least=1)
+        self.stride = whole_number("stride", stride, least=1)
 
     def call(self, x):
         missing = self.filters - x.shape[-1]
@@ -71,14 +73,13 @@ class _Block(layers.Layer):
         self, filters, shortcut="identity", normalisation=True, zero_init=False, stride=1, **kwargs
     ):
         super().__init__(**kwargs)
-        if shortcut not in SHORTCUTS:
-            raise ValueError(f"shortcut must be one of {SHORTCUTS}. Received: {shortcut!r}")
+        one_of("shortcut", shortcut, SHORTCUTS)
         for argument, value in (("normalisation", normalisation), ("zero_init", zero_init)):
             if not isinstance(value, bool):
                 raise TypeError(f"{argument} must be True or False. Received: {value!r}")
         self.filters = self._widths(filters)
         self.shortcut = shortcut
-        self.stride = _positive("stride", stride)
+        self.stride = whole_number("stride", stride, least=1)
         self.normalisation = normalisation
         self.zero_init = zero_init
         self._make_layers()
@@ -254,9 +255,7 @@ class BottleneckBlock(_Block):
     """
 
     def __init__(self, filters, *args, stride_on="conv1", **kwargs):
-        if stride_on not in ("conv1", "conv2"):
-            raise ValueError(f"stride_on must be 'conv1' or 'conv2'. Received: {stride_on!r}")
-        self.stride_on = stride_on
+        self.stride_on = one_of("stride_on", stride_on, ("conv1", "conv2"))
         super().__init__(filters, *args, **kwargs)
 
     def _widths(self, filters):
@@ -342,13 +341,5 @@ def _widths(filters, count, from_one):
     if isinstance(filters, (list, tuple)):
         if len(filters) != count:
             raise ValueError(f"filters must be 1 or {count} numbers. Received: {filters!r}")
-        return tuple(_positive("filters", width) for width in filters)
-    return from_one(_positive("filters", filters))
-
-
-def _positive(name, value):
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number. Received: {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be 1 or more. Received: {value}")
-    return value
+        return tuple(whole_number("filters", width, least=1) for width in filters)
+    return from_one(whole_number("filters", filters, least=1))

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from resnet_lesson.arguments import whole_number
+
 MNIST_FILE = Path(__file__).parent / "mnist" / "mnist.npz"
 MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
 
@@ -93,9 +95,9 @@ def load_mnist(train=None, val=5000, test=None, seed=0):
     """
     raw = raw_mnist()
     n_train, n_test = len(raw["y_train"]), len(raw["y_test"])
-    val = _whole_number("val", val, n_train)
-    train = _whole_number("train", n_train - val if train is None else train, n_train - val)
-    test = _whole_number("test", n_test if test is None else test, n_test)
+    val = whole_number("val", val, most=n_train)
+    train = whole_number("train", n_train - val if train is None else train, most=n_train - val)
+    test = whole_number("test", n_test if test is None else test, most=n_test)
     val_at, rest = _stratified_split(raw["y_train"], val, _generator(seed, stream=0))
     train_at = rest[stratified_indices(raw["y_train"][rest], train, seed)]
     test_at = np.arange(n_test) if test == n_test else stratified_indices(raw["y_test"], test, seed)
@@ -124,7 +126,7 @@ def stratified_indices(labels, n, seed=0):
     labels = np.asarray(labels)
     if labels.ndim != 1:
         raise ValueError(f"labels must have one axis. Received: shape {labels.shape}")
-    n = _whole_number("n", n, len(labels))
+    n = whole_number("n", n, most=len(labels))
     chosen, _ = _stratified_split(labels, n, _generator(seed, stream=1))
     return chosen
 
@@ -169,13 +171,4 @@ def _stratified_split(labels, n, generator):
 
 
 def _generator(seed, stream):
-    return np.random.default_rng([_whole_number("seed", seed), stream])
-
-
-def _whole_number(name, value, largest=None):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer. Received: {value!r}")
-    if value < 0 or (largest is not None and value > largest):
-        limit = "0 or more" if largest is None else f"between 0 and {largest}"
-        raise ValueError(f"{name} must be {limit}. Received: {value}")
-    return int(value)
+    return np.random.default_rng([whole_number("seed", seed), stream])

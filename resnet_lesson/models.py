@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from resnet_lesson.arguments import one_of, whole_number
 from resnet_lesson.blocks import BasicBlock, BottleneckBlock, batch_norm
 
 LAYERS_PER_BLOCK = {"basic": 2, "bottleneck": 3}
@@ -63,8 +64,7 @@ def network(
     Raises:
         ValueError: no such network; the message ends with what was received.
     """
-    if block not in LAYERS_PER_BLOCK:
-        raise ValueError(f"block must be one of {tuple(LAYERS_PER_BLOCK)}. Received: {block!r}")
+    one_of("block", block, LAYERS_PER_BLOCK)
     if shortcut not in ("none", "padded", "projection"):
         raise ValueError(
             f"shortcut must be 'none', 'padded' or 'projection' in a network, where shapes change. "
@@ -134,7 +134,7 @@ def blocks_for_depth(depth, block="bottleneck", stages=2):
     Raises:
         ValueError: no n gives that depth.
     """
-    step = LAYERS_PER_BLOCK[block] * stages
+    step = LAYERS_PER_BLOCK[one_of("block", block, LAYERS_PER_BLOCK)] * stages
     if isinstance(depth, bool) or not isinstance(depth, int) or depth <= 2 or (depth - 2) % step:
         raise ValueError(
             f"depth must be {step}n + 2 for {stages} stages of n {block} blocks: "
@@ -156,10 +156,7 @@ def reset_weights(model, seed):
     Raises:
         TypeError, ValueError: the seed is not a whole number of 0 or more.
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"seed must be an integer. Received: {seed!r}")
-    if seed < 0:
-        raise ValueError(f"seed must be 0 or more. Received: {seed}")
+    seed = whole_number("seed", seed)
     for layer in model.layers:
         for variable in layer.weights:
             initializer = getattr(layer, f"{variable.name}_initializer")

@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Image, Markdown, display
 
+from resnet_lesson.arguments import one_of
 from resnet_lesson.records import by_name, running_mean
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
@@ -82,8 +83,7 @@ def learning_curves(records, measure="loss", window=25, ax=None, title=None, log
     Raises:
         ValueError: there are no records, or no such measure.
     """
-    if measure not in MEASURES:
-        raise ValueError(f"measure must be one of {tuple(MEASURES)}. Received: {measure!r}")
+    one_of("measure", measure, MEASURES)
     if not records:
         raise ValueError("records must not be empty. Received: 0 records")
     text, by_epoch, key = MEASURES[measure]

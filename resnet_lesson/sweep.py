@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 
 import tensorflow as tf
 
+from resnet_lesson.arguments import whole_number
 from resnet_lesson.models import network
 from resnet_lesson.training import Trainer, progress_bar
 
@@ -52,8 +53,7 @@ def sweep(
         )
     if workers is None:
         workers = 1 if tf.config.list_physical_devices("GPU") else min(2, os.cpu_count() or 1)
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise ValueError(f"workers must be a whole number of 1 or more. Received: {workers!r}")
+    whole_number("workers", workers, least=1)
     for config in configs.values():
         network(**config)  # a mistake is told here, at once, and not from a worker
     settings = {"updates": updates, "batch_size": batch_size, "learning_rate": learning_rate}

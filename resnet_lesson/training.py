@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
+from resnet_lesson.arguments import whole_number
 from resnet_lesson.models import reset_weights
 from resnet_lesson.records import Record
 
@@ -29,7 +30,7 @@ class Trainer:
     """
 
     def __init__(self, model, batch_size=64, learning_rate=2e-3):
-        _at_least("batch_size", batch_size, 1)
+        whole_number("batch_size", batch_size, least=1)
         # Without it, some operations add up in an order that differs from run to run.
         tf.config.experimental.enable_op_determinism()
         self.model = model
@@ -62,7 +63,7 @@ class Trainer:
             should_stop: function called before each update; the run ends where it returns True.
             on_update: function called after each update.
         """
-        _at_least("updates", updates, 1)
+        whole_number("updates", updates, least=1)
         per_epoch = len(data.train) // self.batch_size
         if per_epoch < 1:
             raise ValueError(
@@ -244,10 +245,3 @@ def _positive_number(rate):
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < np.inf:
         raise ValueError(f"learning_rate must be a number above 0. Received: {rate!r}")
     return float(rate)
-
-
-def _at_least(name, value, least):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer. Received: {value!r}")
-    if value < least:
-        raise ValueError(f"{name} must be {least} or more. Received: {value}")

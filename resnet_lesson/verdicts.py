@@ -43,11 +43,13 @@ def verdict_above(claim, above, below, ratio=1.0, unit=""):
     unit = f" {unit}" if unit else ""
     lowest, highest = min(above), max(below)
     asked = f" (claimed: at least {ratio:g})" if ratio != 1 else ""
+    several = len(above) > 1 or len(below) > 1
+    counted = f"; {len(above)} runs against {len(below)}" if several else ""
     # A comparison with a value that is not a number is false, wherever in the list it stands.
     holds = all(high >= ratio * low for high in above for low in below)
     verdict(
         claim,
         holds,
         f"lowest {lowest:.4g}{unit} against highest {highest:.4g}{unit}, "
-        f"{lowest / highest:.3g} times as much{asked}; {len(above)} and {len(below)} runs",
+        f"{lowest / highest:.3g} times as much{asked}{counted}",
     )

@@ -107,11 +107,11 @@ def test_subsets_are_stratified():
     [
         ({"train": -1}, ValueError, "train must be between 0 and 55000. Received: -1"),
         ({"train": 55001}, ValueError, "train must be between 0 and 55000. Received: 55001"),
-        ({"train": 10.5}, TypeError, "train must be an integer. Received: 10.5"),
+        ({"train": 10.5}, TypeError, "train must be a whole number. Received: 10.5"),
         ({"val": 60001}, ValueError, "val must be between 0 and 60000. Received: 60001"),
-        ({"test": True}, TypeError, "test must be an integer. Received: True"),
+        ({"test": True}, TypeError, "test must be a whole number. Received: True"),
         ({"seed": -3}, ValueError, "seed must be 0 or more. Received: -3"),
-        ({"seed": "a"}, TypeError, "seed must be an integer. Received: 'a'"),
+        ({"seed": "a"}, TypeError, "seed must be a whole number. Received: 'a'"),
     ],
 )
 def test_bad_arguments(arguments, error, message):

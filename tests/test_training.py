@@ -4,14 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from resnet_lesson import sweep as sweeping
+from resnet_lesson import training
 from resnet_lesson.data import load_mnist
 from resnet_lesson.models import network, reset_weights
 from resnet_lesson.sweep import sweep
@@ -127,46 +129,57 @@ def test_cross_entropy_against_keras():
     assert accuracy == np.mean(np.argmax(logits, axis=1) == labels)
 
 
-def interrupt_soon(record_something, seconds=30):
-    """Send this process Ctrl-C as soon as the function says that something was recorded."""
+class InterruptingBar:
+    """A progress bar that presses Ctrl-C, or worse, as soon as there is some progress."""
 
-    def wait_and_interrupt():
-        end = time.monotonic() + seconds
-        while not record_something() and time.monotonic() < end:
-            time.sleep(0.05)
-        os.kill(os.getpid(), signal.SIGINT)
+    def __init__(self, signal_number=signal.SIGINT):
+        self.n = 0
+        self.signal = signal_number
 
-    threading.Thread(target=wait_and_interrupt, daemon=True).start()
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def update(self, n=1):
+        self.n += n
+        if self.n > 0 and self.signal:
+            number, self.signal = self.signal, None
+            os.kill(os.getpid(), number)
 
 
-def test_interrupt_keeps_what_was_measured(model, mnist, capsys):
-    begun = threading.Event()
-    trainer_run = Trainer.run
+@pytest.fixture
+def interrupted(monkeypatch):
+    for module in (training, sweeping):
+        monkeypatch.setattr(module, "progress_bar", lambda *args: InterruptingBar())
 
-    def run(self, *args, on_update=None, **kwargs):
-        def told():
-            begun.set()
-            on_update()
 
-        return trainer_run(self, *args, on_update=told, **kwargs)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "run", run)
-        interrupt_soon(begun.is_set)
-        record = train(model, mnist, updates=100_000, name="long", progress=False)
+def test_interrupt_keeps_what_was_measured(model, mnist, interrupted, capsys):
+    record = train(model, mnist, updates=100_000, name="long")
     assert record.interrupted
     assert 0 < len(record.loss) < 100_000
-    assert len(record.loss) == len(record.accuracy) or len(record.loss) == len(record.accuracy) + 1
     assert "Interrupted after" in capsys.readouterr().out
     with pytest.raises(ValueError, match="interrupted before its last update.*Received: long"):
         record.final_loss()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupted_sweep_returns_what_was_measured(mnist, workers, interrupted, capsys):
+    records = sweep(CONFIGS, [0, 1], mnist, updates=100_000, workers=workers)
+    assert records
+    assert all(record.interrupted for record in records)
+    assert any(0 < len(record.loss) < 100_000 for record in records)
+    assert "runs are missing or cut short" in capsys.readouterr().out
+
+
 def test_sweep_in_workers_equals_single_runs(mnist):
-    records = sweep(CONFIGS, [0, 1], mnist, updates=6, workers=2, progress=False)
-    assert [(r.name, r.seed) for r in records] == [
-        ("plain 8", 0), ("plain 8", 1), ("residual 8", 0), ("residual 8", 1),
-    ]  # fmt: skip
+    records, again = (
+        sweep(CONFIGS, [0, 1], mnist, updates=6, workers=2, progress=False) for _ in range(2)
+    )
+    pairs = [("plain 8", 0), ("plain 8", 1), ("residual 8", 0), ("residual 8", 1)]
+    assert [(record.name, record.seed) for record in records] == pairs
+    assert [record.loss for record in records] == [record.loss for record in again]
     in_process = sweep(CONFIGS, [0, 1], mnist, updates=6, workers=1, progress=False)
     for there, here in zip(records, in_process, strict=True):
         # The number of threads may change the order of additions, and with it the last digits.
@@ -176,42 +189,22 @@ def test_sweep_in_workers_equals_single_runs(mnist):
     assert in_process[1].loss == single.loss
 
 
-def test_two_sweeps_give_the_same_bits(mnist):
-    one, two = (
-        sweep({"plain 8": CONFIGS["plain 8"]}, [0, 1], mnist, updates=4, workers=2, progress=False)
-        for _ in range(2)
-    )
-    assert [r.loss for r in one] == [r.loss for r in two]
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_interrupted_sweep_returns_what_was_measured(mnist, workers, capsys):
-    timer = threading.Timer(12 if workers == 2 else 6, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    start = time.monotonic()
-    records = sweep(CONFIGS, [0, 1], mnist, updates=100_000, workers=workers, progress=False)
-    assert time.monotonic() - start < 60
-    assert records
-    assert all(record.interrupted for record in records)
-    assert len(records[0].loss) > 0
-    assert "runs are missing or cut short" in capsys.readouterr().out
-
-
-ORPHAN = """
-import os, signal, threading, time
+KILLED = """
+import signal
+from test_training import CONFIGS, InterruptingBar
+from resnet_lesson import sweep
 from resnet_lesson.data import load_mnist
-from resnet_lesson.sweep import sweep
 if __name__ == "__main__":
-    threading.Timer(8, os.kill, (os.getpid(), signal.SIGKILL)).start()
-    sweep({"a": {"depth": 8}}, [0, 1], load_mnist(train=640, val=0, test=0), updates=10**6,
-          workers=2, progress=False)
+    sweep.progress_bar = lambda *args: InterruptingBar(signal.SIGKILL)
+    sweep.sweep(CONFIGS, [0], load_mnist(train=640, val=0, test=0), updates=10**6, workers=2)
 """
 
 
 def test_workers_end_when_their_parent_is_killed(tmp_path):
-    script = tmp_path / "orphan.py"
-    script.write_text(ORPHAN)
-    process = subprocess.Popen([sys.executable, str(script)], start_new_session=True)
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    here = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    process = subprocess.Popen([sys.executable, str(script)], env=here, start_new_session=True)
     assert process.wait(60) == -signal.SIGKILL
     end = time.monotonic() + 30
     while time.monotonic() < end:
@@ -230,7 +223,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
         ({"batch_size": 641}, ValueError, "batch_size .*Received: batch_size=641, 640 images"),
         ({"batch_size": 0}, ValueError, "batch_size must be 1 or more. Received: 0"),
         ({"updates": 0}, ValueError, "updates must be 1 or more. Received: 0"),
-        ({"updates": 1.5}, TypeError, "updates must be an integer. Received: 1.5"),
+        ({"updates": 1.5}, TypeError, "updates must be a whole number. Received: 1.5"),
         ({"learning_rate": 0}, ValueError, "learning_rate must be .* Received: 0"),
         ({"learning_rate": [(5, 0.1)]}, ValueError, "must start at update 0.*Received: "),
         ({"seed": -1}, ValueError, "seed must be 0 or more. Received: -1"),

@@ -29,8 +29,10 @@ def test_above(capsys):
     verdict_above("plain ends above", [2.0, 3.0, 4.0], [0.5, 1.0], ratio=2, unit="nats")
     assert capsys.readouterr().out == (
         "HOLDS: plain ends above\n  measured: lowest 2 nats against highest 1 nats, 2 times as "
-        "much (claimed: at least 2); 3 and 2 runs\n"
+        "much (claimed: at least 2); 3 runs against 2\n"
     )
+    verdict_above("one number each", [6], [4], unit="images")
+    assert capsys.readouterr().out.endswith("highest 4 images, 1.5 times as much\n")
 
 
 @pytest.mark.parametrize(

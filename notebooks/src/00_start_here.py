@@ -1,0 +1,386 @@
+# %% [markdown]
+# # 00 · Start here
+#
+# **Question.** What will I learn, does my machine work, and what does the data look like?
+#
+# **Objectives.** After this lesson you can
+#
+# 1. run a lesson, read a verdict, and know what to do when one fails;
+# 2. describe MNIST: what is in it, how it is split, how it is scaled;
+# 3. say in one sentence each what a convolution, ReLU, a logit, cross-entropy, Adam, batch
+#    normalisation and a gradient tape do;
+# 4. train a residual network and read its loss curve.
+#
+# **Prerequisites.** Python, a little calculus, and what a convolution is.
+#
+# **Reading time:** 20 minutes. **Computing time:** 1 minute on two cores, without a GPU.
+#
+# ## 1. How a lesson works
+#
+# A lesson asks a question and lets your machine answer it. Each experiment goes the same way:
+#
+# *question → your prediction → idea → maths → code → figure → verdict*
+#
+# **Predict before you run.** Write your guess down. A wrong guess that you wrote down teaches more
+# than a right answer that you read.
+#
+# A **verdict** is a cell that states a claim, prints what was measured, and fails if the claim is
+# false. To run a cell, click it and press Shift + Enter. You can run any cell twice, and start
+# again from the top at any time (*Run → Run All Cells*).
+#
+# ## 2. Does my machine work?
+#
+# The first cell of every lesson imports what it needs.
+
+# %%
+import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
+import os
+import platform
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from resnet_lesson import diagrams, plots
+from resnet_lesson.data import PIXEL_MEAN, PIXEL_STD, load_mnist, raw_mnist
+from resnet_lesson.diagnostics import weighted_layers
+from resnet_lesson.models import network
+from resnet_lesson.sweep import sweep
+from resnet_lesson.verdicts import verdict, verdict_above
+
+# %%
+plots.table(["what", "found"], [
+    ["Python", platform.python_version()],
+    ["TensorFlow", tf.__version__],
+    ["Keras", f"{keras.__version__}, on {keras.backend.backend()}"],
+    ["NumPy", np.__version__],
+    ["course package", resnet_lesson.__version__],
+    ["system", f"{platform.system()}, {platform.machine()}"],
+    ["processor cores", str(os.cpu_count())],
+    ["graphics processors", str(len(tf.config.list_physical_devices("GPU")))],
+])
+
+# %% [markdown]
+# No graphics processor is needed. This is your first verdict: TensorFlow multiplies two matrices,
+# and NumPy does it again.
+
+# %%
+a, b = np.random.default_rng(0).normal(size=(2, 200, 200))
+difference = np.abs(tf.matmul(a, b).numpy() - a @ b).max()
+verdict("TensorFlow computes", difference < 1e-9, f"largest difference to NumPy {difference:.1e}")
+
+# %% [markdown]
+# If a verdict fails on your machine, the cell stops with `DOES NOT HOLD` and the measured figures.
+# Run the lesson again from the top. If it fails again, that is a finding: please report it with the
+# table above.
+#
+# ## 3. The data
+#
+# **MNIST** has 70,000 images of handwritten digits, 28 × 28 pixels in shades of grey (LeCun, Cortes
+# and Burges). It ships with the course: nothing is downloaded.
+
+# %%
+raw = raw_mnist()
+first = slice(0, 24)
+captions = [str(digit) for digit in raw["y_train"][first]]
+plots.show(*plots.digit_grid(raw["x_train"][first], captions, title="The first training images"))
+
+# %% [markdown]
+# **Predict.** Does each digit appear equally often?
+
+# %%
+counts = np.bincount(raw["y_train"])
+plots.table(["digit", "training images"], [[digit, int(n)] for digit, n in enumerate(counts)])
+verdict_above("the digits are not quite equally frequent", [counts.max()], [counts.min()],
+              ratio=1.1, unit="images")
+
+# %% [markdown]
+# ### Three sets
+#
+# - The **training set** is what the weights are fitted to.
+# - The **validation set** is cut from MNIST's training images. Choices are made on it.
+# - The **test set** is MNIST's own. It takes no part in any choice, so its last word is honest.
+#
+# `load_mnist` draws the sets with a seed. Each digit keeps its share. Can an image be in two sets?
+
+# %%
+mnist = load_mnist(train=6400, val=1000)
+sets = {name: {image.tobytes() for image in getattr(mnist, name).images} for name in mnist._fields}
+shared = sum(len(sets[a] & sets[b]) for a, b in (("train", "val"), ("train", "test"),
+                                                 ("val", "test")))
+sizes = ", ".join(f"{name} {len(getattr(mnist, name))}" for name in mnist._fields)
+verdict("no image is in two sets", shared == 0, f"{shared} shared images; {sizes}")
+
+# %% [markdown]
+# ### Scaling
+#
+# Pixels run from 0 to 255. Networks train better on numbers near zero, so each pixel $p$ becomes
+#
+# $$x = \frac{p / 255 - \mu}{\sigma},$$
+#
+# with the mean $\mu$ and the standard deviation $\sigma$ of all training pixels.
+
+# %%
+pixels = raw["x_train"] / 255
+verdict(
+    "the scaling uses the mean and the standard deviation of the training pixels",
+    np.allclose([PIXEL_MEAN, PIXEL_STD], [pixels.mean(), pixels.std()]),
+    f"mean {pixels.mean():.4f}, standard deviation {pixels.std():.4f}; "
+    f"after scaling {mnist.train.images.mean():.2f} and {mnist.train.images.std():.2f}",
+)
+
+# %% [markdown]
+# ## 4. A primer in seven steps
+#
+# The lessons assume these seven ideas. If one is new to you, take your time here. Each is one
+# sentence, one formula and one cell that checks the formula against the library.
+#
+# ### Convolution
+#
+# A **convolution** slides a small window of weights, the **kernel**, over the image and takes the
+# sum of products at each place: $y_{r,s} = \sum_{i,j} w_{i,j}\, x_{r+i,\,s+j}$. The same few
+# weights serve every place. Several kernels give several **channels**.
+
+# %%
+image = raw["x_train"][0].astype("float32")
+kernel = np.array([[1, 1, 1], [0, 0, 0], [-1, -1, -1]], dtype="float32")  # bright above, dark below
+by_hand = np.array([[np.sum(kernel * image[r:r + 3, s:s + 3]) for s in range(26)]
+                    for r in range(26)])
+library = keras.ops.conv(image[None, :, :, None], kernel[:, :, None, None], padding="valid")
+verdict("a convolution is a sliding sum of products", np.allclose(by_hand, library[0, :, :, 0]),
+        f"{by_hand.shape[0]} × {by_hand.shape[1]} places, all equal")
+
+# %%
+plots.show(*plots.digit_grid(
+    [image, np.pad(np.abs(by_hand), 1)], ["image", "edges"], columns=2,
+    title="A digit and the strength of its horizontal edges",
+))
+
+# %% [markdown]
+# ### ReLU
+#
+# **ReLU** keeps what is positive and sets the rest to zero: $\mathrm{ReLU}(z) = \max(z, 0)$.
+# Without a bend like this, a stack of convolutions would be one convolution.
+
+# %%
+z = np.linspace(-3, 3, 7)
+verdict("ReLU is max(z, 0)", np.array_equal(keras.ops.relu(z), np.maximum(z, 0)),
+        f"{z.tolist()} → {np.maximum(z, 0).tolist()}")
+
+# %% [markdown]
+# ### Logits and softmax
+#
+# The last layer gives one number per digit, a **logit**: any real number, larger is likelier.
+# **Softmax** turns logits into probabilities: $p_k = e^{z_k} / \sum_j e^{z_j}$.
+
+# %%
+logits = np.array([2.0, 0.0, -1.0])
+probabilities = np.exp(logits) / np.exp(logits).sum()
+verdict("softmax is exp, divided by the sum", np.allclose(keras.ops.softmax(logits), probabilities),
+        f"{logits.tolist()} → {np.round(probabilities, 3).tolist()}, sum {probabilities.sum():.3f}")
+
+# %% [markdown]
+# ### Cross-entropy
+#
+# The **cross-entropy** is the loss that we train on: $-\log p_k$ for the right digit $k$, averaged
+# over images. It is 0 if the network is sure and right, and grows without bound if it is sure and
+# wrong.
+#
+# **Predict.** What is the loss of a network that gives each of ten digits the same probability?
+
+# %%
+label, guess = [3], np.zeros((1, 10))  # ten equal logits
+loss = float(tf.nn.sparse_softmax_cross_entropy_with_logits(label, guess)[0])
+verdict("guessing among ten digits costs log 10", np.isclose(loss, np.log(10)), f"{loss:.4f} nats")
+
+# %% [markdown]
+# ### Gradient tape
+#
+# Training needs the **gradient**: how the loss changes with each weight. A `GradientTape` writes
+# down what is computed and then applies the chain rule backwards. Here $f(x) = x^3$, so
+# $f'(x) = 3x^2$.
+
+# %%
+x = tf.Variable(2.0)
+with tf.GradientTape() as tape:
+    f = x**3
+gradient = float(tape.gradient(f, x))
+verdict("the tape finds the derivative of x³ at 2", np.isclose(gradient, 3 * 2**2), f"{gradient}")
+
+# %% [markdown]
+# ### Adam
+#
+# **Adam** (Kingma and Ba, 2015, Algorithm 1) moves each weight $w$ against its gradient $g$. It
+# keeps a running mean $m$ of the gradients and a running mean $v$ of their squares, and divides one
+# by the root of the other. So a weight with small gradients takes steps as large as one with large
+# gradients:
+#
+# $$w \leftarrow w - \eta\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon}.$$
+#
+# The hats correct both means for having started at zero. In the first step $\hat m = g$ and
+# $\hat v = g^2$: whatever the gradient's size, each weight moves by the learning rate $\eta$.
+#
+# **Predict.** Two weights have the gradients 100 and −0.1. How far does each move?
+
+# %%
+w = keras.Variable([1.0, 1.0])
+adam = keras.optimizers.Adam(learning_rate=0.1)
+adam.apply([tf.constant([100.0, -0.1])], [w])
+moved = w.numpy() - 1
+verdict("Adam's first step is the learning rate, against the gradient's sign",
+        np.allclose(moved, [-0.1, 0.1], rtol=1e-3), f"moved by {moved.tolist()}")
+
+# %% [markdown]
+# ### Batch normalisation
+#
+# **Batch normalisation** (Ioffe and Szegedy, 2015, Algorithm 1) gives each channel the mean 0 and
+# the variance 1 over the batch, then scales by $\gamma$ and shifts by $\beta$, which are learnt:
+#
+# $$y = \gamma\, \frac{x - \text{mean}}{\sqrt{\text{variance} + \varepsilon}} + \beta.$$
+#
+# While training it uses the batch's own mean and variance (`training=True`). Afterwards it uses
+# running averages, so that an image's result does not depend on its neighbours.
+
+# %%
+batch = np.random.default_rng(0).normal(5, 3, size=(64, 4)).astype("float32")
+norm = keras.layers.BatchNormalization(epsilon=1e-5)
+by_hand = (batch - batch.mean(axis=0)) / np.sqrt(batch.var(axis=0) + 1e-5)
+verdict("batch normalisation subtracts the mean and divides by the deviation",
+        np.allclose(norm(batch, training=True), by_hand, atol=1e-4),
+        f"mean {batch.mean():.2f} → {by_hand.mean():.2f}, "
+        f"deviation {batch.std():.2f} → {by_hand.std():.2f}")
+
+# %% [markdown]
+# ## 5. Your first residual network
+#
+# A **residual block** computes $\mathrm{ReLU}(F(x) + x)$: some layers $F$, called the branch, and a
+# **shortcut** that carries $x$ around them. The addition is what this course is about.
+
+# %%
+plots.show(*diagrams.block("bottleneck", shortcut="identity", filters=(8, 8, 16), in_filters=16))
+
+# %% [markdown]
+# We stack such blocks and train the network on 6,400 images, with three seeds. A **seed** decides
+# the first weights and the order of the images. Three seeds show how much of a result is luck.
+#
+# **Predict.** The network starts by guessing. After three passes over 6,400 images, what share of
+# the test images does it get right?
+
+# %%
+net = {"residual 14": {"depth": 14, "shortcut": "padded"}}
+print(weighted_layers(network(**net["residual 14"])), "layers with weights")
+records = sweep(net, seeds=[0, 1, 2], data=mnist, updates=300)
+
+# %%
+plots.show(*plots.learning_curves(records, title="Your first residual network"))
+
+# %%
+verdict_above(
+    "the training loss falls to a third of guessing or less, with every seed",
+    above=[np.log(10)], below=[record.final_loss(50) for record in records], ratio=3, unit="nats",
+)
+verdict_above(
+    "with every seed, at least seven times as many test images are right as by guessing",
+    above=[record.test_accuracy for record in records], below=[0.1], ratio=7,
+    unit="of the test images",
+)
+
+# %% [markdown]
+# ### What does it see?
+#
+# The first test images, with the digit that the first seed's network sees in each.
+
+# %%
+predictions = records[0].test_logits.argmax(axis=1)
+captions = [f"seen: {digit}" for digit in predictions[:16]]
+plots.show(*plots.digit_grid(raw["x_test"][:16], captions, title="What the network sees"))
+
+# %% [markdown]
+# ## 6. The map of the course
+#
+# The lessons build on each other as the arrows show.
+
+# %%
+LESSONS = [
+    ("00", "Start here", "Does my machine work?"),
+    ("01", "Degradation", "Should a deeper net not be at least as good?"),
+    ("02", "Residual learning", "What is F(x) = H(x) − x?"),
+    ("03", "Bottleneck block", "What do 1×1 → 3×3 → 1×1 save?"),
+    ("04", "Plain vs residual", "Does the shortcut help?"),
+    ("05", "Inside the network", "Why does it work?"),
+    ("06", "Reading the article", "What does its network really do?"),
+    ("07", "Variants", "Which design choices matter?"),
+    ("08", "Your turn", "Can I use it on my problem?"),
+    ("09", "Scaling out", "What if one machine is not enough?"),
+]
+plots.show(*diagrams.course_map(LESSONS))
+
+# %% [markdown]
+# This edition holds lessons 00 and [04](04_plain_vs_residual.ipynb); the others are in preparation.
+# Lesson 04 needs nothing but this one. It asks the question behind the whole course: does the
+# shortcut help, when everything else is equal?
+#
+# ## Summary
+#
+# - A claim counts when a cell has tested it, with several seeds.
+# - MNIST has 60,000 training and 10,000 test images; the validation set is cut from the former.
+# - Convolution, ReLU, logits, cross-entropy, the tape, Adam and batch normalisation: each is a line
+#   of arithmetic that you have checked.
+# - A small residual network learns to read digits in seconds.
+#
+# ## Quiz
+#
+# **1.** A network's loss is 2.3 on ten digits. What has it learnt?
+#
+# <details><summary>Answer</summary>
+#
+# Nothing yet, as far as the loss tells: $\log 10 \approx 2.3$ is what equal probabilities cost.
+#
+# </details>
+#
+# **2.** Why is the validation set not cut from the test set?
+#
+# <details><summary>Answer</summary>
+#
+# Choices are made on the validation set. An image that took part in a choice cannot judge it
+# without favour. So the test set stays out of every choice.
+#
+# </details>
+#
+# **3.** You train once and get a lower loss than a friend. May you say that your network is better?
+#
+# <details><summary>Answer</summary>
+#
+# Not from one run each. Another seed gives other first weights and another order of images, and
+# with them another loss. Compare several seeds of both.
+#
+# </details>
+#
+# **4.** Batch normalisation is called with `training=False` during training, by mistake. What
+# happens?
+#
+# <details><summary>Answer</summary>
+#
+# It uses its running averages, which are never updated: they stay at mean 0 and variance 1. Nothing
+# is normalised, and nothing warns you.
+#
+# </details>
+#
+# **5.** A gradient becomes a thousand times smaller. How much smaller is Adam's first step?
+#
+# <details><summary>Answer</summary>
+#
+# Not at all: the step divides the gradient by its own size. Only the sign remains (as long as the
+# gradient is much larger than $\varepsilon$).
+#
+# </details>
+#
+# ## References
+#
+# - Y. LeCun, C. Cortes, C. J. C. Burges: *The MNIST database of handwritten digits*. CC BY-SA 3.0.
+# - D. P. Kingma, J. Ba: *Adam: A Method for Stochastic Optimization*. ICLR 2015.
+#   [arXiv:1412.6980](https://arxiv.org/abs/1412.6980), Algorithm 1.
+# - S. Ioffe, C. Szegedy: *Batch Normalization*. ICML 2015.
+#   [arXiv:1502.03167](https://arxiv.org/abs/1502.03167), Algorithm 1.
+# - K. He, X. Zhang, S. Ren, J. Sun: *Deep Residual Learning for Image Recognition*. CVPR 2016.
+#   [arXiv:1512.03385](https://arxiv.org/abs/1512.03385).
