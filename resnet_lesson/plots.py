@@ -6,6 +6,7 @@ marker follow them.
 """
 
 import io
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,7 +26,8 @@ MEASURES = {
     "val_loss": ("validation loss", True, "val_loss"),
     "val_accuracy": ("validation accuracy", True, "val_accuracy"),
 }
-DPI = 130
+# Drawn finer than shown, so that a projector or a sharp screen shows no steps.
+DPI, SHOWN_DPI = 160, 88
 
 
 def show(ax, alt):
@@ -46,7 +48,10 @@ def show(ax, alt):
         png, dpi=DPI, bbox_inches="tight", facecolor="white", metadata={"Software": None}
     )
     plt.close(ax.figure)
-    display(Image(png.getvalue(), format="png", metadata={"alt": alt}))
+    content = png.getvalue()
+    pixels = int.from_bytes(content[16:20], "big")  # the width stands at the start of a PNG
+    width = round(pixels * SHOWN_DPI / DPI)
+    display(Image(content, format="png", width=width, metadata={"alt": alt}))
     display(Markdown(f"*Figure: {alt}*"))
 
 
@@ -55,12 +60,15 @@ def table(header, rows):
 
     Args:
         header: column titles.
-        rows: lists of cells; numbers are aligned to the right, texts to the left.
+        rows: lists of cells. A column of numbers is aligned to the right, any other to the left.
     """
-    rows = [list(row) for row in rows]
-    numeric = [not isinstance(cell, str) for cell in rows[0]] if rows else [False] * len(header)
+    rows = [[str(cell) for cell in row] for row in rows]
+    numeric = [
+        all(re.fullmatch(r"-?[\d.]+ ?%?|—", cell) for cell in column)
+        for column in zip(*rows, strict=True)
+    ]
     lines = [header, ["---:" if right else ":---" for right in numeric], *rows]
-    display(Markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)))
+    display(Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines)))
 
 
 def learning_curves(records, measure="loss", window=25, ax=None, title=None, log=False):

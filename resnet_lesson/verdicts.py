@@ -1,5 +1,9 @@
 """Verdicts: each states a claim, prints what was measured, and fails when the claim is false."""
 
+import textwrap
+
+WIDTH = 88  # characters, so that nothing wraps on a page or a projector
+
 
 def verdict(claim, holds, measured):
     """State a claim, print the figures that decide it, and fail if it does not hold.
@@ -15,10 +19,14 @@ def verdict(claim, holds, measured):
     """
     if type(holds).__name__ not in ("bool", "bool_"):
         raise TypeError(f"holds must be True or False. Received: {holds!r}")
-    text = f"{claim}\n  measured: {measured}"
+    said = textwrap.fill(f"{'HOLDS' if holds else 'DOES NOT HOLD'}: {claim}", WIDTH)
+    found = textwrap.fill(
+        f"measured: {measured}", WIDTH, initial_indent="  ", subsequent_indent="    "
+    )
+    text = f"{said}\n{found}"
     if not holds:
-        raise AssertionError(f"DOES NOT HOLD: {text}")
-    print(f"HOLDS: {text}")
+        raise AssertionError(text)
+    print(text)
 
 
 def verdict_above(claim, above, below, ratio=1.0, unit=""):
@@ -43,13 +51,15 @@ def verdict_above(claim, above, below, ratio=1.0, unit=""):
     unit = f" {unit}" if unit else ""
     lowest, highest = min(above), max(below)
     asked = f" (claimed: at least {ratio:g})" if ratio != 1 else ""
-    several = len(above) > 1 or len(below) > 1
-    counted = f"; {len(above)} runs against {len(below)}" if several else ""
     # A comparison with a value that is not a number is false, wherever in the list it stands.
     holds = all(high >= ratio * low for high in above for low in below)
     verdict(
         claim,
         holds,
-        f"lowest {lowest:.4g}{unit} against highest {highest:.4g}{unit}, "
-        f"{lowest / highest:.3g} times as much{asked}{counted}",
+        f"{_of(above, 'lowest')}{lowest:.4g}{unit}; {_of(below, 'highest')}{highest:.4g}{unit}; "
+        f"ratio {lowest / highest:.3g}{asked}",
     )
+
+
+def _of(values, which):
+    return f"{which} of {len(values)} runs " if len(values) > 1 else ""

@@ -1,5 +1,7 @@
 """Figures: what is drawn, and the text alternatives that say it."""
 
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -118,13 +120,16 @@ def test_show_gives_the_picture_its_text_alternative(shown):
     assert picture._repr_png_()[1]["alt"] == alt
     assert text._repr_markdown_() == f"*Figure: {alt}*"
     assert picture.data == again.data  # the same bytes
+    pixels = plt.imread(io.BytesIO(picture.data)).shape[1]
+    assert picture._repr_png_()[1]["width"] == round(pixels * plots.SHOWN_DPI / plots.DPI)
     assert not plt.get_fignums()
     with pytest.raises(ValueError, match="alt must say .* Received: ''"):
         plots.show(plots.dots({"a": {1: [1.0]}}, "x", "y")[0], "")
 
 
 def test_table(shown):
-    plots.table(["network", "loss"], [["plain", 1.5], ["residual", 0.5]])
+    plots.table(["network", "loss", "share"], [["plain 8", 1.5, "2.50%"], ["plain 9", 0.5, "—"]])
     assert shown[0]._repr_markdown_() == (
-        "| network | loss |\n| :--- | ---: |\n| plain | 1.5 |\n| residual | 0.5 |"
+        "| network | loss | share |\n| :--- | ---: | ---: |\n"
+        "| plain 8 | 1.5 | 2.50% |\n| plain 9 | 0.5 | — |"
     )

@@ -26,13 +26,18 @@ def test_what_is_no_comparison_is_refused(holds):
 
 
 def test_above(capsys):
-    verdict_above("plain ends above", [2.0, 3.0, 4.0], [0.5, 1.0], ratio=2, unit="nats")
+    verdict_above("plain ends above", [2.0, 3.0, 4.0], [0.5, 1.0], ratio=2)
     assert capsys.readouterr().out == (
-        "HOLDS: plain ends above\n  measured: lowest 2 nats against highest 1 nats, 2 times as "
-        "much (claimed: at least 2); 3 runs against 2\n"
+        "HOLDS: plain ends above\n"
+        "  measured: lowest of 3 runs 2; highest of 2 runs 1; ratio 2 (claimed: at least 2)\n"
     )
     verdict_above("one number each", [6], [4], unit="images")
-    assert capsys.readouterr().out.endswith("highest 4 images, 1.5 times as much\n")
+    assert capsys.readouterr().out.endswith("measured: 6 images; 4 images; ratio 1.5\n")
+
+
+def test_long_lines_are_wrapped(capsys):
+    verdict("long " * 40, True, "figures " * 40)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 88
 
 
 @pytest.mark.parametrize(

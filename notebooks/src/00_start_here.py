@@ -313,7 +313,9 @@ LESSONS = [
     ("08", "Your turn", "Can I use it on my problem?"),
     ("09", "Scaling out", "What if one machine is not enough?"),
 ]
-plots.show(*diagrams.course_map(LESSONS))
+BUILDS_ON = [("00", "01"), ("01", "02"), ("02", "03"), ("00", "04"), ("02", "05"), ("04", "05"),
+             ("04", "06"), ("04", "07"), ("07", "08"), ("04", "09")]
+plots.show(*diagrams.course_map(LESSONS, edges=BUILDS_ON))
 
 # %% [markdown]
 # This edition holds lessons 00 and [04](04_plain_vs_residual.ipynb); the others are in preparation.
