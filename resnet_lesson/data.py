@@ -7,6 +7,7 @@ References
 
 import hashlib
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +27,9 @@ HOW_TO_RESTORE = (
 )
 
 
-class Examples(NamedTuple):
-    """Images and the digits that they show."""
+@dataclass(frozen=True)
+class Examples:
+    """Images and the digits that they show. Its length is their number."""
 
     images: np.ndarray
     """float32, shape (n, 28, 28, 1): standardised to mean 0 and standard deviation 1."""
@@ -35,7 +37,6 @@ class Examples(NamedTuple):
     """int32, shape (n,): digits from 0 to 9."""
 
     def __len__(self):
-        # A tuple's own length would be 2, the number of its fields.
         return len(self.labels)
 
 

@@ -62,7 +62,7 @@ def network(
         keras.Model: float32 (batch, \\*input_shape) → logits, float32 (batch, classes).
 
     Raises:
-        ValueError: no such network; the message ends with what was received.
+        TypeError, ValueError: no such network; the message ends with what was received.
     """
     one_of("block", block, LAYERS_PER_BLOCK)
     if shortcut not in ("none", "padded", "projection"):
@@ -75,8 +75,12 @@ def network(
             "give either depth or blocks_per_stage. "
             f"Received: depth={depth!r}, blocks_per_stage={blocks_per_stage!r}"
         )
+    widths = _whole_numbers("widths", widths)
+    whole_number("reduction", reduction, least=1)
+    whole_number("classes", classes, least=1)
     if blocks_per_stage is None:
         blocks_per_stage = (blocks_for_depth(depth, block, len(widths)),) * len(widths)
+    blocks_per_stage = _whole_numbers("blocks_per_stage", blocks_per_stage)
     if len(blocks_per_stage) != len(widths):
         raise ValueError(
             "blocks_per_stage and widths must be of one length. "
@@ -135,12 +139,13 @@ def blocks_for_depth(depth, block="bottleneck", stages=2):
         ValueError: no n gives that depth.
     """
     step = LAYERS_PER_BLOCK[one_of("block", block, LAYERS_PER_BLOCK)] * stages
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth <= 2 or (depth - 2) % step:
+    whole = isinstance(depth, (int, np.integer)) and not isinstance(depth, bool)
+    if not whole or depth <= 2 or (depth - 2) % step:
         raise ValueError(
             f"depth must be {step}n + 2 for {stages} stages of n {block} blocks: "
             f"{step + 2}, {2 * step + 2}, {3 * step + 2} and so on. Received: {depth!r}"
         )
-    return (depth - 2) // step
+    return int(depth - 2) // step
 
 
 def reset_weights(model, seed):
@@ -189,6 +194,12 @@ def with_outputs(model, names):
             f"{list(known)[-1]}. Received: {unknown}"
         )
     return keras.Model(model.input, {name: known[name] for name in names})
+
+
+def _whole_numbers(name, values):
+    if not isinstance(values, (list, tuple)) or not values:
+        raise ValueError(f"{name} must be a tuple, one number a stage. Received: {values!r}")
+    return tuple(whole_number(name, value, least=1) for value in values)
 
 
 def _inner_width(width, reduction):

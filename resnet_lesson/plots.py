@@ -105,7 +105,8 @@ def learning_curves(records, measure="loss", window=25, ax=None, title=None, log
         ax.plot(updates, middle, label=name, linewidth=2, color=colour, linestyle=line)
         low, high = values.min(axis=0), values.max(axis=0)
         ax.fill_between(updates, low, high, color=colour, alpha=0.2, linewidth=0)
-        sentences.append(f"{name} goes from {middle[0]:.3g} to {middle[-1]:.3g}")
+        start, half, end = middle[0], middle[len(middle) // 2], middle[-1]
+        sentences.append(f"{name} goes from {start:.3g} over {half:.3g} halfway to {end:.3g}")
     ax.set(xlabel="updates", ylabel=text, title=title, yscale="log" if log else "linear")
     ax.grid(alpha=0.3)
     ax.legend()

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 
 import tensorflow as tf
 
@@ -33,7 +34,7 @@ def sweep(
     Args:
         configs: dictionary: name → arguments of ``models.network``, as in
             ``{"plain 8": {"depth": 8, "shortcut": "none"}}``.
-        seeds: integers, one run of each network for each.
+        seeds: different integers of 0 or more; one run of each network for each.
         data, updates, batch_size, learning_rate: as in ``training.train``.
         workers: number of processes; 1 trains in this process. By default one a core, at most as
             many as there are networks times seeds, at most 2; 1 where there is a GPU.
@@ -45,8 +46,11 @@ def sweep(
 
     Raises:
         TypeError, ValueError: an argument is unusable; the message ends with what was received.
+        RuntimeError: a worker process died, as it does where memory runs out.
     """
-    configs, seeds = dict(configs), list(seeds)
+    configs, seeds = dict(configs), [whole_number("seeds", seed) for seed in seeds]
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds must differ from each other. Received: {seeds}")
     if not configs or not seeds:
         raise ValueError(
             f"configs and seeds must not be empty. Received: {len(configs)} and {len(seeds)}"
@@ -137,6 +141,12 @@ def _in_workers(tasks, data, settings, workers, bar):
                 except KeyboardInterrupt:
                     stop.set()
                     _cancel(pending)
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                "a worker process died: memory may have run out (then workers=1 needs less), or a "
+                'script calls sweep outside of `if __name__ == "__main__":`. '
+                f"Received: workers={workers}"
+            ) from error
         except BaseException:
             stop.set()
             _cancel(pending)

@@ -70,6 +70,7 @@ class Trainer:
                 "batch_size must be at most the number of training images. "
                 f"Received: batch_size={self.batch_size}, {len(data.train)} images"
             )
+        self._check(data)
         if reset:
             reset_weights(self.model, seed)
         for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
@@ -128,6 +129,20 @@ class Trainer:
             for i in range(0, len(images), EVALUATION_BATCH)
         ]
         return np.concatenate(parts)
+
+    def _check(self, data):
+        shape, classes = self.model.input_shape[1:], self.model.output_shape[-1]
+        for name, part in zip(data._fields, data, strict=True):
+            if part.images.shape[1:] != shape:
+                raise ValueError(
+                    f"data.{name}.images must have the shape that the model takes, (n, "
+                    f"{', '.join(map(str, shape))}). Received: {part.images.shape}"
+                )
+            if len(part) and not 0 <= part.labels.min() <= part.labels.max() < classes:
+                raise ValueError(
+                    f"data.{name}.labels must be from 0 to {classes - 1}: the model has {classes} "
+                    f"logits. Received: {part.labels.min()} to {part.labels.max()}"
+                )
 
     def _batch(self, examples, at):
         return tf.constant(examples.images[at]), tf.constant(examples.labels[at])

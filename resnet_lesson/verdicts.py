@@ -1,5 +1,6 @@
 """Verdicts: each states a claim, prints what was measured, and fails when the claim is false."""
 
+import math
 import textwrap
 
 WIDTH = 88  # characters, so that nothing wraps on a page or a projector
@@ -30,13 +31,15 @@ def verdict(claim, holds, measured):
 
 
 def verdict_above(claim, above, below, ratio=1.0, unit=""):
-    """Claim that every value of ``above`` is at least ``ratio`` times every value of ``below``.
+    """Claim that every value of ``above`` is above every value of ``below``.
+
+    With a ratio, claim that it is at least that many times as large.
 
     Args:
         claim: a sentence without a measured number in it.
         above: positive numbers, one a seed.
         below: positive numbers, one a seed.
-        ratio: the margin asked for; 1 asks for the order alone.
+        ratio: the margin asked for; 1 asks for the order alone, without a tie.
         unit: the values' unit, for the printed figures.
 
     Raises:
@@ -50,16 +53,19 @@ def verdict_above(claim, above, below, ratio=1.0, unit=""):
         )
     unit = f" {unit}" if unit else ""
     lowest, highest = min(above), max(below)
-    asked = f" (claimed: at least {ratio:g})" if ratio != 1 else ""
+    ratio_found = lowest / highest if highest else math.inf
+    asked = f", claimed at least {ratio:g}" if ratio != 1 else ""
     # A comparison with a value that is not a number is false, wherever in the list it stands.
-    holds = all(high >= ratio * low for high in above for low in below)
+    holds = all(
+        high > low if ratio == 1 else high >= ratio * low for high in above for low in below
+    )
     verdict(
         claim,
         holds,
-        f"{_of(above, 'lowest')}{lowest:.4g}{unit}; {_of(below, 'highest')}{highest:.4g}{unit}; "
-        f"ratio {lowest / highest:.3g}{asked}",
+        f"{lowest:.4g}{unit}{_among(above, 'lowest')}, over {highest:.4g}{unit}"
+        f"{_among(below, 'highest')}: ratio {ratio_found:.3g}{asked}",
     )
 
 
-def _of(values, which):
-    return f"{which} of {len(values)} runs " if len(values) > 1 else ""
+def _among(values, which):
+    return f" (the {which} of {len(values)} runs)" if len(values) > 1 else ""

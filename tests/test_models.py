@@ -134,6 +134,11 @@ def test_save_and_reload(tmp_path):
         ({}, "either depth or blocks_per_stage. Received: depth=None"),
         ({"depth": 8, "blocks_per_stage": (1, 1)}, "either depth or blocks_per_stage"),
         ({"blocks_per_stage": (1,)}, r"of one length. Received: \(1,\) and \(16, 32\)"),
+        ({"depth": 8, "widths": 16}, "widths must be a tuple.*Received: 16"),
+        ({"depth": 8, "widths": (16, 0)}, "widths must be 1 or more. Received: 0"),
+        ({"blocks_per_stage": (0, 1)}, "blocks_per_stage must be 1 or more. Received: 0"),
+        ({"depth": 8, "reduction": 0}, "reduction must be 1 or more. Received: 0"),
+        ({"depth": 8, "classes": 0}, "classes must be 1 or more. Received: 0"),
         ({"depth": 8, "reduction": 3}, "multiples of reduction=3. Received: a width of 16"),
     ],
 )

@@ -41,7 +41,8 @@ def test_learning_curves_draw_means_and_bands():
     assert (at_the_end.min(), at_the_end.max()) == (pytest.approx(2.0), pytest.approx(2.2))
     assert alt == (
         "Plain: training loss against updates, bands from the lowest to the highest of 3 seeds. "
-        "plain 8 goes from 2.3 to 1.1; plain 56 goes from 2.3 to 2.1."
+        "plain 8 goes from 2.3 over 1.69 halfway to 1.1; "
+        "plain 56 goes from 2.3 over 2.2 halfway to 2.1."
     )
 
 
@@ -49,7 +50,7 @@ def test_learning_curves_of_validation():
     ax, alt = plots.learning_curves(RECORDS, "val_loss")
     assert ax.lines[0].get_xdata().tolist() == [30, 60]
     assert ax.get_ylabel() == "validation loss"
-    assert "plain 56 goes from 2.1 to 2.1" in alt
+    assert "plain 56 goes from 2.1 over 2.1 halfway to 2.1" in alt
 
 
 def test_learning_curves_by_epoch():

@@ -14,7 +14,7 @@ import pytest
 
 from resnet_lesson import sweep as sweeping
 from resnet_lesson import training
-from resnet_lesson.data import load_mnist
+from resnet_lesson.data import Examples, load_mnist
 from resnet_lesson.models import network, reset_weights
 from resnet_lesson.sweep import sweep
 from resnet_lesson.training import Trainer, cross_entropy, evaluate, train
@@ -189,6 +189,22 @@ def test_sweep_in_workers_equals_single_runs(mnist):
     assert in_process[1].loss == single.loss
 
 
+def test_data_that_does_not_fit_the_model(model, mnist):
+    train_set = mnist.train
+    flat = mnist._replace(train=Examples(train_set.images[..., 0], train_set.labels))
+    with pytest.raises(ValueError, match=r"data.train.images must .*Received: \(640, 28, 28\)"):
+        train(model, flat, progress=False)
+    shifted = mnist._replace(val=Examples(mnist.val.images, mnist.val.labels + 1))
+    with pytest.raises(ValueError, match=r"data.val.labels must be from 0 to 9.*Received: 1 to 10"):
+        train(model, shifted, progress=False)
+
+
+def test_a_worker_that_dies_is_told(mnist, monkeypatch):
+    monkeypatch.setattr(sweeping, "_start_worker", os._exit)  # gets an argument that it dislikes
+    with pytest.raises(RuntimeError, match="a worker process died.*Received: workers=2"):
+        sweep(CONFIGS, [0], mnist, updates=5, workers=2, progress=False)
+
+
 KILLED = """
 import signal
 from test_training import CONFIGS, InterruptingBar
@@ -238,6 +254,8 @@ def test_bad_arguments(model, mnist, arguments, error, message):
     ("arguments", "message"),
     [
         ({"configs": {}}, "must not be empty. Received: 0 and 1"),
+        ({"seeds": [1, 0, 1]}, r"seeds must differ from each other. Received: \[1, 0, 1\]"),
+        ({"seeds": [-1]}, "seeds must be 0 or more. Received: -1"),
         ({"seeds": []}, "must not be empty. Received: 2 and 0"),
         ({"workers": 0}, "workers must be .*Received: 0"),
         ({"configs": {"a": {"depth": 9}}}, "depth must be .*Received: 9"),

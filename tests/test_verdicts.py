@@ -29,10 +29,16 @@ def test_above(capsys):
     verdict_above("plain ends above", [2.0, 3.0, 4.0], [0.5, 1.0], ratio=2)
     assert capsys.readouterr().out == (
         "HOLDS: plain ends above\n"
-        "  measured: lowest of 3 runs 2; highest of 2 runs 1; ratio 2 (claimed: at least 2)\n"
+        "  measured: 2 (the lowest of 3 runs), over 1 (the highest of 2 runs): ratio 2, claimed\n"
+        "    at least 2\n"
     )
     verdict_above("one number each", [6], [4], unit="images")
-    assert capsys.readouterr().out.endswith("measured: 6 images; 4 images; ratio 1.5\n")
+    assert capsys.readouterr().out.endswith("measured: 6 images, over 4 images: ratio 1.5\n")
+
+
+def test_nothing_below(capsys):
+    verdict_above("more than none", [3], [0])
+    assert capsys.readouterr().out.endswith("ratio inf\n")
 
 
 def test_long_lines_are_wrapped(capsys):
@@ -45,6 +51,7 @@ def test_long_lines_are_wrapped(capsys):
     [
         ([2.0, 0.9], [1.0, 0.1], 1),
         ([2.0], [1.0], 2.1),
+        ([1.0], [1.0], 1),
         ([math.nan, 2.0], [1.0], 1),
         ([2.0, math.nan], [1.0], 1),
         ([2.0], [1.0, math.nan], 1),
