@@ -39,11 +39,10 @@ class Trainer:
         self._optimizer = keras.optimizers.Adam(_schedule(learning_rate))
         self._optimizer.build(model.trainable_variables)
         self._fresh = [variable.numpy() for variable in self._optimizer.variables]
-        # XLA ("jit_compile") slows these small networks on a CPU.
-        self._step = tf.function(self._train_step, jit_compile=False, reduce_retracing=True)
-        self._logits = tf.function(
-            lambda images: model(images, training=False), jit_compile=False, reduce_retracing=True
-        )
+        # XLA ("jit_compile") slows these small networks on a CPU; nothing here is for autograph.
+        options = {"jit_compile": False, "autograph": False, "reduce_retracing": True}
+        self._step = tf.function(self._train_step, **options)
+        self._logits = tf.function(lambda images: model(images, training=False), **options)
 
     def _train_step(self, images, labels):
         variables = self.model.trainable_variables

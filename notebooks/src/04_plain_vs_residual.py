@@ -294,7 +294,7 @@ wide = {f"plain {depth}, not narrowed": {"depth": depth, "shortcut": "none", "re
         for depth in (20, 56)}
 control = by_name(sweep(wide, seeds=[0, 1, 2], data=mnist, updates=300))
 shallow, deep = ([record.final_loss(100) for record in group] for group in control.values())
-verdict_above("after 300 updates it is there without narrowing too", deep, shallow, ratio=2,
+verdict_above("degradation shows without narrowing too, after 300 updates", deep, shallow, ratio=2,
               unit="nats")
 
 # %% [markdown]
