@@ -366,7 +366,8 @@ def test_failed_install_ends_in_a_sentence_and_can_be_repeated(course: Course) -
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_install_can_be_repeated(course: Course, how: signal.Signals) -> None:
-    process = course.start_setup("sleep 60")
+    # exec: a shell between the two could start the sleep after Ctrl-C, and leave it behind.
+    process = course.start_setup("exec sleep 60")
     course.wait_for_uv()
     os.killpg(process.pid, how)
     _, errors = process.communicate(timeout=30)
