@@ -6,13 +6,17 @@ On a small machine two processes with one thread each train faster than one proc
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 
+import numpy as np
 import tensorflow as tf
 
 from resnet_lesson.arguments import whole_number
+from resnet_lesson.data import Examples, Mnist
 from resnet_lesson.models import network
 from resnet_lesson.training import Trainer, progress_bar
 
@@ -126,32 +130,69 @@ def _in_workers(tasks, data, settings, workers, bar):
     context = multiprocessing.get_context("spawn")
     stop, done = context.Event(), context.Value("q", 0)
     threads = max(1, (os.cpu_count() or 1) // workers)
-    initargs = (data, settings, threads, stop, done)
-    with ProcessPoolExecutor(workers, context, _start_worker, initargs) as pool:
-        futures = [pool.submit(_work, task) for task in tasks]
-        pending = set(futures)
+    with tempfile.TemporaryDirectory() as folder:
+        # Through files: what a starting process is given goes through a pipe, and more than 64 KiB
+        # would wait there for ever if that process dies first.
+        _save(data, folder)
+        initargs = (folder, settings, threads, stop, done)
+        with ProcessPoolExecutor(workers, context, _start_worker, initargs) as pool:
+            futures = []
+            try:
+                with _no_interrupt():
+                    futures += [pool.submit(_work, task) for task in tasks]
+                _follow(futures, stop, done, bar)
+            except BrokenProcessPool as error:
+                raise RuntimeError(
+                    "a worker process died: memory may have run out (then workers=1 needs less), "
+                    'or a script calls sweep outside of `if __name__ == "__main__":`. '
+                    f"Received: workers={workers}"
+                ) from error
+            except BaseException:
+                stop.set()
+                _cancel(futures)
+                raise
+    return [record for future in futures if not future.cancelled() for record in future.result()]
+
+
+def _follow(futures, stop, done, bar):
+    """Wait until all is done; Ctrl-C asks the running tasks to stop and cancels the others."""
+    pending = set(futures)
+    while pending:
         try:
-            while pending:
-                try:
-                    finished, pending = wait(pending, 0.2, FIRST_COMPLETED)
-                    bar.update(done.value - bar.n)
-                    for future in finished:
-                        if not future.cancelled():
-                            future.result()  # raises here what the worker raised
-                except KeyboardInterrupt:
-                    stop.set()
-                    _cancel(pending)
-        except BrokenProcessPool as error:
-            raise RuntimeError(
-                "a worker process died: memory may have run out (then workers=1 needs less), or a "
-                'script calls sweep outside of `if __name__ == "__main__":`. '
-                f"Received: workers={workers}"
-            ) from error
-        except BaseException:
+            finished, pending = wait(pending, 0.2, FIRST_COMPLETED)
+            bar.update(done.value - bar.n)
+            for future in finished:
+                if not future.cancelled():
+                    future.result()  # raises here what the worker raised
+        except KeyboardInterrupt:
             stop.set()
             _cancel(pending)
-            raise
-    return [record for future in futures if not future.cancelled() for record in future.result()]
+
+
+@contextmanager
+def _no_interrupt():
+    """Let Ctrl-C wait; processes that start meanwhile never see it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _save(data, folder):
+    for name, part in zip(data._fields, data, strict=True):
+        np.save(os.path.join(folder, f"{name}_images.npy"), part.images)
+        np.save(os.path.join(folder, f"{name}_labels.npy"), part.labels)
+
+
+def _load(folder):
+    def read(name):
+        return np.load(os.path.join(folder, f"{name}.npy"), allow_pickle=False)
+
+    return Mnist(*(Examples(read(f"{n}_images"), read(f"{n}_labels")) for n in Mnist._fields))
 
 
 def _cancel(futures):
@@ -163,13 +204,13 @@ def _cancel(futures):
 _given = {}
 
 
-def _start_worker(data, settings, threads, stop, done):
+def _start_worker(folder, settings, threads, stop, done):
     # The main process decides when to stop, and tells by the event.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    _given.update(data=data, settings=settings, stop=stop, done=done)
+    _given.update(data=_load(folder), settings=settings, stop=stop, done=done)
 
 
 def _end_with_parent():
