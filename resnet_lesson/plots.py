@@ -130,15 +130,16 @@ def dots(series, xlabel, ylabel, ax=None, title=None, log=False):
     """
     ax = ax or plt.subplots(figsize=(6.5, 4), layout="constrained")[1]
     sentences = []
+    place_of = {x: i for i, x in enumerate(dict.fromkeys(x for v in series.values() for x in v))}
+    ax.set_xticks(list(place_of.values()), [str(x) for x in place_of])
     for i, (name, values) in enumerate(series.items()):
-        places = list(range(len(values)))
+        places = [place_of[x] for x in values]
         means = [float(np.mean(v)) for v in values.values()]
         colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
         ax.plot(places, means, color=colour, linestyle=LINES[i % len(LINES)], linewidth=2)
         for place, runs in zip(places, values.values(), strict=True):
             ax.plot([place] * len(runs), runs, marker, color=colour, alpha=0.8, label=name)
             name = None  # one entry in the legend
-        ax.set_xticks(places, [str(x) for x in values])
         pairs = ", ".join(f"{mean:.2f} at {x}" for x, mean in zip(values, means, strict=True))
         sentences.append(f"{list(series)[i]}: {pairs}")
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title, yscale="log" if log else "linear")

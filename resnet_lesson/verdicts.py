@@ -51,6 +51,11 @@ def verdict_above(claim, above, below, ratio=1.0, unit=""):
         raise ValueError(
             f"above and below must not be empty. Received: {len(above)} and {len(below)} values"
         )
+    if ratio != 1 and min(*above, *below) < 0:
+        raise ValueError(
+            "above and below must not be negative where a ratio is claimed. "
+            f"Received: {min(*above, *below)}"
+        )
     unit = f" {unit}" if unit else ""
     lowest, highest = min(above), max(below)
     ratio_found = lowest / highest if highest else math.inf

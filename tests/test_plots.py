@@ -86,6 +86,12 @@ def test_dots():
     )
 
 
+def test_dots_of_series_that_lack_a_place():
+    ax, _ = plots.dots({"a": {8: [1], 20: [1], 56: [1]}, "b": {8: [2], 56: [2]}}, "x", "y")
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "20", "56"]
+    assert [line.get_xdata()[0] for line in ax.lines[-2:]] == [0, 2]
+
+
 def test_digit_grid():
     ax, alt = plots.digit_grid(np.zeros((3, 28, 28, 1)), ["7", "2 as 3", "1"], columns=2, title="T")
     assert len(ax.figure.axes) == 4

@@ -205,6 +205,50 @@ def test_a_worker_that_dies_is_told(mnist, monkeypatch):
         sweep(CONFIGS, [0], mnist, updates=5, workers=2, progress=False)
 
 
+EARLY = """
+from test_training import CONFIGS
+from resnet_lesson.data import load_mnist
+from resnet_lesson.sweep import sweep
+if GUARD:
+    data = load_mnist(train=6400, val=0, test=0)
+    print("ready", flush=True)
+    records = sweep(CONFIGS, [0], data, updates=10**6, workers=2, progress=False)
+    print(all(record.interrupted for record in records))
+"""
+
+
+def start(script, text):
+    """Start a script in a process group of its own, which does not ignore Ctrl-C."""
+    script.write_text(text)
+    return subprocess.Popen(
+        [sys.executable, str(script)],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+@pytest.mark.parametrize("seconds", [1, 3])
+def test_interrupt_while_the_workers_start(tmp_path, seconds):
+    process = start(tmp_path / "early.py", EARLY.replace("GUARD", '__name__ == "__main__"'))
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal and Jupyter do: the whole group
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert out.endswith("True\n")
+
+
+def test_a_script_without_a_main_guard_is_told(tmp_path):
+    process = start(tmp_path / "unguarded.py", EARLY.replace("GUARD", "True"))
+    _, errors = process.communicate(timeout=90)
+    assert process.returncode == 1
+    assert 'outside of `if __name__ == "__main__":`' in errors
+
+
 KILLED = """
 import signal
 from test_training import CONFIGS, InterruptingBar

@@ -63,6 +63,11 @@ def test_above_fails(above, below, ratio):
         verdict_above("claim", above, below, ratio)
 
 
+def test_a_ratio_of_negative_numbers_is_refused():
+    with pytest.raises(ValueError, match="must not be negative .* Received: -2"):
+        verdict_above("claim", [-1], [-2], ratio=2)
+
+
 def test_nothing_to_compare():
     with pytest.raises(ValueError, match="must not be empty. Received: 0 and 1 values"):
         verdict_above("claim", [], [1.0])
