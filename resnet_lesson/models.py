@@ -9,8 +9,11 @@ References
         (arXiv:1512.03385). Networks by depth: Section 4.2, where two 3×3 convolutions a block and
         three stages give 6n + 2 layers. Here it is two stages: 6n + 2 with bottlenecks, 4n + 2 with
         basic blocks.
+    Srivastava, Greff, Schmidhuber 2015: Training Very Deep Networks, NIPS (arXiv:1507.06228),
+        Section 3.1: dense networks for MNIST, 71 units in each layer of the plain ones.
 """
 
+import re
 import zlib
 
 import keras
@@ -18,9 +21,9 @@ import numpy as np
 from keras import layers
 
 from resnet_lesson.arguments import one_of, whole_number
-from resnet_lesson.blocks import BasicBlock, BottleneckBlock, batch_norm
+from resnet_lesson.blocks import BasicBlock, BottleneckBlock, DenseBlock, batch_norm
 
-LAYERS_PER_BLOCK = {"basic": 2, "bottleneck": 3}
+LAYERS_PER_BLOCK = {"basic": 2, "bottleneck": 3, "dense": 2}
 
 
 def network(
@@ -41,17 +44,20 @@ def network(
 
     The stem is a 3×3 convolution with stride 2. Each stage is a row of blocks of one width; from
     the second stage on, the first block halves the image. A global average pool and one dense
-    layer give the logits. All else equal, ``shortcut`` decides: with ``"none"`` and ``"padded"``
-    the networks have the same layers, the same parameters and, from one seed, the same weights.
+    layer give the logits. With dense blocks, the stem is a dense layer on all pixels and there is
+    no pool. All else equal, ``shortcut`` decides: with ``"none"`` and ``"padded"`` the networks
+    have the same layers, the same parameters and, from one seed, the same weights.
 
     Args:
         depth: number of weighted layers on the longest path: stem + blocks + dense. With two
-            stages of n bottlenecks it is 6n + 2 (8, 20, 56), of n basic blocks 4n + 2.
+            stages of n bottlenecks it is 6n + 2 (8, 20, 56), of n basic blocks 4n + 2; with one
+            stage of n dense blocks 2n + 2.
         shortcut: ``"none"`` (plain), ``"padded"`` (He 2016a's option A) or ``"projection"``
             (option B: projections where the shape changes, the identity elsewhere).
-        block: ``"bottleneck"`` or ``"basic"``.
+        block: ``"bottleneck"``, ``"basic"`` or ``"dense"``.
         blocks_per_stage: whole numbers, one a stage, as in ``(3, 4)``, instead of ``depth``.
-        widths: output width of the blocks, in channels, one a stage. The stem has the first.
+        widths: output width of the blocks, in channels or units, one a stage. The stem has the
+            first.
         reduction: a bottleneck's output width over its inner width: 4 in the paper, 2 here.
         normalisation, zero_init: as in ``BasicBlock``.
         input_shape: (height, width, channels) of an image.
@@ -88,22 +94,10 @@ def network(
         )
 
     inputs = keras.Input(input_shape, name="image")
-    x = layers.Conv2D(
-        widths[0],
-        3,
-        strides=2,
-        padding="same",
-        use_bias=not normalisation,
-        kernel_initializer="he_normal",
-        name="stem_conv",
-    )(inputs)
-    if normalisation:
-        x = batch_norm("stem_norm")(x)
-    x = layers.ReLU(name="stem_out")(x)
-
+    x = _stem(inputs, block, widths[0], normalisation)
     for stage, (blocks, width) in enumerate(zip(blocks_per_stage, widths, strict=True), start=1):
         for number in range(1, blocks + 1):
-            stride = 2 if stage > 1 and number == 1 else 1
+            stride = 2 if stage > 1 and number == 1 and block != "dense" else 1
             same_shape = stride == 1 and x.shape[-1] == width
             options = {
                 "shortcut": "identity" if same_shape and shortcut != "none" else shortcut,
@@ -112,14 +106,15 @@ def network(
                 "stride": stride,
                 "name": f"stage{stage}_block{number}",
             }
-            if block == "basic":
-                made = BasicBlock(width, **options)
-            else:
+            if block == "bottleneck":
                 inner = _inner_width(width, reduction)
                 made = BottleneckBlock((inner, inner, width), **options)
+            else:
+                made = (BasicBlock if block == "basic" else DenseBlock)(width, **options)
             x = made.call(x)  # lays the block's layers into this model, one by one
 
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    if block != "dense":
+        x = layers.GlobalAveragePooling2D(name="pool")(x)
     logits = layers.Dense(classes, kernel_initializer="he_normal", name="logits")(x)
     return keras.Model(inputs, logits, name=name)
 
@@ -128,8 +123,9 @@ def blocks_for_depth(depth, block="bottleneck", stages=2):
     """Return n, the blocks in each stage of a network of ``depth`` weighted layers.
 
     Args:
-        depth: weighted layers: stem + ``stages`` · n blocks of 2 (basic) or 3 (bottleneck) + dense.
-        block: ``"bottleneck"`` or ``"basic"``.
+        depth: weighted layers: stem + ``stages`` · n blocks of 2 (basic, dense) or 3 (bottleneck)
+            + dense.
+        block: ``"bottleneck"``, ``"basic"`` or ``"dense"``.
         stages: number of stages.
 
     Returns:
@@ -194,6 +190,46 @@ def with_outputs(model, names):
             f"{list(known)[-1]}. Received: {unknown}"
         )
     return keras.Model(model.input, {name: known[name] for name in names})
+
+
+def segments(model):
+    """Cut a network into its stem, its blocks and its head, which can be run in another order.
+
+    Each segment takes what the one before it gives: passed through all of them in order, an image
+    gives the model's logits. So a block is deleted by leaving it out, and a layer is inserted by
+    calling it between two segments.
+
+    Args:
+        model: a network of this module.
+
+    Returns:
+        dictionary in the model's order: ``"stem"``, ``"stage1_block1"``, …, ``"head"`` →
+        keras.Model that shares the model's layers and weights.
+
+    Raises:
+        ValueError: the model has no blocks.
+    """
+    ends = [layer for layer in model.layers if re.fullmatch(r"stage\d+_block\d+_out", layer.name)]
+    if not ends:
+        raise ValueError(f"model must be a network with blocks. Received: {model.name}")
+    names = ["stem", *(layer.name.removesuffix("_out") for layer in ends), "head"]
+    places = [model.input, model.get_layer("stem_out").output]
+    places += [*(layer.output for layer in ends), model.output]
+    cuts = zip(names, places[:-1], places[1:], strict=True)
+    return {name: keras.Model(start, end, name=name) for name, start, end in cuts}
+
+
+def _stem(inputs, block, width, normalisation):
+    """Lay the layers before the first block."""
+    options = {"use_bias": not normalisation, "kernel_initializer": "he_normal"}
+    if block == "dense":
+        x = layers.Flatten(name="pixels")(inputs)
+        x = layers.Dense(width, name="stem_dense", **options)(x)
+    else:
+        x = layers.Conv2D(width, 3, 2, padding="same", name="stem_conv", **options)(inputs)
+    if normalisation:
+        x = batch_norm("stem_norm")(x)
+    return layers.ReLU(name="stem_out")(x)
 
 
 def _whole_numbers(name, values):

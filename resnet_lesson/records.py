@@ -17,7 +17,7 @@ class Record:
     batch_size: int
     learning_rate: float | list
     updates: int
-    """How many updates were asked for; fewer were made if ``interrupted``."""
+    """The most updates that were asked for; fewer were made if ``interrupted``."""
     loss: list = field(default_factory=list)
     """Training loss of each update's batch, before that update."""
     accuracy: list = field(default_factory=list)

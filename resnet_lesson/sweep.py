@@ -28,6 +28,7 @@ def sweep(
     updates=300,
     batch_size=64,
     learning_rate=2e-3,
+    after_epoch=None,
     workers=None,
     progress=True,
 ):
@@ -40,6 +41,7 @@ def sweep(
             ``{"plain 8": {"depth": 8, "shortcut": "none"}}``.
         seeds: different integers of 0 or more; one run of each network for each.
         data, updates, batch_size, learning_rate: as in ``training.train``.
+        after_epoch: as in ``training.train``; for workers it must be a function of a module.
         workers: number of processes; 1 trains in this process. By default one a core, at most as
             many as there are networks times seeds, at most 2; 1 where there is a GPU.
         progress: show a progress bar.
@@ -64,7 +66,12 @@ def sweep(
     whole_number("workers", workers, least=1)
     for config in configs.values():
         network(**config)  # a mistake is told here, at once, and not from a worker
-    settings = {"updates": updates, "batch_size": batch_size, "learning_rate": learning_rate}
+    settings = {
+        "updates": updates,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "after_epoch": after_epoch,
+    }
     tasks = _tasks(configs, seeds, workers)
     total = len(configs) * len(seeds) * updates
     with progress_bar(total, progress) as bar:
@@ -107,6 +114,7 @@ def _run_task(task, data, settings, should_stop, on_update):
             seed,
             settings["updates"],
             name,
+            after_epoch=settings["after_epoch"],
             should_stop=should_stop,
             on_update=on_update,
         )

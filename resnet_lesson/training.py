@@ -55,7 +55,17 @@ class Trainer:
         correct = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
         return loss, tf.reduce_mean(tf.cast(correct, tf.float32))
 
-    def run(self, data, seed=0, updates=300, name="", reset=True, should_stop=None, on_update=None):
+    def run(
+        self,
+        data,
+        seed=0,
+        updates=300,
+        name="",
+        reset=True,
+        after_epoch=None,
+        should_stop=None,
+        on_update=None,
+    ):
         """Train once. The arguments are those of ``train``; two more are for sweeps.
 
         Args:
@@ -82,6 +92,13 @@ class Trainer:
             learning_rate=self.learning_rate,
             updates=updates,
         )
+        if after_epoch is not None:
+            if isinstance(self.learning_rate, (list, tuple)):
+                raise ValueError(
+                    "learning_rate must be a number where after_epoch sets the later ones. "
+                    f"Received: {self.learning_rate!r}"
+                )
+            record.learning_rate = [(0, self.learning_rate)]
         shuffle = np.random.default_rng([seed, 1])
         spent = 0.0
         try:
@@ -105,6 +122,8 @@ class Trainer:
                     on_update()
                 if (update + 1) % per_epoch == 0 or update + 1 == updates:
                     record.epochs.append(self._epoch(record, data.val, update % per_epoch + 1))
+                    if after_epoch is not None and not self._go_on(record, after_epoch(record)):
+                        break
             if len(data.test):
                 record.test_logits = self.logits(data.test.images)
                 record.test_loss, record.test_accuracy = evaluate(
@@ -146,6 +165,15 @@ class Trainer:
     def _batch(self, examples, at):
         return tf.constant(examples.images[at]), tf.constant(examples.labels[at])
 
+    def _go_on(self, record, rate):
+        """Set the learning rate that ``after_epoch`` returned; False if it ends the run."""
+        if rate is None:
+            return False
+        if rate != record.learning_rate[-1][1]:
+            self._optimizer.learning_rate = _positive_number(rate)
+            record.learning_rate.append((len(record.loss), rate))
+        return True
+
     def _epoch(self, record, val, last):
         epoch = {
             "update": len(record.loss),
@@ -167,6 +195,7 @@ def train(
     learning_rate=2e-3,
     name="",
     reset=True,
+    after_epoch=None,
     progress=True,
 ):
     """Train a classifier with Adam and record every update.
@@ -185,6 +214,8 @@ def train(
             ``[(0, 2e-3), (9000, 2e-4)]``.
         name: what to call the network in figures.
         reset: start from the seed's initial weights; False goes on from the model's own.
+        after_epoch: function called with the Record after each epoch. It returns the learning rate
+            of the next one, or None to end the run there.
         progress: show a progress bar.
 
     Returns:
@@ -195,7 +226,7 @@ def train(
     """
     trainer = Trainer(model, batch_size, learning_rate)
     with progress_bar(updates, progress, name) as bar:
-        record = trainer.run(data, seed, updates, name, reset, on_update=bar.update)
+        record = trainer.run(data, seed, updates, name, reset, after_epoch, on_update=bar.update)
     if record.interrupted:
         print(f"Interrupted after {len(record.loss)} of {updates} updates: the record holds those.")
     return record

@@ -1,11 +1,12 @@
-"""Counts by formula against counts by hand."""
+"""Counts by formula against counts by hand; gradients against finite differences."""
 
 import keras
 import numpy as np
 import pytest
 
-from resnet_lesson.diagnostics import layer_counts, weighted_layers
-from resnet_lesson.models import network
+from resnet_lesson.diagnostics import gradient_norms, layer_counts, weighted_layers
+from resnet_lesson.models import network, reset_weights
+from resnet_lesson.training import cross_entropy
 
 
 def test_counts_of_a_small_network_by_hand():
@@ -60,3 +61,36 @@ def test_layers_without_a_formula_are_refused():
     model = keras.Model(inputs, keras.layers.DepthwiseConv2D(3)(inputs))
     with pytest.raises(ValueError, match="Received: depthwise_conv2d, a DepthwiseConv2D"):
         layer_counts(model)
+
+
+def test_gradient_norms_against_finite_differences():
+    model = network(6, block="dense", widths=(5,), input_shape=(2, 2, 1), classes=3)
+    reset_weights(model, 0)
+    generator = np.random.default_rng(0)
+    images = generator.normal(size=(16, 2, 2, 1)).astype("float32")
+    labels = generator.integers(0, 3, size=16)
+    before = model.get_weights()
+    norms = gradient_norms(model, images, labels)
+    assert [*norms][:2] == ["stem_dense", "stage1_block1_dense1"]
+    assert list(norms)[-1] == "logits"
+    assert len(norms) == 6
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)  # moving averages too
+
+    def loss():
+        return cross_entropy(model(images, training=True).numpy(), labels).mean()
+
+    for name in ("stem_dense", "stage1_block1_dense2", "logits"):
+        kernel = model.get_layer(name).kernel
+        start, step = kernel.numpy(), 1e-2
+        slopes = []
+        for at in np.ndindex(start.shape):
+            sides = []
+            for sign in (1, -1):
+                moved = start.copy()
+                moved[at] += sign * step
+                kernel.assign(moved)
+                sides.append(loss())
+            slopes.append((sides[0] - sides[1]) / (2 * step))
+        kernel.assign(start)
+        assert norms[name] == pytest.approx(np.linalg.norm(slopes), rel=0.02)

@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from resnet_lesson.diagnostics import layer_counts, weighted_layers
-from resnet_lesson.models import blocks_for_depth, network, reset_weights, with_outputs
+from resnet_lesson.models import (
+    blocks_for_depth,
+    network,
+    reset_weights,
+    segments,
+    with_outputs,
+)
 
 
 def image_batch(n=4):
@@ -23,6 +29,17 @@ def test_depth_counts_weighted_layers_on_the_longest_path(depth, block, shortcut
 def test_depth_of_the_deep_networks():
     assert [blocks_for_depth(depth) for depth in (8, 20, 56)] == [1, 3, 9]
     assert weighted_layers(network(56, "none")) == 56
+
+
+@pytest.mark.parametrize("shortcut", ["none", "padded"])
+def test_dense_networks(shortcut):
+    model = network(10, shortcut, block="dense", widths=(71,), normalisation=False)
+    assert weighted_layers(model) == 10
+    # 784 → 71, then eight times 71 → 71, then 71 → 10, with biases.
+    assert model.count_params() == 785 * 71 + 8 * 72 * 71 + 72 * 10
+    two = network(10, shortcut, block="dense", widths=(16, 32))
+    assert weighted_layers(two) == 10
+    assert two(image_batch()).shape == (4, 10)
 
 
 def test_every_part_is_found_by_name():
@@ -45,6 +62,27 @@ def test_intermediate_outputs_add_up():
     x, branch, added, out = (outputs[name].numpy() for name in outputs)
     np.testing.assert_array_equal(added, branch + x)
     np.testing.assert_array_equal(out, np.maximum(added, 0))
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_segments_in_order_are_the_network(training):
+    model = network(14)
+    reset_weights(model, 0)
+    parts = segments(model)
+    blocks = [f"stage{stage}_block{number}" for stage in (1, 2) for number in (1, 2)]
+    assert list(parts) == ["stem", *blocks, "head"]
+    x = image_batch()
+    for part in parts.values():
+        x = part(x, training=training)
+    np.testing.assert_allclose(x, model(image_batch(), training=training), rtol=1e-6)
+    assert parts["stem"].get_layer("stem_conv").kernel is model.get_layer("stem_conv").kernel
+    assert model.get_layer("stage1_block1_out").output.shape == (None, 14, 14, 16)
+
+
+def test_segments_of_another_model():
+    inputs = keras.Input((3,))
+    with pytest.raises(ValueError, match="must be a network with blocks. Received: other"):
+        segments(keras.Model(inputs, inputs, name="other"))
 
 
 def test_unknown_names_are_told():
@@ -130,7 +168,7 @@ def test_save_and_reload(tmp_path):
         ({"depth": 8.0}, "Received: 8.0"),
         ({"depth": 7, "block": "basic"}, r"4n \+ 2.*Received: 7"),
         ({"depth": 8, "shortcut": "identity"}, "shortcut must be .*Received: 'identity'"),
-        ({"depth": 8, "block": "dense"}, "block must be one of .*Received: 'dense'"),
+        ({"depth": 8, "block": "wide"}, "block must be one of .*Received: 'wide'"),
         ({}, "either depth or blocks_per_stage. Received: depth=None"),
         ({"depth": 8, "blocks_per_stage": (1, 1)}, "either depth or blocks_per_stage"),
         ({"blocks_per_stage": (1,)}, r"of one length. Received: \(1,\) and \(16, 32\)"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from resnet_lesson import plots
+from resnet_lesson.plots import page
 from resnet_lesson.records import Record
 
 
@@ -67,6 +68,38 @@ def test_learning_curves_of_an_interrupted_run():
     assert len(ax.lines[0].get_xdata()) == 20
 
 
+def test_curves():
+    series = {"plain": [[1.0, 2.0, 3.0], [3.0, 2.0, 5.0]], "residual": [0.0, 0.5, 1.0]}
+    ax, alt = plots.curves([1, 2, 3], series, "block", "norm", title="T")
+    assert ax.lines[0].get_ydata().tolist() == [2.0, 2.0, 4.0]
+    assert ax.lines[1].get_xdata().tolist() == [1, 2, 3]
+    band = ax.collections[0].get_paths()[0].vertices
+    at_the_end = band[band[:, 0] == 3, 1]
+    assert (at_the_end.min(), at_the_end.max()) == (3.0, 5.0)
+    assert alt == (
+        "T: norm against block, bands from the lowest to the highest of 2 seeds. "
+        "plain goes from 2 over 2 halfway to 4; residual goes from 0 over 0.5 halfway to 1."
+    )
+
+
+def test_curves_with_an_x_each():
+    ax, _ = plots.curves({"a": [1, 2], "b": [5, 6, 7]}, {"a": [0, 0], "b": [1, 2, 3]}, "x", "y")
+    assert [line.get_xdata().tolist() for line in ax.lines] == [[1, 2], [5, 6, 7]]
+
+
+@pytest.mark.parametrize(
+    ("x", "series", "message"),
+    [
+        ([1, 2], {"a": [1, 2, 3]}, r"one x for each point. Received: a, shape \(1, 3\), and x"),
+        ([], {"a": []}, "Received: a, shape"),
+        ([1], {}, "series must not be empty. Received: 0 series"),
+    ],
+)
+def test_bad_curves(x, series, message):
+    with pytest.raises(ValueError, match=message):
+        plots.curves(x, series, "x", "y")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(([],), "records must not be empty"), ((RECORDS, "error"), "measure must be .* 'error'")],
@@ -115,7 +148,7 @@ def test_confusion_matrix():
 def shown(monkeypatch):
     """What is displayed, in order."""
     objects = []
-    monkeypatch.setattr(plots, "display", objects.append)
+    monkeypatch.setattr(page, "display", objects.append)
     return objects
 
 
@@ -128,7 +161,7 @@ def test_show_gives_the_picture_its_text_alternative(shown):
     assert text._repr_markdown_() == f"*Figure: {alt}*"
     assert picture.data == again.data  # the same bytes
     pixels = plt.imread(io.BytesIO(picture.data)).shape[1]
-    assert picture._repr_png_()[1]["width"] == round(pixels * plots.SHOWN_DPI / plots.DPI)
+    assert picture._repr_png_()[1]["width"] == round(pixels * page.SHOWN_DPI / page.DPI)
     assert not plt.get_fignums()
     with pytest.raises(ValueError, match="alt must say .* Received: ''"):
         plots.show(plots.dots({"a": {1: [1.0]}}, "x", "y")[0], "")

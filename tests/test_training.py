@@ -92,6 +92,37 @@ def test_learning_rate_in_pieces(model, mnist):
     assert same.loss == steady.loss
 
 
+def third_epoch_slower_then_end(record):
+    return {1: 2e-3, 2: 2e-3, 3: 1e-3}.get(len(record.epochs))
+
+
+def test_learning_rate_set_after_each_epoch(model, mnist):
+    followed = train(
+        model, mnist, updates=60, after_epoch=third_epoch_slower_then_end, progress=False
+    )
+    assert followed.learning_rate == [(0, 2e-3), (30, 1e-3)]
+    assert not followed.interrupted
+    assert followed.test_accuracy is not None
+    in_pieces = train(
+        model, mnist, updates=40, learning_rate=followed.learning_rate, progress=False
+    )
+    assert followed.loss == in_pieces.loss
+    # The next run starts with the first rate again.
+    assert train(model, mnist, updates=12, progress=False).loss == in_pieces.loss[:12]
+    there = sweep(
+        {"residual 8": {"depth": 8}}, [0, 1], mnist, updates=60,
+        after_epoch=third_epoch_slower_then_end, workers=2, progress=False,
+    )  # fmt: skip
+    assert [len(record.loss) for record in there] == [40, 40]
+    with pytest.raises(ValueError, match=r"learning_rate must be a number .*Received: \[\(0"):
+        train(
+            model, mnist, updates=20, learning_rate=[(0, 1e-3)],
+            after_epoch=third_epoch_slower_then_end, progress=False,
+        )  # fmt: skip
+    with pytest.raises(ValueError, match="learning_rate must be a number above 0. Received: -1"):
+        train(model, mnist, updates=20, after_epoch=lambda record: -1, progress=False)
+
+
 def test_first_update_against_keras_itself(model, mnist):
     """One step of Keras's own ``train_on_batch`` from the same weights gives the same weights."""
     record = train(model, mnist, seed=0, updates=1, progress=False)

@@ -1,4 +1,4 @@
-"""Measurements on a model: arrays and plain data out, no plotting."""
+"""Parameters and multiply-adds, by formula."""
 
 import math
 from typing import NamedTuple

@@ -1,0 +1,51 @@
+"""What goes on a notebook's page: figures with their text alternatives, and tables."""
+
+import io
+import re
+
+import matplotlib.pyplot as plt
+from IPython.display import Image, Markdown, display
+
+# Drawn finer than shown, so that a projector or a sharp screen shows no steps.
+DPI, SHOWN_DPI = 160, 88
+
+
+def show(ax, alt):
+    """Show a figure in a notebook, with its text alternative under it, and close it.
+
+    Args:
+        ax: matplotlib Axes; the whole figure that it belongs to is shown.
+        alt: text alternative: what the picture shows, for those who cannot see it.
+
+    Raises:
+        ValueError: the text alternative is empty.
+    """
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError(f"alt must say what the figure shows. Received: {alt!r}")
+    png = io.BytesIO()
+    # Without matplotlib's version in it, the same figure gives the same bytes.
+    ax.figure.savefig(
+        png, dpi=DPI, bbox_inches="tight", facecolor="white", metadata={"Software": None}
+    )
+    plt.close(ax.figure)
+    content = png.getvalue()
+    pixels = int.from_bytes(content[16:20], "big")  # the width stands at the start of a PNG
+    width = round(pixels * SHOWN_DPI / DPI)
+    display(Image(content, format="png", width=width, metadata={"alt": alt}))
+    display(Markdown(f"*Figure: {alt}*"))
+
+
+def table(header, rows):
+    """Show a table in a notebook.
+
+    Args:
+        header: column titles.
+        rows: lists of cells. A column of numbers is aligned to the right, any other to the left.
+    """
+    rows = [[str(cell) for cell in row] for row in rows]
+    numeric = [
+        all(re.fullmatch(r"-?[\d.]+ ?%?|—", cell) for cell in column)
+        for column in zip(*rows, strict=True)
+    ]
+    lines = [header, ["---:" if right else ":---" for right in numeric], *rows]
+    display(Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines)))
