@@ -5,6 +5,7 @@ Okabe and Ito, which colour-blind readers can tell apart, and never stand alone:
 marker follow them.
 """
 
+from resnet_lesson.plots.grids import number_grids
 from resnet_lesson.plots.lines import curves, dots, learning_curves
 from resnet_lesson.plots.page import show, table
 from resnet_lesson.plots.pictures import confusion_matrix, digit_grid
@@ -15,6 +16,7 @@ __all__ = [
     "digit_grid",
     "dots",
     "learning_curves",
+    "number_grids",
     "show",
     "table",
 ]
