@@ -47,5 +47,6 @@ def table(header, rows):
         all(re.fullmatch(r"-?[\d.]+ ?%?|—", cell) for cell in column)
         for column in zip(*rows, strict=True)
     ]
+    header, *rows = [[cell.replace("|", r"\|") for cell in line] for line in (header, *rows)]
     lines = [header, ["---:" if right else ":---" for right in numeric], *rows]
     display(Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines)))

@@ -1,0 +1,48 @@
+"""Diagrams of networks as rows of layers: plain data in, (Axes, text alternative) out."""
+
+from matplotlib.axes import Axes
+
+from resnet_lesson.arguments import one_of
+from resnet_lesson.canvas import FONT, GREY, Canvas
+
+# Each kind of layer differs by its outline too, for those who do not see its colour.
+STYLES = {
+    "learnt": {"facecolor": "#CFE8F8", "edgecolor": "#0072B2", "linewidth": 1.8},
+    "identity": {"facecolor": "white", "edgecolor": "#D55E00", "linewidth": 1.8, "linestyle": "--"},
+    "other": {"facecolor": "white", "edgecolor": GREY},
+}
+HEIGHT, GAP, ROW = 0.42, 0.3, 0.95  # inches
+
+
+def chains(rows: dict[str, list[tuple[str, str]]], ax: Axes | None = None) -> tuple[Axes, str]:
+    """Draw networks under each other, each as a row of layers from left to right.
+
+    Args:
+        rows: the network's name → its layers, each (text, kind) with a kind of ``"learnt"``,
+            ``"identity"`` or ``"other"``.
+        ax: Axes to draw on; a new figure by default.
+
+    Returns:
+        (Axes, text alternative).
+
+    Raises:
+        ValueError: there is no row, a row is empty, or a kind is unknown.
+    """
+    if not rows or not all(rows.values()):
+        raise ValueError(f"rows must hold a layer each. Received: {rows!r}")
+    canvas = Canvas(ax)
+    for number, (name, layers) in enumerate(rows.items()):
+        x, y = 0.0, -ROW * number
+        canvas.text(x, y + HEIGHT / 2 + 0.16, name, ha="left", fontsize=FONT, fontweight="bold")
+        for i, (text, kind) in enumerate(layers):
+            style = STYLES[one_of("kind", kind, STYLES)]
+            width = canvas.size([text])[0] + 0.25
+            if i:
+                canvas.line([(x, y), (x + GAP, y)])
+                x += GAP
+            canvas.box(x + width / 2, y, width, HEIGHT, text, style)
+            x += width
+    sentences = [
+        f"{name}: {', '.join(text for text, _ in layers)}" for name, layers in rows.items()
+    ]
+    return canvas.finish(), f"Layers from left to right. {'. '.join(sentences)}."
