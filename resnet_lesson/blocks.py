@@ -66,7 +66,7 @@ class PaddedShortcut(layers.Layer):
 class _Block(layers.Layer):
     """What all blocks share: the order of things, the shortcut, the addition and the last ReLU.
 
-    A subclass says how wide its branch is and makes the weight layers.
+    A subclass makes the weight layers, and says how wide they are unless they are two of one width.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class _Block(layers.Layer):
 
     def _widths(self, filters):
         """Return the width of each weight layer of the branch, as a tuple."""
-        raise NotImplementedError
+        return _widths(filters, count=2, from_one=lambda width: (width, width))
 
     def _weight_layer(self, i, **options):
         """Make the i-th weight layer of the branch, counted from 0."""
@@ -207,8 +207,15 @@ class _Block(layers.Layer):
         return batch_norm(self._named(part), gamma, dtype=self.dtype_policy.name)
 
 
+class _ConvolutionBlock(_Block):
+    """What blocks of convolutions share: a projection is a 1×1 convolution."""
+
+    def _projection(self, **options):
+        return _conv(self.filters[-1], 1, self.stride, **options)
+
+
 @keras.saving.register_keras_serializable(package="resnet_lesson")
-class BasicBlock(_Block):
+class BasicBlock(_ConvolutionBlock):
     """Two 3×3 convolutions and a shortcut (He 2016a, Figure 5, left).
 
     Args:
@@ -228,19 +235,13 @@ class BasicBlock(_Block):
             of shape.
     """
 
-    def _widths(self, filters):
-        return _widths(filters, count=2, from_one=lambda width: (width, width))
-
     def _weight_layer(self, i, **options):
         stride = self.stride if i == 0 else 1
         return _conv(self.filters[i], 3, stride, name=self._named(f"conv{i + 1}"), **options)
 
-    def _projection(self, **options):
-        return _conv(self.filters[-1], 1, self.stride, **options)
-
 
 @keras.saving.register_keras_serializable(package="resnet_lesson")
-class BottleneckBlock(_Block):
+class BottleneckBlock(_ConvolutionBlock):
     """1×1, 3×3 and 1×1 convolutions and a shortcut (He 2016a, Figure 5, right).
 
     The first 1×1 reduces the width, the 3×3 works on the narrow tensor, the last 1×1 restores it.
@@ -267,9 +268,6 @@ class BottleneckBlock(_Block):
         stride = self.stride if name == self.stride_on else 1
         return _conv(self.filters[i], kernel_size, stride, name=self._named(name), **options)
 
-    def _projection(self, **options):
-        return _conv(self.filters[-1], 1, self.stride, **options)
-
     def get_config(self):
         return super().get_config() | {"stride_on": self.stride_on}
 
@@ -292,9 +290,6 @@ class DenseBlock(_Block):
         if (stride := kwargs.pop("stride", 1)) != 1:  # a reloaded block names it
             raise ValueError(f"stride must be 1 in a DenseBlock. Received: {stride!r}")
         super().__init__(filters, shortcut, normalisation, zero_init, **kwargs)
-
-    def _widths(self, filters):
-        return _widths(filters, count=2, from_one=lambda width: (width, width))
 
     def _weight_layer(self, i, **options):
         return layers.Dense(self.filters[i], name=self._named(f"dense{i + 1}"), **options)

@@ -14,6 +14,7 @@ from resnet_lesson.blocks import (
     BottleneckBlock,
     DenseBlock,
     PaddedShortcut,
+    batch_norm,
 )
 
 SHAPES = {BasicBlock: (8, 8), BottleneckBlock: (8, 8), DenseBlock: ()}
@@ -237,6 +238,16 @@ def test_identity_on_a_change_of_shape_is_an_error(kind):
 def test_identity_with_a_stride_is_an_error():
     with pytest.raises(ValueError, match="Received: 8 channels in, 8 out, stride=2"):
         BasicBlock(8, "identity", stride=2)(images(BasicBlock, 8))
+
+
+def test_batch_normalisation_keeps_nine_tenths_of_its_moving_averages():
+    x = np.random.default_rng(0).normal(3, 2, (50, 4)).astype("float32")
+    layer = batch_norm("norm")
+    y = layer(x, training=True)
+    mean, variance = x.mean(axis=0), x.var(axis=0)
+    np.testing.assert_allclose(y, (x - mean) / np.sqrt(variance + 1e-5), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(layer.moving_mean, 0.1 * mean, rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * variance, rtol=1e-5)
 
 
 def test_bottlenecks_equal_those_of_keras_resnet50():
