@@ -28,6 +28,13 @@ def test_counts_of_a_small_network_by_hand():
     assert counts["logits"].parameters == 33 * 10
 
 
+def test_a_dense_layer_counts_at_each_position():
+    inputs = keras.Input((7, 5, 3))
+    (_, count) = layer_counts(keras.Model(inputs, keras.layers.Dense(4)(inputs)))
+    assert count.multiply_adds == 7 * 5 * 3 * 4
+    assert count.parameters == 4 * 4
+
+
 @pytest.mark.parametrize("shortcut", ["none", "padded", "projection"])
 def test_totals_equal_those_of_keras(shortcut):
     model = network(20, shortcut)

@@ -24,9 +24,9 @@ def layer_counts(model):
     """Count parameters and multiply-adds of each layer, by formula.
 
     A k × k convolution to h × w × c' costs h · w · k · k · c · c' multiply-adds, a dense layer one
-    for each weight, and a normalisation one for each element (scale and shift). An element-wise
-    addition is counted as one for each element too, although it multiplies nothing. Pooling, ReLU
-    and padding count as none.
+    for each weight (at each position, where its input has several), and a normalisation one for
+    each element (scale and shift). An element-wise addition is counted as one for each element too,
+    although it multiplies nothing. Pooling, ReLU and padding count as none.
 
     Args:
         model: keras.Model built of Keras's own layers, such as ``models.network`` returns.
@@ -41,10 +41,8 @@ def layer_counts(model):
     for layer in model.layers:
         shape = tuple(layer.output.shape[1:])
         parameters = sum(math.prod(variable.shape) for variable in layer.trainable_variables)
-        if isinstance(layer, layers.Conv2D):
+        if isinstance(layer, (layers.Conv2D, layers.Dense)):
             cost = math.prod(shape[:-1]) * math.prod(layer.kernel.shape)
-        elif isinstance(layer, layers.Dense):
-            cost = math.prod(layer.kernel.shape)
         elif isinstance(layer, (layers.BatchNormalization, layers.Add)):
             cost = math.prod(shape)
         elif parameters:
