@@ -60,7 +60,8 @@ def network(
             first.
         reduction: a bottleneck's output width over its inner width: 4 in the paper, 2 here.
         normalisation, zero_init: as in ``BasicBlock``.
-        input_shape: (height, width, channels) of an image.
+        input_shape: (height, width, channels) of an image; height and width may be None where the
+            blocks are not dense.
         classes: number of logits.
         name: the model's name.
 
@@ -82,8 +83,14 @@ def network(
             f"Received: depth={depth!r}, blocks_per_stage={blocks_per_stage!r}"
         )
     widths = _whole_numbers("widths", widths)
+    if shortcut == "padded" and list(widths) != sorted(widths):
+        raise ValueError(
+            "widths must not fall where shortcut='padded', which drops no channel. "
+            f"Received: {widths!r}"
+        )
     whole_number("reduction", reduction, least=1)
     whole_number("classes", classes, least=1)
+    _check_input_shape(input_shape, block)
     if blocks_per_stage is None:
         blocks_per_stage = (blocks_for_depth(depth, block, len(widths)),) * len(widths)
     blocks_per_stage = _whole_numbers("blocks_per_stage", blocks_per_stage)
@@ -148,7 +155,8 @@ def reset_weights(model, seed):
     """Give a model the initial weights of ``seed``, in place.
 
     Each variable's random numbers depend on the seed and on its layer's name alone. So a plain and
-    a residual network of one depth start from the same weights, whatever else they contain.
+    a residual network of one depth start from the same weights, whatever else they contain. What
+    layers such as Dropout will draw is set too.
 
     Args:
         model: keras.Model built from layers with unique names.
@@ -159,12 +167,16 @@ def reset_weights(model, seed):
     """
     seed = whole_number("seed", seed)
     for layer in model.layers:
-        for variable in layer.weights:
+        for variable in layer.variables:
+            place = zlib.crc32(f"{layer.name}/{variable.name}".encode())
+            drawn = int(np.random.SeedSequence([seed, place]).generate_state(1)[0])
+            if variable.name == "seed_generator_state":  # of keras.random.SeedGenerator
+                variable.assign([drawn, 0])
+                continue
             initializer = getattr(layer, f"{variable.name}_initializer")
             config = initializer.get_config()
             if "seed" in config:
-                place = zlib.crc32(f"{layer.name}/{variable.name}".encode())
-                config["seed"] = int(np.random.SeedSequence([seed, place]).generate_state(1)[0])
+                config["seed"] = drawn
                 initializer = type(initializer).from_config(config)
             variable.assign(initializer(variable.shape, dtype=variable.dtype))
 
@@ -236,6 +248,15 @@ def _whole_numbers(name, values):
     if not isinstance(values, (list, tuple)) or not values:
         raise ValueError(f"{name} must be a tuple, one number a stage. Received: {values!r}")
     return tuple(whole_number(name, value, least=1) for value in values)
+
+
+def _check_input_shape(shape, block):
+    lengths = (1, 3) if block == "dense" else (3,)
+    if not isinstance(shape, (list, tuple)) or len(shape) not in lengths:
+        raise ValueError(f"input_shape must be (height, width, channels). Received: {shape!r}")
+    for size in shape:
+        if size is not None or block == "dense":  # convolutions take any height and width
+            whole_number("input_shape", size, least=1)
 
 
 def _inner_width(width, reduction):

@@ -127,6 +127,21 @@ def test_reset_weights():
     )
 
 
+def test_falling_widths_without_padding():
+    assert network(8, "none", widths=(32, 16))(image_batch()).shape == (4, 10)
+
+
+def test_reset_weights_decides_what_dropout_draws():
+    inputs = keras.Input((1000,))
+    model = keras.Model(inputs, keras.layers.Dropout(0.5, name="dropout")(inputs))
+    ones, drawn = np.ones((1, 1000), "float32"), []
+    for seed in (1, 1, 2):
+        reset_weights(model, seed)
+        drawn.append(model(ones, training=True).numpy())
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+
+
 def test_initial_kernels_have_the_variance_of_he_2015():
     model = network(8, widths=(64, 128))
     reset_weights(model, 0)
@@ -178,6 +193,10 @@ def test_save_and_reload(tmp_path):
         ({"depth": 8, "reduction": 0}, "reduction must be 1 or more. Received: 0"),
         ({"depth": 8, "classes": 0}, "classes must be 1 or more. Received: 0"),
         ({"depth": 8, "reduction": 3}, "multiples of reduction=3. Received: a width of 16"),
+        ({"depth": 8, "widths": (32, 16)}, r"widths must not fall.*Received: \(32, 16\)"),
+        ({"depth": 8, "input_shape": 28}, r"input_shape must be \(height.*Received: 28"),
+        ({"depth": 8, "input_shape": (28, 28)}, r"input_shape must be .*Received: \(28, 28\)"),
+        ({"depth": 8, "input_shape": (28, 0, 1)}, "input_shape must be 1 or more. Received: 0"),
     ],
 )
 def test_bad_arguments(arguments, message):
