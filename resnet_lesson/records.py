@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from resnet_lesson.arguments import whole_number
 
 
 @dataclass
@@ -17,7 +20,8 @@ class Record:
     batch_size: int
     learning_rate: float | list
     updates: int
-    """The most updates that were asked for; fewer were made if ``interrupted``."""
+    """The most updates that were asked for; fewer were made if ``interrupted``, or if
+    ``after_epoch`` ended the run."""
     loss: list = field(default_factory=list)
     """Training loss of each update's batch, before that update."""
     accuracy: list = field(default_factory=list)
@@ -34,16 +38,14 @@ class Record:
     """float32, shape (test images, classes)."""
 
     def final_loss(self, last=100):
-        """Return the mean training loss of the last ``last`` updates.
+        """Return the mean training loss of the last ``last`` updates, or of all if there are fewer.
 
         Raises:
-            ValueError: the run was interrupted, so that its end was not measured.
+            TypeError, ValueError: ``last`` is not a whole number of 1 or more, or the run was
+                interrupted, or holds no loss of each update (a study keeps epochs alone).
         """
-        if self.interrupted:
-            raise ValueError(
-                "this run was interrupted before its last update: run the cell that trains again. "
-                f"Received: {self.name}, seed {self.seed}, {len(self.loss)} of {self.updates}"
-            )
+        last = whole_number("last", last, least=1)
+        self._need_every_update()
         return float(np.mean(self.loss[-last:]))
 
     def updates_to(self, loss, window=25):
@@ -55,9 +57,26 @@ class Record:
 
         Returns:
             int, or None if the run never got there.
+
+        Raises:
+            TypeError, ValueError: as ``final_loss`` does, with ``window`` for ``last``.
         """
+        window = whole_number("window", window, least=1)
+        self._need_every_update()
         reached = np.flatnonzero(running_mean(self.loss, window)[window - 1 :] <= loss)
         return int(reached[0]) + window if len(reached) else None
+
+    def _need_every_update(self):
+        if self.interrupted:
+            raise ValueError(
+                "this run was interrupted before its last update: run the cell that trains again. "
+                f"Received: {self.name}, seed {self.seed}, {len(self.loss)} of {self.updates}"
+            )
+        if not self.loss:
+            raise ValueError(
+                "this record holds no loss of each update, only what its epochs hold. "
+                f"Received: {self.name}, seed {self.seed}"
+            )
 
     def to_dict(self):
         """Return the record as plain Python data, without the logits."""
@@ -81,8 +100,13 @@ def running_mean(values, window):
 
     Returns:
         float64 array, shape (n,).
+
+    Raises:
+        TypeError, ValueError: ``window`` is not a whole number of 1 or more.
     """
-    total = np.cumsum(np.insert(np.asarray(values, dtype=float), 0, 0.0))
-    end = np.arange(1, len(values) + 1)
-    start = np.maximum(end - window, 0)
-    return (total[end] - total[start]) / (end - start)
+    values, window = np.asarray(values, dtype=float), whole_number("window", window, least=1)
+    first = [values[:n].mean() for n in range(1, min(window, len(values) + 1))]
+    if len(values) < window:
+        return np.array(first)
+    # Each window is summed by itself, so that a huge loss, or none, spoils no other window.
+    return np.concatenate([first, sliding_window_view(values, window).mean(axis=1)])

@@ -17,6 +17,41 @@ def test_running_mean():
     np.testing.assert_allclose(running_mean(values, 1), values)
 
 
+def test_running_mean_of_less_than_a_window():
+    np.testing.assert_allclose(running_mean([1, 3], 5), [1, 2])
+    assert running_mean([], 5).shape == (0,)
+
+
+@pytest.mark.parametrize("spike", [1e17, np.inf, np.nan])
+def test_a_spike_spoils_its_own_windows_alone(spike):
+    values = np.random.default_rng(0).normal(size=20)
+    clean = running_mean(values, 3)
+    values[8] = spike
+    touched = slice(8, 11)
+    spoiled = running_mean(values, 3)
+    np.testing.assert_array_equal(np.delete(spoiled, touched), np.delete(clean, touched))
+    assert not np.any(abs(spoiled[touched]) < 1e15)
+
+
+@pytest.mark.parametrize("number", [0, -1, 2.5])
+def test_bad_windows(number):
+    with pytest.raises((TypeError, ValueError), match=f"last must be .*Received: {number}"):
+        record([1, 2]).final_loss(number)
+    for call in (lambda: record([1, 2]).updates_to(1, number), lambda: running_mean([1], number)):
+        with pytest.raises((TypeError, ValueError), match=f"window must be .*Received: {number}"):
+            call()
+
+
+def test_losses_that_were_not_measured():
+    for question in (Record.final_loss, lambda run: run.updates_to(1)):
+        with pytest.raises(ValueError, match="no loss of each update.*Received: net, seed 0"):
+            question(record([]))
+        cut_short = record([3, 2])
+        cut_short.interrupted = True
+        with pytest.raises(ValueError, match="interrupted before .*Received: net, seed 0, 2 of 2"):
+            question(cut_short)
+
+
 @pytest.mark.parametrize(
     ("loss", "updates"),
     [
