@@ -55,6 +55,33 @@ def write_record(script, settings, results):
     return path
 
 
+def complete(records, networks, seeds):
+    """Return a study's records if they are whole; end the study otherwise.
+
+    Args:
+        records: list of Record, as ``sweep`` returns it.
+        networks: names of the networks.
+        seeds: integers; each network was to run with each.
+
+    Raises:
+        SystemExit: a run is missing or was interrupted; the study's old record stays as it was.
+    """
+    wanted = {(name, seed) for name in networks for seed in seeds}
+    missing = wanted - {(run.name, run.seed) for run in records if not run.interrupted}
+    if missing:
+        raise SystemExit(
+            f"{len(missing)} of {len(wanted)} runs are missing or cut short: the old record of the "
+            "study stays as it was."
+        )
+    return records
+
+
+def result_of(record):
+    """Return a Record as plain data for a study's results, without the values of each update."""
+    kept = ("name", "seed", "learning_rate", "epochs", "test_loss", "test_accuracy")
+    return {key: getattr(record, key) for key in kept} | {"seconds": record.seconds[-1]}
+
+
 def read_record(name):
     """Read a study's record.
 
@@ -77,18 +104,22 @@ def read_record(name):
 def runs_of(record):
     """Return the runs of a study's record as a list of Record, for the plots.
 
-    A study keeps one value an epoch, and none for each update.
+    A study keeps one value an epoch, and none for each update. A run without a learning rate of its
+    own has that of the settings.
     """
     settings = record["settings"]
-    shared = {key: settings[key] for key in ("batch_size", "learning_rate", "updates")}
     return [
         Record(
             run["name"],
             run["seed"],
             parameters=None,
+            batch_size=settings["batch_size"],
+            learning_rate=run.get("learning_rate") or settings["learning_rate"],
+            updates=settings["updates"],
             seconds=[run["seconds"]],
-            **{key: run[key] for key in ("epochs", "test_loss", "test_accuracy")},
-            **shared,
+            epochs=run["epochs"],
+            test_loss=run.get("test_loss"),
+            test_accuracy=run.get("test_accuracy"),
         )
         for run in record["results"]
     ]
