@@ -68,6 +68,56 @@ def test_learning_curves_of_an_interrupted_run():
     assert len(ax.lines[0].get_xdata()) == 20
 
 
+def epochs_at(*updates):
+    return [{"update": update, "loss": update / 10} for update in updates]
+
+
+def test_learning_curves_of_runs_of_different_length():
+    """A last epoch may be cut short: its mean stands at an update of its own."""
+    runs = [record("net", seed, 1.0) for seed in (0, 1)]
+    runs[0].epochs, runs[1].epochs = epochs_at(30, 60, 75), epochs_at(30, 60, 90, 120)
+    ax, alt = plots.learning_curves(runs, "epoch_loss")
+    assert ax.lines[0].get_xdata().tolist() == [30, 60]
+    assert ax.lines[0].get_ydata().tolist() == [3.0, 6.0]
+    ax, alt = plots.learning_curves(runs, "epoch_loss", title="T", each_seed=True)
+    assert [line.get_xdata().tolist() for line in ax.lines] == [[30, 60, 75], [30, 60, 90, 120]]
+    assert [line.get_ydata()[-1] for line in ax.lines] == [7.5, 12.0]
+    assert alt == (
+        "T: training loss, mean of an epoch against updates, one line for each seed. "
+        "net ends: seed 0 at 7.5 after 75 updates, seed 1 at 12 after 120 updates."
+    )
+    runs[1].epochs = epochs_at(40, 80)
+    with pytest.raises(ValueError, match="measured at the same updates.*Received: net, 2 runs"):
+        plots.learning_curves(runs, "epoch_loss")
+
+
+def test_learning_curves_of_each_seed():
+    ax, alt = plots.learning_curves(RECORDS, window=1, each_seed=True)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["plain 8", "plain 56"]
+    plain_8, plain_56 = ax.lines[:3], ax.lines[3:]
+    assert len({line.get_linestyle() for line in plain_8}) == 1
+    assert plain_8[0].get_linestyle() != plain_56[0].get_linestyle()
+    assert plain_8[0].get_marker() != plain_56[0].get_marker()
+    assert plain_8[0].get_markevery() == [59]
+    assert not ax.collections
+    assert "plain 56 ends: seed 0 at 2 after 60 updates, seed 1 at 2.1 after 60 updates" in alt
+
+
+@pytest.mark.parametrize("each_seed", [True, False])
+@pytest.mark.parametrize("measure", ["loss", "accuracy", "epoch_loss", "val_loss", "val_accuracy"])
+def test_learning_curves_of_what_was_not_measured(measure, each_seed):
+    empty = Record("plain 8", 7, 100, 64, 2e-3, 60, interrupted=True)
+    with pytest.raises(ValueError, match="records must each hold .*Received: plain 8, seed 7"):
+        plots.learning_curves([*RECORDS, empty], measure, each_seed=each_seed)
+
+
+def test_learning_curves_without_validation_images():
+    run = record("plain 8", 0, 1.0)
+    run.epochs = epochs_at(30, 60)
+    with pytest.raises(ValueError, match="hold a validation loss; .*Received: plain 8, seed 0"):
+        plots.learning_curves([run], "val_loss")
+
+
 def test_curves():
     series = {"plain": [[1.0, 2.0, 3.0], [3.0, 2.0, 5.0]], "residual": [0.0, 0.5, 1.0]}
     ax, alt = plots.curves([1, 2, 3], series, "block", "norm", title="T")

@@ -1,7 +1,5 @@
 """Lines: a mean with a band over the seeds, or a dot for each run."""
 
-from functools import partial
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -21,33 +19,43 @@ MEASURES = {
 }
 
 
-def learning_curves(records, measure="loss", window=25, ax=None, title=None, log=False):
+def learning_curves(
+    records, measure="loss", window=25, ax=None, title=None, log=False, each_seed=False
+):
     """Draw loss or accuracy against updates: a line for each network, a band over its seeds.
 
-    The line is the mean over the seeds, the band runs from the lowest to the highest seed.
+    The line is the mean over the seeds, the band runs from the lowest to the highest seed. Both
+    stop where the shortest run of the network stops.
 
     Args:
-        records: list of Record; those of one name belong together.
+        records: list of Record; those of one name belong together. Each must hold the measure.
         measure: ``"loss"`` or ``"accuracy"`` of the batches, smoothed by a mean over ``window``
             updates; or ``"epoch_loss"``, ``"val_loss"`` or ``"val_accuracy"``, one value an epoch.
         window: number of updates in the running mean.
         ax: Axes to draw on; a new figure by default.
         title: title of the Axes.
         log: logarithmic vertical axis.
+        each_seed: draw each run as a line of its own, with a mark at its end, instead of mean and
+            band: for runs of different length.
 
     Returns:
         (Axes, text alternative).
 
     Raises:
-        ValueError: there are no records, or no such measure.
+        ValueError: there are no records, or no such measure; a record does not hold the measure, as
+            after an early interrupt; or runs of one network were not measured at the same updates.
     """
     one_of("measure", measure, MEASURES)
     if not records:
         raise ValueError("records must not be empty. Received: 0 records")
-    text, by_epoch, key = MEASURES[measure]
-    points = _by_epoch if by_epoch else partial(_by_update, window=window)
-    groups = by_name(records)
-    series = {name: points(group, key) for name, group in groups.items()}
+    text = MEASURES[measure][0]
+    groups = {
+        name: [(record.seed, *_points(record, measure, window)) for record in group]
+        for name, group in by_name(records).items()
+    }
+    if each_seed:
+        return _draw_each(groups, "updates", text, ax, title, log)
+    series = {name: _together(name, runs) for name, runs in groups.items()}
     return _draw(series, "updates", text, ax, title, log)
 
 
@@ -86,7 +94,7 @@ def curves(x, series, xlabel, ylabel, ax=None, title=None, log=False):
 
 def _draw(series, xlabel, ylabel, ax, title, log):
     """Draw name → (x, values of shape (seeds, points)); return (Axes, text alternative)."""
-    ax = ax or plt.subplots(figsize=(6.4, 4), layout="constrained")[1]
+    ax = ax or _axes()
     sentences = []
     for i, (name, (x, values)) in enumerate(series.items()):
         colour, line = COLOURS[i % len(COLOURS)], LINES[i % len(LINES)]
@@ -96,13 +104,38 @@ def _draw(series, xlabel, ylabel, ax, title, log):
         ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
         start, half, end = middle[0], middle[len(middle) // 2], middle[-1]
         sentences.append(f"{name} goes from {start:.3g} over {half:.3g} halfway to {end:.3g}")
+    seeds = max(len(values) for _, values in series.values())
+    band = f", bands from the lowest to the highest of {seeds} seeds" if seeds > 1 else ""
+    return _finish(ax, xlabel, ylabel, title, log, band, sentences)
+
+
+def _draw_each(groups, xlabel, ylabel, ax, title, log):
+    """Draw name → [(seed, x, values), …]; return (Axes, text alternative)."""
+    ax = ax or _axes()
+    sentences = []
+    for i, (name, runs) in enumerate(groups.items()):
+        colour, line = COLOURS[i % len(COLOURS)], LINES[i % len(LINES)]
+        look = {"color": colour, "linestyle": line, "marker": MARKERS[i % len(MARKERS)]}
+        ends = []
+        for seed, x, values in runs:
+            label = None if ends else name  # one entry in the legend
+            ax.plot(x, values, label=label, markevery=[len(x) - 1], **look)
+            ends.append(f"seed {seed} at {values[-1]:.3g} after {x[-1]} {xlabel}")
+        sentences.append(f"{name} ends: {', '.join(ends)}")
+    return _finish(ax, xlabel, ylabel, title, log, ", one line for each seed", sentences)
+
+
+def _axes():
+    return plt.subplots(figsize=(6.4, 4), layout="constrained")[1]
+
+
+def _finish(ax, xlabel, ylabel, title, log, lines, sentences):
+    """Label the Axes; return them and the text alternative."""
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title, yscale="log" if log else "linear")
     ax.grid(alpha=0.3)
     ax.legend()
-    seeds = max(len(values) for _, values in series.values())
-    band = f", bands from the lowest to the highest of {seeds} seeds" if seeds > 1 else ""
     where = f"{title}: " if title else ""
-    return ax, f"{where}{ylabel} against {xlabel}{band}. {'; '.join(sentences)}."
+    return ax, f"{where}{ylabel} against {xlabel}{lines}. {'; '.join(sentences)}."
 
 
 def dots(series, xlabel, ylabel, ax=None, title=None, log=False):
@@ -117,7 +150,7 @@ def dots(series, xlabel, ylabel, ax=None, title=None, log=False):
     Returns:
         (Axes, text alternative).
     """
-    ax = ax or plt.subplots(figsize=(6.5, 4), layout="constrained")[1]
+    ax = ax or _axes()
     sentences = []
     place_of = {x: i for i, x in enumerate(dict.fromkeys(x for v in series.values() for x in v))}
     ax.set_xticks(list(place_of.values()), [str(x) for x in place_of])
@@ -131,21 +164,36 @@ def dots(series, xlabel, ylabel, ax=None, title=None, log=False):
             name = None  # one entry in the legend
         pairs = ", ".join(f"{mean:.2f} at {x}" for x, mean in zip(values, means, strict=True))
         sentences.append(f"{list(series)[i]}: {pairs}")
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, yscale="log" if log else "linear")
-    ax.grid(alpha=0.3)
-    ax.legend()
-    return ax, f"{ylabel} against {xlabel}, means over the seeds. {'; '.join(sentences)}."
+    return _finish(ax, xlabel, ylabel, title, log, ", means over the seeds", sentences)
 
 
-def _by_update(group, key, window):
-    """Return (updates, values): shapes (points,) and (seeds, points), cut to the shortest run."""
-    runs = [running_mean(getattr(record, key), window) for record in group]
-    points = min(len(run) for run in runs)
-    return np.arange(1, points + 1), np.array([run[:points] for run in runs])
+def _points(record, measure, window):
+    """Return (updates, values) of a record, both of shape (points,)."""
+    text, by_epoch, key = MEASURES[measure]
+    if by_epoch:
+        points = [(epoch["update"], epoch[key]) for epoch in record.epochs if key in epoch]
+    else:
+        points = list(enumerate(running_mean(getattr(record, key), window), start=1))
+    if not points:
+        raise ValueError(
+            f"records must each hold a {text}; an early interrupt or the lack of validation images "
+            f"leaves none. Received: {record.name}, seed {record.seed}"
+        )
+    updates, values = zip(*points, strict=True)
+    return np.array(updates), np.array(values)
 
 
-def _by_epoch(group, key):
-    """Return the same as ``_by_update``, with one point an epoch."""
-    points = min(len(record.epochs) for record in group)
-    updates = [epoch["update"] for epoch in group[0].epochs[:points]]
-    return updates, np.array([[e[key] for e in record.epochs[:points]] for record in group])
+def _together(name, runs):
+    """Return (updates, values) of a network's runs, shapes (points,) and (seeds, points).
+
+    Runs may end at different updates, and the last epoch of one may be short: the points are the
+    updates at which all were measured.
+    """
+    values_at = [dict(zip(x, values, strict=True)) for _, x, values in runs]
+    shared = sorted(set.intersection(*map(set, values_at)))
+    if not shared:
+        raise ValueError(
+            "records of one name must be measured at the same updates; each_seed=True draws those "
+            f"that are not. Received: {name}, {len(runs)} runs"
+        )
+    return np.array(shared), np.array([[values[u] for u in shared] for values in values_at])
