@@ -18,6 +18,17 @@ def whole_number(name, value, least=0, most=None):
     return int(value)
 
 
+def positive_number(name, value):
+    """Return ``value`` as a float.
+
+    Raises:
+        ValueError: it is no number, not above 0, or not finite.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < np.inf:
+        raise ValueError(f"{name} must be a number above 0. Received: {value!r}")
+    return float(value)
+
+
 def one_of(name, value, known):
     """Return ``value`` if it is among the ``known`` ones.
 

@@ -109,6 +109,49 @@ def load_mnist(train=None, val=5000, test=None, seed=0):
     )
 
 
+def check_data(data, input_shape, classes):
+    """Check that a classifier can be trained on ``data``.
+
+    Args:
+        data: ``Mnist(train, val, test)``.
+        input_shape: shape of the model's input, batch axis first; None stands for any length.
+        classes: number of the model's logits.
+
+    Raises:
+        TypeError, ValueError: it cannot; the message names the part and ends with what was
+            received.
+    """
+    if not isinstance(data, Mnist):
+        raise TypeError(f"data must be Mnist(train, val, test). Received: {type(data).__name__}")
+    wanted = tuple(input_shape[1:])
+    for name, part in zip(data._fields, data, strict=True):
+        images, labels = part.images, part.labels
+        if len(images.shape[1:]) != len(wanted) or any(
+            asked not in (None, size) for asked, size in zip(wanted, images.shape[1:], strict=True)
+        ):
+            raise ValueError(
+                f"data.{name}.images must have the shape that the model takes, (n, "
+                f"{', '.join(map(str, wanted))}). Received: {images.shape}"
+            )
+        if images.dtype != np.float32:
+            raise TypeError(
+                f"data.{name}.images must be float32, as `standardise` or "
+                f'`.astype("float32")` give them. Received: {images.dtype}'
+            )
+        if labels.dtype not in (np.int32, np.int64):
+            raise TypeError(f"data.{name}.labels must be int32 or int64. Received: {labels.dtype}")
+        if labels.shape != images.shape[:1]:
+            raise ValueError(
+                f"data.{name}.labels must be of shape (n,), one for each of the images. "
+                f"Received: {labels.shape}, {len(images)} images"
+            )
+        if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+            raise ValueError(
+                f"data.{name}.labels must be from 0 to {classes - 1}: the model has {classes} "
+                f"logits. Received: {labels.min()} to {labels.max()}"
+            )
+
+
 def stratified_indices(labels, n, seed=0):
     """Draw ``n`` positions so that each class keeps its share.
 

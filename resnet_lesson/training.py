@@ -12,15 +12,22 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from resnet_lesson.arguments import whole_number
+from resnet_lesson.arguments import positive_number, whole_number
+from resnet_lesson.data import check_data
 from resnet_lesson.models import reset_weights
 from resnet_lesson.records import Record
+from resnet_lesson.schedules import schedule
 
 EVALUATION_BATCH = 500
 
 
 class Trainer:
     """Trains one model as often as wanted, and traces its training step only once.
+
+    It turns on TensorFlow's op determinism, for the whole process. Under it, operations that draw
+    from TensorFlow's global random numbers (``tf.random.normal``, ``Dataset.shuffle``,
+    ``model.fit``) refuse to work without a seed, so it sets one with ``tf.random.set_seed``; each
+    run sets its own.
 
     Args:
         model: keras.Model, float32 (batch, …) → logits, float32 (batch, classes).
@@ -30,13 +37,13 @@ class Trainer:
     """
 
     def __init__(self, model, batch_size=64, learning_rate=2e-3):
-        whole_number("batch_size", batch_size, least=1)
+        self.model = model
+        self.batch_size = whole_number("batch_size", batch_size, least=1)
+        self.learning_rate = learning_rate
+        self._optimizer = keras.optimizers.Adam(schedule(learning_rate))
         # Without it, some operations add up in an order that differs from run to run.
         tf.config.experimental.enable_op_determinism()
-        self.model = model
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self._optimizer = keras.optimizers.Adam(_schedule(learning_rate))
+        tf.random.set_seed(0)
         self._optimizer.build(model.trainable_variables)
         self._fresh = [variable.numpy() for variable in self._optimizer.variables]
         # XLA ("jit_compile") slows these small networks on a CPU; nothing here is for autograph.
@@ -51,7 +58,13 @@ class Trainer:
             loss = tf.reduce_mean(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
             )
-        self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        # Not apply_gradients: TensorFlow would keep the graph of every step that was ever traced,
+        # in its table of custom gradients.
+        gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+        rate = self._optimizer.learning_rate
+        for gradient, variable in zip(gradients, variables, strict=True):
+            self._optimizer.update_step(gradient, variable, rate)
+        self._optimizer.iterations.assign_add(1)
         correct = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
         return loss, tf.reduce_mean(tf.cast(correct, tf.float32))
 
@@ -72,18 +85,10 @@ class Trainer:
             should_stop: function called before each update; the run ends where it returns True.
             on_update: function called after each update.
         """
-        whole_number("updates", updates, least=1)
+        seed = whole_number("seed", seed)
+        updates = whole_number("updates", updates, least=1)
+        check_run(self.model, data, self.batch_size, self.learning_rate, after_epoch)
         per_epoch = len(data.train) // self.batch_size
-        if per_epoch < 1:
-            raise ValueError(
-                "batch_size must be at most the number of training images. "
-                f"Received: batch_size={self.batch_size}, {len(data.train)} images"
-            )
-        self._check(data)
-        if reset:
-            reset_weights(self.model, seed)
-        for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
-            variable.assign(value)
         record = Record(
             name=name,
             seed=seed,
@@ -93,15 +98,15 @@ class Trainer:
             updates=updates,
         )
         if after_epoch is not None:
-            if isinstance(self.learning_rate, (list, tuple)):
-                raise ValueError(
-                    "learning_rate must be a number where after_epoch sets the later ones. "
-                    f"Received: {self.learning_rate!r}"
-                )
             record.learning_rate = [(0, self.learning_rate)]
         shuffle = np.random.default_rng([seed, 1])
         spent = 0.0
         try:
+            tf.random.set_seed(seed)
+            if reset:
+                reset_weights(self.model, seed)
+            for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
+                variable.assign(value)
             # The first call traces the step, which is no training: its seconds are not counted.
             self._step.get_concrete_function(*self._batch(data.train, np.arange(self.batch_size)))
             for update in range(updates):
@@ -142,25 +147,12 @@ class Trainer:
         Returns:
             float32 array, shape (n, classes).
         """
-        parts = [
-            self._logits(tf.constant(images[i : i + EVALUATION_BATCH])).numpy()
-            for i in range(0, len(images), EVALUATION_BATCH)
-        ]
+        parts = []
+        for i in range(0, len(images), EVALUATION_BATCH):
+            batch = tf.constant(images[i : i + EVALUATION_BATCH])
+            # Called itself, the function would warn of retracing after a few short runs.
+            parts.append(self._logits.get_concrete_function(batch)(batch).numpy())
         return np.concatenate(parts)
-
-    def _check(self, data):
-        shape, classes = self.model.input_shape[1:], self.model.output_shape[-1]
-        for name, part in zip(data._fields, data, strict=True):
-            if part.images.shape[1:] != shape:
-                raise ValueError(
-                    f"data.{name}.images must have the shape that the model takes, (n, "
-                    f"{', '.join(map(str, shape))}). Received: {part.images.shape}"
-                )
-            if len(part) and not 0 <= part.labels.min() <= part.labels.max() < classes:
-                raise ValueError(
-                    f"data.{name}.labels must be from 0 to {classes - 1}: the model has {classes} "
-                    f"logits. Received: {part.labels.min()} to {part.labels.max()}"
-                )
 
     def _batch(self, examples, at):
         return tf.constant(examples.images[at]), tf.constant(examples.labels[at])
@@ -170,7 +162,7 @@ class Trainer:
         if rate is None:
             return False
         if rate != record.learning_rate[-1][1]:
-            self._optimizer.learning_rate = _positive_number(rate)
+            self._optimizer.learning_rate = positive_number("learning_rate", rate)
             record.learning_rate.append((len(record.loss), rate))
         return True
 
@@ -200,9 +192,10 @@ def train(
 ):
     """Train a classifier with Adam and record every update.
 
-    The seed decides the initial weights and the order of the images. On one machine the same
-    arguments give the same numbers, to the last bit. Interrupting the kernel (Ctrl-C) ends the
-    run and returns what was measured so far.
+    The seed decides the initial weights, the order of the images and what layers such as Dropout
+    draw. On one machine the same arguments give the same numbers, to the last bit: this turns on
+    TensorFlow's op determinism and sets its global seed, for the whole process (see ``Trainer``).
+    Interrupting the kernel (Ctrl-C) ends the run and returns what was measured so far.
 
     Args:
         model: keras.Model, float32 (batch, 28, 28, 1) → logits, float32 (batch, 10).
@@ -230,6 +223,30 @@ def train(
     if record.interrupted:
         print(f"Interrupted after {len(record.loss)} of {updates} updates: the record holds those.")
     return record
+
+
+def check_run(model, data, batch_size, learning_rate, after_epoch):
+    """Check that a model can be trained so. The arguments are those of ``train``.
+
+    Raises:
+        TypeError, ValueError: it cannot; the message ends with what was received.
+    """
+    check_data(data, model.input_shape, model.output_shape[-1])
+    if batch_size > len(data.train):
+        raise ValueError(
+            "batch_size must be at most the number of training images. "
+            f"Received: batch_size={batch_size}, {len(data.train)} images"
+        )
+    schedule(learning_rate)
+    if after_epoch is None:
+        return
+    if not callable(after_epoch):
+        raise TypeError(f"after_epoch must be a function. Received: {after_epoch!r}")
+    if isinstance(learning_rate, (list, tuple)):
+        raise ValueError(
+            "learning_rate must be a number where after_epoch sets the later ones. "
+            f"Received: {learning_rate!r}"
+        )
 
 
 def progress_bar(updates, wanted=True, label=""):
@@ -266,27 +283,3 @@ def cross_entropy(logits, labels):
     shifted = logits.astype(np.float64) - np.max(logits, axis=1, keepdims=True)
     log_sum = np.log(np.sum(np.exp(shifted), axis=1))
     return log_sum - shifted[np.arange(len(labels)), labels]
-
-
-def _schedule(learning_rate):
-    """Return what Keras takes for ``learning_rate``."""
-    if isinstance(learning_rate, (list, tuple)):
-        starts = [start for start, _ in learning_rate]
-        rates = [_positive_number(rate) for _, rate in learning_rate]
-        if not starts or starts[0] != 0 or starts != sorted(set(starts)):
-            raise ValueError(
-                "learning_rate, given as pairs, must start at update 0 and go up. "
-                f"Received: {learning_rate!r}"
-            )
-        if len(rates) > 1:
-            # Keras keeps a rate up to and including its boundary.
-            boundaries = [start - 1 for start in starts[1:]]
-            return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
-        return rates[0]
-    return _positive_number(learning_rate)
-
-
-def _positive_number(rate):
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < np.inf:
-        raise ValueError(f"learning_rate must be a number above 0. Received: {rate!r}")
-    return float(rate)

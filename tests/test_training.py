@@ -1,28 +1,20 @@
 """Training: the loss falls, seeds decide, interrupts keep what was measured."""
 
+import gc
 import os
 import signal
-import subprocess
-import sys
-import time
 import warnings
-from pathlib import Path
+import weakref
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from resnet_lesson import sweep as sweeping
 from resnet_lesson import training
 from resnet_lesson.data import Examples, load_mnist
 from resnet_lesson.models import network, reset_weights
-from resnet_lesson.sweep import sweep
 from resnet_lesson.training import Trainer, cross_entropy, evaluate, train
-
-CONFIGS = {
-    "plain 8": {"depth": 8, "shortcut": "none"},
-    "residual 8": {"depth": 8, "shortcut": "padded"},
-}
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +63,107 @@ def test_a_trainer_forgets_its_last_run(model, mnist):
     assert trainer.run(mnist, seed=1, updates=5).loss == first.loss
 
 
-def test_training_can_go_on_from_the_models_own_weights(model, mnist):
+def small_network(dropout=0):
+    """One layer, quickly traced, with or without Dropout in front."""
+    inputs = keras.Input((28, 28, 1))
+    x = keras.layers.Flatten(name="flatten")(inputs)
+    if dropout:
+        x = keras.layers.Dropout(dropout, name="dropout")(x)
+    return keras.Model(inputs, keras.layers.Dense(10, name="logits")(x))
+
+
+def test_going_on_starts_from_the_models_own_weights_and_from_no_others(mnist):
+    model = small_network()
     reset_weights(model, 5)
-    start = model(mnist.train.images[:64], training=True)
-    record = train(model, mnist, seed=9, updates=1, reset=False, progress=False)
-    fresh = train(model, mnist, seed=9, updates=1, progress=False)
-    assert np.isfinite(np.asarray(start)).all()
-    assert record.loss != fresh.loss
+    start = model(mnist.train.images, training=True).numpy()
+    for seed in (5, 9):  # one batch holds all images: the seed's order does not matter
+        record = train(
+            model, mnist, seed=seed, updates=1, batch_size=640, learning_rate=1e-9, reset=False,
+            progress=False,
+        )  # fmt: skip
+        expected = cross_entropy(start, mnist.train.labels).mean()
+        assert record.loss[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_epoch_takes_each_image_once_and_each_epoch_in_another_order(mnist):
+    """With hardly any learning and no normalisation, each image has one loss all along."""
+    model = small_network()
+    record = train(model, mnist, seed=0, updates=20, learning_rate=1e-12, progress=False)
+    reset_weights(model, 0)
+    losses = cross_entropy(model(mnist.train.images).numpy(), mnist.train.labels)
+    first, second = record.loss[:10], record.loss[10:]
+    for epoch in (first, second):
+        assert np.mean(epoch) == pytest.approx(losses.mean(), rel=1e-5)
+        assert np.std(epoch) > 0.01 * losses.mean()  # not the images in an order of one loss
+    assert sorted(first) != pytest.approx(sorted(second), rel=1e-4)
+
+
+def test_validation_is_measured_anew_after_each_epoch(model, mnist):
+    record = train(model, mnist, updates=20, progress=False)
+    loss, accuracy = evaluate(model(mnist.val.images).numpy(), mnist.val.labels)
+    assert record.epochs[-1]["val_loss"] == pytest.approx(loss, rel=1e-5)
+    assert record.epochs[-1]["val_accuracy"] == accuracy
+    assert record.epochs[0]["val_loss"] != record.epochs[1]["val_loss"]
+
+
+def test_dropout_starts_afresh_in_each_run(mnist):
+    trainer = Trainer(small_network(dropout=0.5))
+    first, _, again = (trainer.run(mnist, seed=seed, updates=5).loss for seed in (1, 2, 1))
+    assert again == first
+    assert Trainer(small_network(dropout=0.5)).run(mnist, seed=1, updates=5).loss == first
+    steps = Trainer(small_network(dropout=0.5), learning_rate=1e-12)
+    masks = [np.mean(steps.run(mnist, seed=seed, updates=10).loss) for seed in (1, 1, 2)]
+    assert masks[0] == masks[1] != masks[2]
+
+
+def test_randomness_of_tensorflow_works_beside_a_trainer(model, mnist):
+    trainer = Trainer(model)
+    assert tf.random.normal((3,)).shape == (3,)
+    list(tf.data.Dataset.range(5).shuffle(5))
+    trainer.run(mnist, seed=1, updates=1)
+    first = tf.random.normal((3,))
+    trainer.run(mnist, seed=1, updates=1)
+    np.testing.assert_array_equal(tf.random.normal((3,)), first)
+    other = small_network(dropout=0.5)
+    other.compile("sgd", "sparse_categorical_crossentropy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Keras 3.15 under NumPy 2
+        other.fit(mnist.train.images, mnist.train.labels, verbose=0)
+
+
+def alive(kind):
+    gc.collect()
+    return sum(type(thing).__name__ == kind for thing in gc.get_objects())
+
+
+def test_nothing_of_a_run_stays_in_memory(mnist, monkeypatch):
+    made = []
+
+    class Watched(Trainer):
+        def __init__(self, *args):
+            super().__init__(*args)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr(training, "Trainer", Watched)
+    model = small_network()
+    train(model, mnist, updates=1, progress=False)
+    graphs = alive("FuncGraph")
+    for _ in range(2):
+        train(model, mnist, updates=1, progress=False)
+    assert alive("FuncGraph") <= graphs
+    assert [trainer() for trainer in made] == [None] * 3
+
+
+def test_many_short_runs_bring_no_warning_of_retracing(mnist, caplog):
+    model = small_network()
+    logger = tf.get_logger()
+    logger.addHandler(caplog.handler)
+    try:
+        for _ in range(6):
+            train(model, mnist, updates=1, progress=False)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert "retracing" not in caplog.text
 
 
 def test_learning_rate_in_pieces(model, mnist):
@@ -109,11 +195,6 @@ def test_learning_rate_set_after_each_epoch(model, mnist):
     assert followed.loss == in_pieces.loss
     # The next run starts with the first rate again.
     assert train(model, mnist, updates=12, progress=False).loss == in_pieces.loss[:12]
-    there = sweep(
-        {"residual 8": {"depth": 8}}, [0, 1], mnist, updates=60,
-        after_epoch=third_epoch_slower_then_end, workers=2, progress=False,
-    )  # fmt: skip
-    assert [len(record.loss) for record in there] == [40, 40]
     with pytest.raises(ValueError, match=r"learning_rate must be a number .*Received: \[\(0"):
         train(
             model, mnist, updates=20, learning_rate=[(0, 1e-3)],
@@ -182,8 +263,7 @@ class InterruptingBar:
 
 @pytest.fixture
 def interrupted(monkeypatch):
-    for module in (training, sweeping):
-        monkeypatch.setattr(module, "progress_bar", lambda *args: InterruptingBar())
+    monkeypatch.setattr(training, "progress_bar", lambda *args: InterruptingBar())
 
 
 def test_interrupt_keeps_what_was_measured(model, mnist, interrupted, capsys):
@@ -195,29 +275,15 @@ def test_interrupt_keeps_what_was_measured(model, mnist, interrupted, capsys):
         record.final_loss()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_interrupted_sweep_returns_what_was_measured(mnist, workers, interrupted, capsys):
-    records = sweep(CONFIGS, [0, 1], mnist, updates=100_000, workers=workers)
-    assert records
-    assert all(record.interrupted for record in records)
-    assert any(0 < len(record.loss) < 100_000 for record in records)
-    assert "runs are missing or cut short" in capsys.readouterr().out
+def test_interrupt_before_the_first_update(model, mnist, monkeypatch, capsys):
+    def interrupted_reset(model, seed):
+        raise KeyboardInterrupt
 
-
-def test_sweep_in_workers_equals_single_runs(mnist):
-    records, again = (
-        sweep(CONFIGS, [0, 1], mnist, updates=6, workers=2, progress=False) for _ in range(2)
-    )
-    pairs = [("plain 8", 0), ("plain 8", 1), ("residual 8", 0), ("residual 8", 1)]
-    assert [(record.name, record.seed) for record in records] == pairs
-    assert [record.loss for record in records] == [record.loss for record in again]
-    in_process = sweep(CONFIGS, [0, 1], mnist, updates=6, workers=1, progress=False)
-    for there, here in zip(records, in_process, strict=True):
-        # The number of threads may change the order of additions, and with it the last digits.
-        np.testing.assert_allclose(there.loss, here.loss, rtol=1e-3)
-        assert there.test_logits.shape == (200, 10)
-    single = train(network(8, "none"), mnist, seed=1, updates=6, progress=False)
-    assert in_process[1].loss == single.loss
+    monkeypatch.setattr(training, "reset_weights", interrupted_reset)
+    record = train(model, mnist, updates=7, progress=False)
+    assert record.interrupted
+    assert record.loss == record.epochs == []
+    assert "Interrupted after 0 of 7 updates" in capsys.readouterr().out
 
 
 def test_data_that_does_not_fit_the_model(model, mnist):
@@ -228,84 +294,33 @@ def test_data_that_does_not_fit_the_model(model, mnist):
     shifted = mnist._replace(val=Examples(mnist.val.images, mnist.val.labels + 1))
     with pytest.raises(ValueError, match=r"data.val.labels must be from 0 to 9.*Received: 1 to 10"):
         train(model, shifted, progress=False)
+    with pytest.raises(TypeError, match="data must be Mnist.*Received: Examples"):
+        train(model, train_set, progress=False)
 
 
-def test_a_worker_that_dies_is_told(mnist, monkeypatch):
-    monkeypatch.setattr(sweeping, "_start_worker", os._exit)  # gets an argument that it dislikes
-    with pytest.raises(RuntimeError, match="a worker process died.*Received: workers=2"):
-        sweep(CONFIGS, [0], mnist, updates=5, workers=2, progress=False)
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda i, n: (i.astype("float64"), n), TypeError, "images must be float32.*float64"),
+        (lambda i, n: (i.astype("uint8"), n), TypeError, "images must be float32.*uint8"),
+        (lambda i, n: (i, n.astype("float32")), TypeError, "labels must be int32 or.*float32"),
+        (lambda i, n: (i, n.astype("uint8")), TypeError, "labels must be int32 or.*: uint8"),
+        (lambda i, n: (i[1:], n), ValueError, r"labels must be of shape .*\(100,\), 99 images"),
+        (lambda i, n: (i, n[:, None]), ValueError, r"labels must be .*: \(100, 1\), 100 images"),
+        (lambda i, n: (i[:, 1:], n), ValueError, r"images must .*Received: \(100, 27, 28, 1\)"),
+    ],
+)
+def test_unusable_examples_are_named(model, mnist, change, error, message):
+    part = Examples(*change(mnist.val.images, mnist.val.labels))
+    with pytest.raises(error, match=f"data.val.{message}"):
+        train(model, mnist._replace(val=part), progress=False)
 
 
-EARLY = """
-from test_training import CONFIGS
-from resnet_lesson.data import load_mnist
-from resnet_lesson.sweep import sweep
-if GUARD:
-    data = load_mnist(train=6400, val=0, test=0)
-    print("ready", flush=True)
-    records = sweep(CONFIGS, [0], data, updates=10**6, workers=2, progress=False)
-    print(all(record.interrupted for record in records))
-"""
-
-
-def start(script, text):
-    """Start a script in a process group of its own, which does not ignore Ctrl-C."""
-    script.write_text(text)
-    return subprocess.Popen(
-        [sys.executable, str(script)],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-
-
-@pytest.mark.parametrize("seconds", [1, 3])
-def test_interrupt_while_the_workers_start(tmp_path, seconds):
-    process = start(tmp_path / "early.py", EARLY.replace("GUARD", '__name__ == "__main__"'))
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(seconds)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal and Jupyter do: the whole group
-    out, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
-    assert out.endswith("True\n")
-
-
-def test_a_script_without_a_main_guard_is_told(tmp_path):
-    process = start(tmp_path / "unguarded.py", EARLY.replace("GUARD", "True"))
-    _, errors = process.communicate(timeout=90)
-    assert process.returncode == 1
-    assert 'outside of `if __name__ == "__main__":`' in errors
-
-
-KILLED = """
-import signal
-from test_training import CONFIGS, InterruptingBar
-from resnet_lesson import sweep
-from resnet_lesson.data import load_mnist
-if __name__ == "__main__":
-    sweep.progress_bar = lambda *args: InterruptingBar(signal.SIGKILL)
-    sweep.sweep(CONFIGS, [0], load_mnist(train=640, val=0, test=0), updates=10**6, workers=2)
-"""
-
-
-def test_workers_end_when_their_parent_is_killed(tmp_path):
-    script = tmp_path / "killed.py"
-    script.write_text(KILLED)
-    here = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-    process = subprocess.Popen([sys.executable, str(script)], env=here, start_new_session=True)
-    assert process.wait(60) == -signal.SIGKILL
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        try:
-            os.killpg(process.pid, 0)  # does a process of that group still live?
-        except ProcessLookupError:
-            return
-        time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGKILL)
-    pytest.fail("a worker outlived its parent")
+def test_images_of_any_size(mnist):
+    model = network(8, input_shape=(None, None, 1))
+    small = Examples(mnist.val.images[:, ::2, ::2], mnist.val.labels.astype("int64"))
+    record = train(model, mnist._replace(val=small), updates=1, progress=False)
+    assert np.isfinite(record.epochs[0]["val_loss"])
 
 
 @pytest.mark.parametrize(
@@ -317,25 +332,16 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
         ({"updates": 1.5}, TypeError, "updates must be a whole number. Received: 1.5"),
         ({"learning_rate": 0}, ValueError, "learning_rate must be .* Received: 0"),
         ({"learning_rate": [(5, 0.1)]}, ValueError, "must start at update 0.*Received: "),
+        ({"learning_rate": []}, ValueError, r"must start at update 0.*Received: \[\]"),
+        ({"learning_rate": [(0,)]}, ValueError, r"number or pairs .*Received: \[\(0,\)\]"),
+        ({"learning_rate": [0, 1]}, ValueError, r"number or pairs .*Received: \[0, 1\]"),
+        ({"learning_rate": [(0, "a")]}, ValueError, "learning_rate must be .*Received: 'a'"),
+        ({"learning_rate": [(0, 0.1), ("b", 1)]}, TypeError, "first updates must .*Received: 'b'"),
+        ({"learning_rate": "fast"}, ValueError, "learning_rate must be .*Received: 'fast'"),
+        ({"after_epoch": 1}, TypeError, "after_epoch must be a function. Received: 1"),
         ({"seed": -1}, ValueError, "seed must be 0 or more. Received: -1"),
     ],
 )
 def test_bad_arguments(model, mnist, arguments, error, message):
     with pytest.raises(error, match=message):
         train(model, mnist, progress=False, **arguments)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"configs": {}}, "must not be empty. Received: 0 and 1"),
-        ({"seeds": [1, 0, 1]}, r"seeds must differ from each other. Received: \[1, 0, 1\]"),
-        ({"seeds": [-1]}, "seeds must be 0 or more. Received: -1"),
-        ({"seeds": []}, "must not be empty. Received: 2 and 0"),
-        ({"workers": 0}, "workers must be .*Received: 0"),
-        ({"configs": {"a": {"depth": 9}}}, "depth must be .*Received: 9"),
-    ],
-)
-def test_bad_sweeps(mnist, arguments, message):
-    with pytest.raises(ValueError, match=message):
-        sweep(**({"configs": CONFIGS, "seeds": [0], "data": mnist} | arguments))
