@@ -223,3 +223,8 @@ def test_table(shown):
         "| network | loss | share |\n| :--- | ---: | ---: |\n"
         "| plain 8 | 1.5 | 2.50% |\n| plain 9 | 0.5 | — |"
     )
+
+
+def test_table_with_bars_in_its_texts(shown):
+    plots.table(["|x|"], [["a|b"]])
+    assert shown[0]._repr_markdown_() == "| \\|x\\| |\n| :--- |\n| a\\|b |"
