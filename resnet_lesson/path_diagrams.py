@@ -1,10 +1,14 @@
-"""A diagram of residual blocks in a row, drawn so that the way through all shortcuts is straight.
+"""Diagrams of residual blocks in a row: on one straight line, and taken apart into paths.
 
 References
     He, Zhang, Ren, Sun 2016b: Identity Mappings in Deep Residual Networks, ECCV
         (arXiv:1603.05027). The straight way: equations 3 and 4, Figure 1. A scaled shortcut:
         equation 6.
+    Veit, Wilber, Belongie 2016: Residual Networks Behave Like Ensembles of Relatively Shallow
+        Networks, NIPS (arXiv:1605.06431), Section 3, Figure 1: paths.
 """
+
+import itertools
 
 from matplotlib.axes import Axes
 
@@ -50,6 +54,47 @@ def residual_line(
         f"{row[0].upper()}{row[1:]}. From left to right, x_0 runs along a straight line to "
         f"x_{blocks}. In each block a branch F leaves the line, and its result is added to the "
         f"line. {ON_LINE[on_line]}"
+    )
+
+
+def unrolled_paths(blocks: int = 3, ax: Axes | None = None) -> tuple[Axes, str]:
+    """Draw every path through a row of residual blocks, the shortest at the top.
+
+    At each block a path takes the branch or the shortcut.
+
+    Args:
+        blocks: number of blocks, 1 to 4.
+        ax: Axes to draw on; a new figure by default.
+
+    Returns:
+        (Axes, text alternative).
+
+    Raises:
+        TypeError, ValueError: there is no such row of blocks.
+    """
+    whole_number("blocks", blocks, least=1, most=4)
+    canvas = Canvas(ax)
+    step, row, start = 1.0, 0.5, 0.25
+    end = start + step * blocks
+    paths = sorted(itertools.product((False, True), repeat=blocks), key=sum)
+    for number, path in enumerate(paths):
+        y = -row * number
+        canvas.text(0, y, "$x_0$")
+        places = [start + step * (block + 0.5) for block in range(blocks)]
+        width, x = 0.6, start
+        for block, (branch, place) in enumerate(zip(path, places, strict=True)):
+            if branch:
+                canvas.line([(x, y), (place - width / 2, y)], head=0, **SHORTCUT)
+                canvas.box(place, y, width, HEIGHT, f"$F_{block}$", WEIGHTS)
+                x = place + width / 2
+        canvas.line([(x, y), (end, y)], **SHORTCUT)
+        canvas.text(end + 0.06, y, f"$x_{blocks}$", ha="left")
+        canvas.text(end + 0.6, y, f"length {sum(path)}", ha="left")
+    counts = [sum(sum(path) == length for path in paths) for length in range(blocks + 1)]
+    listed = ", ".join(f"{count} of length {length}" for length, count in enumerate(counts))
+    return canvas.finish(), (
+        f"{len(paths)} paths from x_0 to x_{blocks}, one a row. At each of {blocks} blocks a path "
+        f"passes the branch F or, on the shortcut, nothing. Its length counts branches: {listed}."
     )
 
 

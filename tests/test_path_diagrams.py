@@ -1,4 +1,4 @@
-"""Residual blocks along a straight line: what is drawn, and the text alternative that says it."""
+"""Residual blocks in a row: what is drawn, and the text alternative that says it."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
-from resnet_lesson.path_diagrams import ON_LINE, residual_line
+from resnet_lesson.path_diagrams import ON_LINE, residual_line, unrolled_paths
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -77,3 +77,32 @@ def test_bad_arguments():
         residual_line(2.5)
     with pytest.raises(ValueError, match="on_line must be one of .* Received: 'tanh'"):
         residual_line(3, "tanh")
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3, 4])
+def test_unrolled_paths(blocks):
+    ax, alt = unrolled_paths(blocks)
+    rows = {}
+    for text in ax.texts:
+        rows.setdefault(round(text.get_position()[1], 3), []).append(text.get_text())
+    drawn = [[text for text in row if text.startswith("$F")] for _, row in sorted(rows.items())]
+    branches = [f"$F_{i}$" for i in range(blocks)]
+    every = [list(some) for n in range(blocks + 1) for some in itertools.combinations(branches, n)]
+    assert sorted(drawn) == sorted(every)  # each choice of branches, once
+    for _, row in rows.items():
+        assert row[-1] == f"length {sum(text.startswith('$F') for text in row)}"
+    lengths = [int(row[-1].split()[-1]) for _, row in sorted(rows.items(), reverse=True)]
+    assert lengths == sorted(lengths)
+    boxes, _ = parts(ax)
+    assert len(boxes) == blocks * 2 ** (blocks - 1)  # each branch is on half of the paths
+    assert alt.startswith(f"{2**blocks} paths from x_0 to x_{blocks}, one a row.")
+
+
+def test_unrolled_paths_of_three_blocks_in_words():
+    _, alt = unrolled_paths(3)
+    assert alt.endswith("1 of length 0, 3 of length 1, 3 of length 2, 1 of length 3.")
+
+
+def test_bad_unrolled_paths():
+    with pytest.raises(ValueError, match="blocks must be between 1 and 4. Received: 5"):
+        unrolled_paths(5)

@@ -8,10 +8,11 @@ marker follow them.
 from resnet_lesson.plots.grids import number_grids
 from resnet_lesson.plots.lines import curves, dots, learning_curves
 from resnet_lesson.plots.page import show, table
-from resnet_lesson.plots.pictures import confusion_matrix, digit_grid
+from resnet_lesson.plots.pictures import confusion_matrix, contours, digit_grid
 
 __all__ = [
     "confusion_matrix",
+    "contours",
     "curves",
     "digit_grid",
     "dots",

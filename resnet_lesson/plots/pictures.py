@@ -1,4 +1,4 @@
-"""Grids: images with captions, and which class was taken for which."""
+"""Pictures: images with captions, which class was taken for which, and maps with contour lines."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -79,4 +79,48 @@ def confusion_matrix(labels, predictions, classes=10, title=None):
     return ax, (
         f"Confusion matrix of {counts.sum()} images, {right} of them right, on the diagonal. "
         f"The most frequent mistakes: {pairs or 'none'}."
+    )
+
+
+def contours(x, y, values, xlabel, ylabel, levels, ax=None, title=None):
+    """Draw a function of two numbers as labelled lines of equal value, as on a map of hills.
+
+    Args:
+        x: numbers, shape (columns,).
+        y: numbers, shape (rows,).
+        values: numbers, shape (rows, columns).
+        xlabel, ylabel, title: texts.
+        levels: increasing numbers: the values that get a line. Between them, the higher the darker.
+        ax: Axes to draw on; a new figure by default.
+
+    Returns:
+        (Axes, text alternative).
+
+    Raises:
+        ValueError: shapes do not fit, or levels do not increase.
+    """
+    x, y, values = np.asarray(x), np.asarray(y), np.asarray(values, dtype=float)
+    if x.ndim != 1 or y.ndim != 1 or values.shape != (len(y), len(x)) or min(values.shape) < 2:
+        raise ValueError(
+            "values must have a row for each y and a column for each x, two of each at least. "
+            f"Received: values of shape {values.shape}, y of {y.shape}, x of {x.shape}"
+        )
+    if len(levels) < 1 or np.any(np.diff(levels) <= 0):
+        raise ValueError(f"levels must be increasing numbers. Received: {levels!r}")
+    ax = ax or plt.subplots(figsize=(5, 4.6), layout="constrained")[1]
+    # One shade between two lines; the lightest below all of them, the darkest above.
+    shades = plt.get_cmap("Blues")(np.linspace(0, 0.6, len(levels) + 1))
+    ax.contourf(x, y, values, [-np.inf, *levels, np.inf], colors=shades)
+    lines = ax.contour(x, y, values, levels, colors="black", linewidths=1)
+    ax.clabel(lines, fmt="%g", fontsize=9)
+    row, column = np.unravel_index(values.argmin(), values.shape)
+    ax.plot(x[column], y[row], "x", color="#D55E00", markersize=9, markeredgewidth=2)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, aspect="equal")
+    where = f"{title}: " if title else ""
+    edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    return ax, (
+        f"{where}lines of equal value at {', '.join(f'{level:g}' for level in levels)}, over "
+        f"{xlabel} from {x.min():g} to {x.max():g} and {ylabel} from {y.min():g} to {y.max():g}. "
+        f"The lowest value, {values.min():.3g}, is at ({x[column]:.3g}, {y[row]:.3g}), marked with "
+        f"a cross; the edge lies between {edge.min():.3g} and {edge.max():.3g}."
     )
