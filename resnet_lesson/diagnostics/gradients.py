@@ -8,6 +8,8 @@ References
 import numpy as np
 import tensorflow as tf
 
+from resnet_lesson.diagnostics.averages import kept_averages
+
 
 def gradient_norms(model, images, labels):
     """Measure the gradient of the loss at each weight layer.
@@ -25,14 +27,11 @@ def gradient_norms(model, images, labels):
         layer's kernel, in nats per unit of weight. Convolutions and dense layers alone are listed.
     """
     kernels = {layer.name: layer.kernel for layer in model.layers if hasattr(layer, "kernel")}
-    moving = [(v, v.numpy()) for v in model.non_trainable_variables]
-    with tf.GradientTape() as tape:
+    with kept_averages(model), tf.GradientTape() as tape:
         logits = model(images, training=True)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
         loss = tf.reduce_mean(losses)
     gradients = tape.gradient(loss, [kernel.value for kernel in kernels.values()])
-    for variable, value in moving:
-        variable.assign(value)
     return {
         name: float(np.linalg.norm(gradient))
         for name, gradient in zip(kernels, gradients, strict=True)
