@@ -277,7 +277,7 @@ plots.show(*diagrams.block("bottleneck", shortcut="identity", filters=(8, 8, 16)
 # the test images does it get right?
 
 # %%
-net = {"residual 14": {"depth": 14, "shortcut": "padded"}}  # lesson 04 explains "padded"
+net = {"residual 14": {"depth": 14, "shortcut": "padded"}}  # lesson 03 explains "padded"
 print(weighted_layers(network(**net["residual 14"])), "layers with weights")
 records = sweep(net, seeds=[0, 1, 2], data=mnist, updates=300)
 
@@ -327,14 +327,14 @@ LESSONS = [
     ("08", "Your turn", "Can I use it on my problem?"),
     ("09", "Scaling out", "What if one machine is not enough?"),
 ]
-BUILDS_ON = [("00", "01"), ("01", "02"), ("02", "03"), ("00", "04"), ("02", "05"), ("04", "05"),
-             ("04", "06"), ("04", "07"), ("07", "08"), ("04", "09")]
+BUILDS_ON = [("00", "01"), ("01", "02"), ("02", "03"), ("03", "04"), ("04", "05"), ("04", "06"),
+             ("04", "07"), ("07", "08"), ("04", "09")]
 plots.show(*diagrams.course_map(LESSONS, edges=BUILDS_ON))
 
 # %% [markdown]
-# This edition holds lessons 00 and [04](04_plain_vs_residual.ipynb); the others are in preparation.
-# Lesson 04 needs nothing but this one. It asks the question behind the whole course: does the
-# shortcut help, when everything else is equal?
+# This edition holds the lessons 00 to 04; the others are in preparation. The next one is
+# [01 · Degradation](01_degradation.ipynb). It asks the question behind the whole course: should a
+# deeper network not be at least as good?
 #
 # ## Summary
 #
