@@ -5,13 +5,15 @@
 #
 # **Objectives.** After this lesson you can
 #
-# 1. say what a plain and a residual block have in common, and what one addition changes;
-# 2. check that two networks are equal in parameters and first weights;
-# 3. read loss curves with bands over seeds, and tell degradation from over-fitting;
-# 4. give the cost of the addition in multiply-adds;
+# 1. check that two networks differ in nothing but one addition in each block;
+# 2. read loss curves with bands over seeds, and state a claim that a cell can refute;
+# 3. say what the shortcut changes at 8, 20 and 56 layers, and what it does not;
+# 4. give the cost of the additions in multiply-adds;
 # 5. answer "is the deep plain network only slower?" with a measurement.
 #
-# **Prerequisites.** Lesson 00: convolution, ReLU, batch normalisation, cross-entropy, Adam.
+# **Prerequisites.** Lessons [01](01_degradation.ipynb) (degradation),
+# [02](02_residual_learning.ipynb) (the residual block) and [03](03_bottleneck_block.ipynb) (the
+# bottleneck, padded shortcuts, multiply-adds).
 #
 # **Reading time:** 30 minutes. **Computing time:** 4 minutes on two cores, without a GPU.
 
@@ -34,53 +36,39 @@ from resnet_lesson.verdicts import verdict, verdict_above
 # %% [markdown]
 # ## 1. The question
 #
-# Take a network that works. Add layers to it. The longer network can do all that the shorter one
-# can: its extra layers only have to pass their input on unchanged. So its **training loss** should
-# be no higher.
+# The three lessons before this one have prepared one experiment.
 #
-# He, Zhang, Ren and Sun found the opposite on CIFAR-10 and ImageNet (2016a, Section 1, Figures 1
-# and 4). With a plain stack of layers, the deeper network ended with the *higher* training
-# error. They called it **degradation**. It is not over-fitting: an over-fitted network has a *low*
-# training loss and a high test loss.
+# - A deep plain network can end with a higher *training* loss than a shallow one: degradation
+#   (lesson 01). Each depth had its own best learning rate, so it was not a badly tuned network.
+# - A residual block computes $\mathrm{ReLU}(F(x) + x)$. To pass $x \ge 0$ on, its branch $F$ must
+#   only be zero (lesson 02).
+# - A bottleneck makes such blocks cheap, and a padded shortcut fits $x$ to a new shape without a
+#   single parameter (lesson 03).
 #
-# Their remedy is the **residual block**. Does the same happen on MNIST, in three minutes, on your
+# He, Zhang, Ren and Sun put these together on CIFAR-10 and ImageNet (2016a, Section 4). Their deep
+# residual networks did not degrade. Does the same happen on MNIST, in three minutes, on your
 # machine? We train three depths of each kind and look.
 #
 # ## 2. One block, one addition apart
 #
-# A few layers in a row compute some function of their input $x$. Call it the **branch**, $F(x)$.
-#
-# - A **plain block** gives $\mathrm{ReLU}(F(x))$.
-# - A **residual block** gives $\mathrm{ReLU}(F(x) + x)$. The way around the branch is the
-#   **shortcut**.
-#
-# Suppose that the best thing for these layers to compute is $H(x)$. The plain branch has to learn
-# $F(x) = H(x)$. The residual branch has to learn $F(x) = H(x) - x$, the **residual**. To pass its
-# input on, a plain branch must learn the identity. The residual branch must only learn zero
-# (He 2016a, Section 3.1). $H$ is what arrives before the last ReLU. In a plain block it is the
-# branch's own output, so the figure writes $H(x)$ there.
-#
-# Our branch is the **bottleneck**: a 1×1 convolution reduces the number of channels, a 3×3 works on
-# the few, a 1×1 restores their number (He 2016a, Section 4.1, Figure 5).
+# A **plain block** gives $\mathrm{ReLU}(F(x))$, a **residual block** $\mathrm{ReLU}(F(x) + x)$.
+# $F$ is the same bottleneck in both. In a plain block the branch is all there is, so the figure
+# writes $H(x)$ for it.
 
 # %%
 plots.show(*diagrams.compare_blocks("bottleneck", filters=(8, 8, 16), in_filters=16))
 
 # %% [markdown]
 # *A caution.* The 1×1 keeps half of the channels. So a plain bottleneck cannot pass *every* $x$ on,
-# whatever its weights; the shortcut can. The argument of section 1 is exact only for blocks that do
-# not narrow. He and his colleagues saw degradation with both kinds (2016a, Section 4.1,
-# footnote 4). Section 4 repeats the experiment without narrowing.
-#
-# Where the channels grow from 16 to 32 and the image shrinks, $x$ and $F(x)$ have different shapes
-# and cannot be added. There the shortcut takes every second pixel and fills the missing channels
-# with zeros: a **padded** shortcut (He 2016a, Section 4.1, option A).
+# whatever its weights (lesson 03); the shortcut can. He and his colleagues saw degradation with
+# blocks that narrow and with blocks that do not (2016a, Section 4.1, footnote 4). Section 4 repeats
+# the experiment without narrowing.
 #
 # ### The networks
 #
-# A 3×3 convolution, two **stages** (rows of $n$ bottlenecks with one number of channels), an average
-# over all pixels, one dense layer. That makes $1 + 2 \cdot 3n + 1 = 6n + 2$ convolutions and dense
-# layers on the way: 8, 20 and 56 for $n$ = 1, 3 and 9. He and his colleagues have depths 20 and 56
+# A 3×3 convolution, two stages of $n$ bottlenecks, an average over all pixels, one dense layer. That
+# makes $1 + 2 \cdot 3n + 1 = 6n + 2$ weighted layers: 8, 20 and 56 for $n$ = 1, 3 and 9. Where the
+# second stage begins, the shortcut is padded (option A). He and his colleagues have depths 20 and 56
 # too, from other blocks (Section 4.2): three stages of two 3×3 convolutions a block. Their
 # bottlenecks narrow to a quarter, ours to a half.
 
@@ -123,10 +111,8 @@ verdict("plain and residual start from the same weights at each depth", all(equa
 #
 # ### What does the addition cost?
 #
-# We count **multiply-adds**: multiplications, each with an addition, for one image. A $k \times k$
-# convolution from $c$ to $c'$ channels on $h \times w$ pixels takes $h\,w\,k^2\,c\,c'$ of them. The
-# shortcut's addition takes one operation for each number of the block's output. We count it as a
-# full multiply-add, which is too much.
+# We count multiply-adds for one image, as in lesson 03. The shortcut's addition takes one operation
+# for each number of the block's output. We count it as a full multiply-add, which is too much.
 #
 # **Predict.** What share of a network's work are the shortcut's additions: 30 %, 10 %, 2 %?
 
@@ -197,8 +183,7 @@ verdict("the package trains as the loop above does", np.allclose(by_hand, by_pac
 # - the same 12,800 training images, in batches of 64, for 600 updates: three passes over the data;
 # - Adam with a learning rate of 0.002;
 # - batch normalisation after each convolution;
-# - random first weights, scaled so that ReLU layers keep the size of their signals (He 2015,
-#   Section 2.2).
+# - random first weights of the usual scale (lesson 01, section 3).
 #
 # **Predict.** He and his colleagues saw degradation after tens of thousands of updates on harder
 # images. Write down, before you run the cell:
@@ -300,10 +285,9 @@ verdict_above("degradation shows without narrowing too, after 300 updates", deep
 # %% [markdown]
 # ### Is it over-fitting?
 #
-# An over-fitted network is good on its training images and bad on others. So we look at both. The
-# **validation** images are not among the training images. The training columns are means over the
-# last pass, while the network was still changing; the validation columns are measured after it. So
-# validation can look better.
+# Lesson 01 told the two apart by two numbers. Here they are for all six networks. The training
+# columns are means over the last epoch, while the network was still changing; the validation columns
+# are measured after it. So validation can look better.
 
 # %%
 rows = []
@@ -414,8 +398,7 @@ plots.show(*plots.digit_grid(raw_mnist()["x_test"][worst], captions, title=title
 #
 # After 600 updates the deep plain network is far behind. Perhaps it only needs more time. Three
 # minutes cannot tell, so this part shows a **recorded study**: networks of 20 and 56 layers, with
-# the same images and seeds as above, and twenty times as many updates. An **epoch** is one pass
-# over the training images.
+# the same images and seeds as above, and twenty times as many updates.
 #
 # **Predict.** Does the 56-layer plain network catch up with the 20-layer one?
 
@@ -547,9 +530,10 @@ verdict_above("the 56-layer plain network makes more mistakes than the 56-layer 
 # | The shortcut makes training much faster. | Holds in updates to the target loss, at 20 and at 56 layers. No claim at 8. |
 # | It improves the result of training. | Holds at 56 layers, for training loss and test accuracy, after 600 updates and after 12,000. |
 #
-# Three limits. All runs share one learning rate: a plain network might like another one better.
-# The networks are narrow and the images small. And we have seen *that* the shortcut helps, not
-# *why*.
+# Three limits. All runs share one learning rate. Lesson 01 searched for better ones: at its best
+# rate, a higher one, the 56-layer plain network does far better than here, and still degrades. The
+# rate of the residual networks was never searched. The networks are narrow and the images small.
+# And we have seen *that* the shortcut helps, not *why*.
 #
 # **Try it.** Change one thing in the dictionary `networks`, predict, run that cell, skip the check of
 # equal weights and section 7, and run section 4 cell by cell. A verdict that fails there is a
@@ -570,6 +554,9 @@ verdict_above("the 56-layer plain network makes more mistakes than the 56-layer 
 # - The addition is a small share of the arithmetic.
 # - A comparison needs equal conditions, several seeds, and a claim that a cell can refute.
 #
+# The shortcut helps. But why? The two kinds start from the same weights and have the same layers.
+# Lesson 05 opens the trained networks and measures what goes on inside.
+#
 # ## Quiz
 #
 # **1.** A 56-layer network has a training loss of 2.2 and a test loss of 2.2. Is it over-fitting?
@@ -581,12 +568,14 @@ verdict_above("the 56-layer plain network makes more mistakes than the 56-layer 
 #
 # </details>
 #
-# **2.** Every run here used one learning rate. Why does that limit the claim?
+# **2.** Every run here used one learning rate. Why does that limit the claim, and what does lesson 01
+# add?
 #
 # <details><summary>Answer</summary>
 #
-# A plain network might do better with another rate. The result says: at this rate. Parameters and
-# first weights, on the other hand, cannot be the reason: section 2 checks that they are equal.
+# A plain network might do better with another rate. Lesson 01 tried five for each plain network: at
+# its best one, the 56-layer network still ends above the 20-layer one. Parameters and first weights
+# cannot be the reason either: section 2 checks that they are equal.
 #
 # </details>
 #
@@ -624,11 +613,9 @@ verdict_above("the 56-layer plain network makes more mistakes than the 56-layer 
 # ## References
 #
 # - K. He, X. Zhang, S. Ren, J. Sun 2016a: *Deep Residual Learning for Image Recognition*. CVPR.
-#   [arXiv:1512.03385](https://arxiv.org/abs/1512.03385). Degradation: Section 1, Figures 1
-#   and 4. The residual: Section 3.1. Learning rate: Section 3.4. Option A and the bottleneck:
-#   Section 4.1, Figure 5, footnotes 3 and 4. Depths 20 and 56: Section 4.2.
-# - K. He, X. Zhang, S. Ren, J. Sun 2015: *Delving Deep into Rectifiers*. ICCV.
-#   [arXiv:1502.01852](https://arxiv.org/abs/1502.01852), Section 2.2: the first weights.
+#   [arXiv:1512.03385](https://arxiv.org/abs/1512.03385). Plain against residual: Section 4.
+#   Learning rate: Section 3.4. Option A, the bottleneck, footnotes 3 and 4: Section 4.1. Depths 20
+#   and 56: Section 4.2.
 # - S. Ioffe, C. Szegedy 2015: *Batch Normalization*. ICML.
 #   [arXiv:1502.03167](https://arxiv.org/abs/1502.03167).
 # - D. P. Kingma, J. Ba 2015: *Adam*. ICLR. [arXiv:1412.6980](https://arxiv.org/abs/1412.6980).
