@@ -17,7 +17,6 @@
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
-import matplotlib.pyplot as plt
 import numpy as np
 
 from resnet_lesson import plots
@@ -41,7 +40,7 @@ mnist = load_mnist(train=12800, val=1000)
 # logits. A **plain** network is a chain: each layer takes what the layer before it gives, and
 # nothing else.
 #
-# From 2012 to 2014 the networks that won at recognising images grew from 8 layers to 19 and 22
+# From 2012 to 2014 the leading networks for recognising images grew from 8 layers to 19 and 22
 # (Krizhevsky 2012; Simonyan and Zisserman 2015; Szegedy 2015). So why not 100? Take a network that
 # works, add layers, train it again. This lesson does that.
 #
