@@ -38,7 +38,7 @@ test: setup ## lint, all tests, and every notebook run again
 check: setup ## lint and unit tests alone
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
-	$(VENV_PYTHON) -m pytest -m "not notebooks" tests
+	$(VENV_PYTHON) -m pytest -m "not slow" tests
 
 notebooks: setup ## build the notebooks that are out of date (N=04: that one)
 	@$(VENV_PYTHON) tools/build_notebooks.py $(N)

@@ -22,6 +22,8 @@ import notebook_checks as checks
 import notebook_kernel as kernel
 import pytest
 
+pytestmark = pytest.mark.slow  # most of these run kernels
+
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = Path(__file__).resolve().parent / "fixtures" / "notebooks"
 BUILDER = ROOT / "tools" / "build_notebooks.py"

@@ -20,6 +20,8 @@ from resnet_lesson.models import network
 from resnet_lesson.sweep import sweep
 from resnet_lesson.training import train
 
+pytestmark = pytest.mark.slow  # each worker starts a TensorFlow of its own
+
 CONFIGS = {
     "plain 8": {"depth": 8, "shortcut": "none"},
     "residual 8": {"depth": 8, "shortcut": "padded"},
