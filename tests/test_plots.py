@@ -194,6 +194,40 @@ def test_confusion_matrix():
     assert alt.count("taken for") == 2  # pairs that were never confused are no mistakes
 
 
+def test_contours():
+    x, y = np.array([-1.0, 0.0, 1.0]), np.array([-2.0, -1.0, 0.0, 1.0])
+    values = (x[None] - 1) ** 2 + y[:, None] ** 2  # lowest at (1, 0)
+    ax, alt = plots.contours(x, y, values, "first", "second", [1, 2.5], title="T")
+    assert alt == (
+        "T: lines of equal value at 1, 2.5, over first from -1 to 1 and second from -2 to 1. "
+        "The lowest value, 0, is at (1, 0), marked with a cross; the edge lies between 0 and 8."
+    )
+    assert {text.get_text() for text in ax.texts} == {"1", "2.5"}  # the lines say their value
+    cross = next(line for line in ax.lines if line.get_marker() == "x")
+    assert cross.get_xydata().tolist() == [[1, 0]]
+    shades, lines = ax.collections
+    # Each line runs where the function has its value; here it is known.
+    for level, path in zip(lines.levels, lines.get_paths(), strict=True):
+        heights = (path.vertices[:, 0] - 1) ** 2 + path.vertices[:, 1] ** 2
+        assert np.all(np.abs(heights - level) < 0.8)  # straight pieces in a coarse grid
+    darkness = [1 - colour[:3].mean() for colour in shades.get_facecolor()]
+    assert darkness == sorted(darkness)
+    assert len(set(darkness)) == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "levels", "message"),
+    [
+        (np.zeros((2, 3)), [1], r"values of shape \(2, 3\), y of \(3,\), x of \(2,\)"),
+        (np.zeros((3, 2)), [2, 1], r"levels must be increasing numbers. Received: \[2, 1\]"),
+        (np.zeros((3, 2)), [], r"levels must be increasing numbers. Received: \[\]"),
+    ],
+)
+def test_bad_contours(values, levels, message):
+    with pytest.raises(ValueError, match=message):
+        plots.contours([0, 1], [0, 1, 2], values, "x", "y", levels)
+
+
 @pytest.fixture
 def shown(monkeypatch):
     """What is displayed, in order."""
