@@ -348,7 +348,13 @@ verdict("convolutions shrink more than ten times, element-wise work less than on
 # Section 2). The last two columns are times, reported only.
 
 # %%
-C, batch = 64, 32
+def forward_pass(model, images):
+    """Return a function that runs the model forwards once."""
+    run = tf.function(lambda: model(images, training=True), autograph=False)
+    run = run.get_concrete_function()
+    return lambda: run().numpy()
+
+
 parts = {
     "3×3, 64 → 64": (64, layers.Conv2D(64, 3, padding="same", use_bias=False)),
     "1×1, 64 → 16": (64, layers.Conv2D(16, 1, use_bias=False)),
@@ -356,13 +362,14 @@ parts = {
     "1×1, 16 → 64": (16, layers.Conv2D(64, 1, use_bias=False)),
     "batch norm, 64": (64, batch_norm(None)),
 }
+
+# %%
+batch = 32
 calls, work, moved = {}, {}, {}
 for name, (channels, layer) in parts.items():
     images = tf.constant(generator.normal(size=(batch, 14, 14, channels)), tf.float32)
     model = keras.Sequential([keras.Input(images.shape[1:]), layer])
-    forwards = tf.function(lambda x, model=model: model(x, training=True), autograph=False)
-    run = forwards.get_concrete_function(images)  # traced here, before the clock starts
-    calls[name] = lambda run=run, images=images: run(images).numpy()
+    calls[name] = forward_pass(model, images)
     (count,) = layer_counts(model)
     work[name] = batch * count.multiply_adds
     moved[name] = count.parameters + np.size(images) + batch * np.prod(count.output_shape)
