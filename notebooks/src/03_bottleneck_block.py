@@ -258,7 +258,7 @@ verdict("formula and count agree at every width", all(exact), f"{len(exact)} com
 # channels beside a bottleneck of 256, and says that both cost about the same.
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(8, 6), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(8, 7.2), layout="constrained")
 _, left = diagrams.block("basic", "identity", (64, 64), in_filters=64, ax=axes[0])
 _, right = diagrams.block("bottleneck", "identity", (64, 64, 256), in_filters=256, ax=axes[1])
 plots.show(axes[0], f"Left: {left} Right: {right}")
@@ -945,8 +945,9 @@ for dear, cheap in ((large_basic, small_basic), (large_bottleneck, small_bottlen
 # for the same arithmetic. Whether that pays depends on the task. Our networks are small, and they
 # are far from the end of their training: after more updates the order may be another.
 #
-# This course uses bottlenecks from here on, since they make *deep* networks affordable: 56 layers in
-# minutes. For that reason we take $r = 2$, which narrows less than the paper's $r = 4$.
+# This course uses bottlenecks in what follows, since they make *deep* networks affordable: 56 layers in
+# minutes. Its networks have few channels, so they take $r = 2$, which narrows less than the paper's
+# $r = 4$.
 #
 # ## Summary
 #
@@ -954,7 +955,7 @@ for dear, cheap in ((large_basic, small_basic), (large_bottleneck, small_bottlen
 #   of the cost of a 3×3.
 # - A bottleneck reduces, works and restores. It has $(2/r + 9/r^2)\,C^2$ parameters, a basic block
 #   $18\,C^2$; with $r = 4$ it is four times as wide at the same cost.
-# - Seconds shrink less than multiply-adds: normalisation, memory and the start of layers remain.
+# - Seconds do not follow multiply-adds: element-wise work, memory and the fixed cost of a layer remain.
 # - Whatever narrows cannot be the identity. The shortcut can.
 # - Option A (padded) has no parameters, B projects where the shape changes, C everywhere, which
 #   nearly doubles a bottleneck with $r = 4$.
@@ -1035,9 +1036,9 @@ for dear, cheap in ((large_basic, small_basic), (large_bottleneck, small_bottlen
 # ## References
 #
 # - K. He, X. Zhang, S. Ren, J. Sun 2016a: *Deep Residual Learning for Image Recognition*. CVPR.
-#   [arXiv:1512.03385](https://arxiv.org/abs/1512.03385). Projection: Section 3.2, Equation 2. Networks:
-#   Table 1. Options A, B, C and the bottleneck: Section 4.1, Table 3, Figure 5. Results of
-#   ILSVRC 2015: abstract, Section 4.1, Table 5.
+#   [arXiv:1512.03385](https://arxiv.org/abs/1512.03385). Projection: Section 3.2, Equation 2. Training:
+#   Section 3.4. Networks: Table 1. Options A, B, C and the bottleneck: Section 4.1, Table 3, Figure 5,
+#   footnote 4. Results of ILSVRC 2015: abstract, Section 4.1, Table 5.
 # - K. He, X. Zhang, S. Ren, J. Sun 2016b: *Identity Mappings in Deep Residual Networks*. ECCV.
 #   [arXiv:1603.05027](https://arxiv.org/abs/1603.05027), Section 3.1, Table 1: a projection on each
 #   shortcut.
