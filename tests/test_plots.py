@@ -137,6 +137,13 @@ def test_curves_with_an_x_each():
     assert [line.get_xdata().tolist() for line in ax.lines] == [[1, 2], [5, 6, 7]]
 
 
+def test_whole_numbers_get_ticks_at_whole_numbers():
+    ax, _ = plots.curves(range(1, 4), {"a": [1, 2, 3]}, "layer", "y")
+    assert all(tick == round(tick) for tick in ax.get_xticks())
+    ax, _ = plots.curves([0.1, 0.2, 0.3], {"a": [1, 2, 3]}, "x", "y")
+    assert any(tick != round(tick) for tick in ax.get_xticks())
+
+
 @pytest.mark.parametrize(
     ("x", "series", "message"),
     [

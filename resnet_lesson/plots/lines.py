@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from resnet_lesson.arguments import one_of
 from resnet_lesson.records import by_name, running_mean
@@ -104,6 +105,8 @@ def _draw(series, xlabel, ylabel, ax, title, log):
         ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
         start, half, end = middle[0], middle[len(middle) // 2], middle[-1]
         sentences.append(f"{name} goes from {start:.3g} over {half:.3g} halfway to {end:.3g}")
+    if all(np.array_equal(x, np.round(x)) for x, _ in series.values()):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no layer 2.5
     seeds = max(len(values) for _, values in series.values())
     band = f", bands from the lowest to the highest of {seeds} seeds" if seeds > 1 else ""
     return _finish(ax, xlabel, ylabel, title, log, band, sentences)

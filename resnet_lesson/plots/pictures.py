@@ -116,6 +116,7 @@ def contours(x, y, values, xlabel, ylabel, levels, ax=None, title=None):
     row, column = np.unravel_index(values.argmin(), values.shape)
     ax.plot(x[column], y[row], "x", color="#D55E00", markersize=9, markeredgewidth=2)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title, aspect="equal")
+    ax.locator_params(nbins=5)
     where = f"{title}: " if title else ""
     edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
     return ax, (
