@@ -36,6 +36,8 @@ class Record:
     interrupted: bool = False
     test_logits: np.ndarray | None = field(default=None, repr=False)
     """float32, shape (test images, classes)."""
+    weights: list | None = field(default=None, repr=False)
+    """The trained weights, for ``model.set_weights``; None if ``interrupted``, and in studies."""
 
     def final_loss(self, last=100):
         """Return the mean training loss of the last ``last`` updates, or of all if there are fewer.
@@ -79,8 +81,9 @@ class Record:
             )
 
     def to_dict(self):
-        """Return the record as plain Python data, without the logits."""
-        return {key: value for key, value in asdict(self).items() if key != "test_logits"}
+        """Return the record as plain Python data, without the logits and the weights."""
+        arrays = ("test_logits", "weights")
+        return {key: value for key, value in asdict(self).items() if key not in arrays}
 
 
 def by_name(records):

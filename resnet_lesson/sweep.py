@@ -21,13 +21,14 @@ def sweep(
     after_epoch=None,
     workers=None,
     progress=True,
+    build=network,
 ):
     """Train every network with every seed.
 
     Interrupting the kernel (Ctrl-C) ends the sweep and returns what was measured so far.
 
     Args:
-        configs: dictionary: name → arguments of ``models.network``, as in
+        configs: dictionary: name → arguments of ``build``, as in
             ``{"plain 8": {"depth": 8, "shortcut": "none"}}``.
         seeds: different integers of 0 or more; one run of each network for each.
         data, updates, batch_size, learning_rate: as in ``training.train``.
@@ -36,6 +37,8 @@ def sweep(
         workers: number of processes; 1 trains in this process. By default one a core, at most as
             many as there are networks times seeds, at most 2; 1 where there is a GPU.
         progress: show a progress bar.
+        build: function that makes a model from one entry of ``configs``; ``models.network`` unless
+            another one is given. For workers it must be a function of a module, as above.
 
     Returns:
         list of Record, in the order of ``configs`` and, within each, of ``seeds``. Runs that an
@@ -62,9 +65,13 @@ def sweep(
         "batch_size": whole_number("batch_size", batch_size, least=1),
         "learning_rate": learning_rate,
         "after_epoch": after_epoch,
+        "build": build,
     }
+    if not callable(build):
+        raise TypeError(f"build must be a function. Received: {build!r}")
     if workers > 1:
-        check_workers_find(after_epoch)
+        check_workers_find("after_epoch", after_epoch)
+        check_workers_find("build", build)
     tasks = _tasks(configs, seeds, workers)
     order = {pair: i for i, pair in enumerate((name, seed) for name in configs for seed in seeds)}
     run = _in_this_process if workers == 1 else in_workers
@@ -72,7 +79,7 @@ def sweep(
     try:
         # A mistake is told here, at once, and not from a worker.
         for config in configs.values():
-            check_run(network(**config), data, settings["batch_size"], learning_rate, after_epoch)
+            check_run(build(**config), data, settings["batch_size"], learning_rate, after_epoch)
         with progress_bar(len(order) * settings["updates"], progress) as bar:
             records, death = run(tasks, data, settings, min(workers, len(tasks)), bar)
     except KeyboardInterrupt:  # before the first run

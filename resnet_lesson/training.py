@@ -134,6 +134,7 @@ class Trainer:
                 record.test_loss, record.test_accuracy = evaluate(
                     record.test_logits, data.test.labels
                 )
+            record.weights = self.model.get_weights()
         except KeyboardInterrupt:
             record.interrupted = True
         return record
@@ -212,7 +213,8 @@ def train(
         progress: show a progress bar.
 
     Returns:
-        Record. After each epoch it holds the validation loss, at the end the test accuracy.
+        Record. After each epoch it holds the validation loss, at the end the test accuracy and the
+        trained weights.
 
     Raises:
         TypeError, ValueError: an argument is unusable; the message ends with what was received.

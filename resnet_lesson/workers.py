@@ -1,7 +1,7 @@
 """Worker processes that train: what ``sweep`` runs them with.
 
-A task is (name, arguments of ``models.network``, seeds). Settings are a dictionary of the arguments
-of ``train`` that all runs share.
+A task is (name, arguments of ``build``, seeds). Settings are a dictionary: ``build``, the function
+that makes a model, and the arguments of ``train`` that all runs share.
 """
 
 import multiprocessing
@@ -20,7 +20,6 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_lesson.data import Examples, Mnist
-from resnet_lesson.models import network
 from resnet_lesson.training import Trainer
 
 
@@ -31,8 +30,13 @@ def cores():
     return os.cpu_count() or 1
 
 
-def check_workers_find(function):
-    """Check that a worker can import ``function``: it starts afresh and sees no notebook."""
+def check_workers_find(name, function):
+    """Check that a worker can import ``function``: it starts afresh and sees no notebook.
+
+    Args:
+        name: what the argument is called.
+        function: the function, or None.
+    """
     in_notebook = not hasattr(sys.modules["__main__"], "__file__")
     try:
         found = b"__main__" not in pickle.dumps(function) or not in_notebook
@@ -40,8 +44,8 @@ def check_workers_find(function):
         found = False
     if not found:
         raise ValueError(
-            "after_epoch must be a function of a module, or workers must be 1: a worker process "
-            f"cannot find it. Received: {function!r}"
+            f"{name} must be a function of a module, or workers must be 1: a worker process cannot "
+            f"find it. Received: {function!r}"
         )
 
 
@@ -52,7 +56,8 @@ def run_task(task, data, settings, should_stop, on_update):
         Record of each run; one that was interrupted is the last.
     """
     name, config, seeds = task
-    trainer = Trainer(network(**config), settings["batch_size"], settings["learning_rate"])
+    model = settings["build"](**config)
+    trainer = Trainer(model, settings["batch_size"], settings["learning_rate"])
     for seed in seeds:
         record = trainer.run(
             data,

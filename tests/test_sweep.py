@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_training import InterruptingBar, third_epoch_slower_then_end
+from test_training import InterruptingBar, small_network, third_epoch_slower_then_end
 
 from resnet_lesson import sweep as sweeping
 from resnet_lesson import workers
@@ -45,16 +45,21 @@ def test_sweep_in_workers_equals_single_runs(mnist):
         # The number of threads may change the order of additions, and with it the last digits.
         np.testing.assert_allclose(there.loss, here.loss, rtol=1e-3)
         assert there.test_logits.shape == (200, 10)
+        model = network(**CONFIGS[there.name])
+        model.set_weights(there.weights)
+        logits = model(mnist.test.images, training=False).numpy()
+        np.testing.assert_allclose(there.test_logits, logits, rtol=1e-3, atol=1e-3)
     single = train(network(8, "none"), mnist, seed=1, updates=6, progress=False)
     assert in_process[1].loss == single.loss
 
 
-def test_workers_follow_a_learning_rate_set_after_each_epoch(mnist):
+def test_workers_take_functions_of_a_module(mnist):
     records = sweep(
-        {"residual 8": {"depth": 8}}, [0, 1], mnist, updates=60,
+        {"dense": {"dropout": 0}}, [0, 1], mnist, updates=60, build=small_network,
         after_epoch=third_epoch_slower_then_end, workers=2, progress=False,
     )  # fmt: skip
     assert [len(record.loss) for record in records] == [40, 40]
+    assert [record.parameters for record in records] == [7850, 7850]
 
 
 @pytest.fixture
@@ -210,18 +215,19 @@ def test_workers_share_a_gpu(monkeypatch):
 
 
 def test_a_function_of_a_notebook_is_refused(monkeypatch):
-    workers.check_workers_find(third_epoch_slower_then_end)
-    workers.check_workers_find(None)
-    with pytest.raises(ValueError, match="after_epoch must be a function of a module.*<lambda>"):
-        workers.check_workers_find(lambda record: None)
+    workers.check_workers_find("after_epoch", third_epoch_slower_then_end)
+    workers.check_workers_find("after_epoch", None)
+    with pytest.raises(ValueError, match="build must be a function of a module.*<lambda>"):
+        workers.check_workers_find("build", lambda record: None)
     main = sys.modules["__main__"]
     monkeypatch.setattr(main, "next_rate", third_epoch_slower_then_end, raising=False)
     monkeypatch.setattr(third_epoch_slower_then_end, "__module__", "__main__")
     monkeypatch.setattr(third_epoch_slower_then_end, "__qualname__", "next_rate")
-    workers.check_workers_find(third_epoch_slower_then_end)  # of a script: workers read it again
+    # A script's own function: workers read the script again.
+    workers.check_workers_find("after_epoch", third_epoch_slower_then_end)
     monkeypatch.delattr(main, "__file__")
     with pytest.raises(ValueError, match="a worker process cannot find it. Received: <function"):
-        workers.check_workers_find(third_epoch_slower_then_end)
+        workers.check_workers_find("after_epoch", third_epoch_slower_then_end)
 
 
 @pytest.mark.parametrize(
@@ -243,6 +249,8 @@ def test_a_function_of_a_notebook_is_refused(monkeypatch):
         ({"learning_rate": [(0,)]}, r"learning_rate must be .*Received: \[\(0,\)\]"),
         ({"after_epoch": 1e-3}, "after_epoch must be a function. Received: 0.001"),
         ({"after_epoch": lambda record: 1.0}, "after_epoch must be a function of a module"),
+        ({"build": "dense"}, "build must be a function. Received: 'dense'"),
+        ({"build": lambda depth: None}, "build must be a function of a module"),
     ],
 )
 def test_bad_sweeps_start_no_worker(mnist, arguments, message, monkeypatch):

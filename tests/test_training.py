@@ -40,9 +40,11 @@ def test_loss_falls_and_the_record_is_complete(model, mnist):
     logits = model(mnist.test.images, training=False).numpy()
     np.testing.assert_allclose(record.test_logits, logits, rtol=1e-4, atol=1e-4)
     assert record.test_accuracy == np.mean(logits.argmax(axis=1) == mnist.test.labels)
+    for weights, own in zip(record.weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, own)
     assert record.final_loss(5) == pytest.approx(np.mean(record.loss[-5:]))
     plain_data = record.to_dict()
-    assert "test_logits" not in plain_data
+    assert not {"test_logits", "weights"} & plain_data.keys()
     assert plain_data["loss"] == record.loss
 
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import ops
 
 from resnet_lesson.blocks import PaddedShortcut
+from resnet_lesson.diagnostics.compiled import compiled
 
 
 def run_parts(parts, images):
@@ -29,7 +30,7 @@ def run_parts(parts, images):
     """
     x = tf.constant(images)
     for part in parts.values():
-        x = _compiled(part)(x)
+        x = compiled(part)(x)
     return x.numpy()
 
 
@@ -110,12 +111,3 @@ def exchangeable(parts):
         before, after = part.input_shape[1:], part.output_shape[1:]
         kinds[name] = before if before == after else (before, after)
     return kinds
-
-
-def _compiled(part):
-    """Return the part as a compiled function, several times as fast; it is compiled only once."""
-    if not hasattr(part, "compiled_part"):
-        step = tf.function(lambda x: part(x, training=False), jit_compile=False, autograph=False)
-        # Called as it is, TensorFlow would warn of many small functions that are traced.
-        part.compiled_part = step.get_concrete_function(tf.TensorSpec(part.input_shape, tf.float32))
-    return part.compiled_part
