@@ -194,14 +194,14 @@ def with_outputs(model, names):
     Raises:
         ValueError: a name is not a layer's.
     """
-    known = {layer.name: layer.output for layer in model.layers}
+    known = [layer.name for layer in model.layers]
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(
-            f"names must be layers of the model, such as {', '.join(list(known)[:4])} … "
-            f"{list(known)[-1]}. Received: {unknown}"
+            f"names must be layers of the model, such as {', '.join(known[:4])} … {known[-1]}. "
+            f"Received: {unknown}"
         )
-    return keras.Model(model.input, {name: known[name] for name in names})
+    return keras.Model(model.input, {name: model.get_layer(name).output for name in names})
 
 
 def segments(model):

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import build_notebooks as builder
+import editions
 import nbformat
 import notebook_checks as checks
 import notebook_kernel as kernel
@@ -59,8 +60,14 @@ def test_notebook_has_no_problems(pair):
 
 
 @each_lesson
-def test_lesson_has_opening_and_closing(pair):
-    assert checks.lesson_problems(nbformat.read(pair.target, as_version=4)) == []
+def test_lesson_or_exercise_has_its_parts(pair):
+    assert builder.text_problems(pair, nbformat.read(pair.target, as_version=4)) == []
+
+
+@pytest.mark.parametrize("pair", [pair for pair in COURSE if pair.edition], ids=lambda p: p.name)
+def test_exercises_are_open_and_solutions_pass(pair):
+    nb = nbformat.read(pair.target, as_version=4)
+    assert editions.outcome_problems(nb, pair.edition) == []
 
 
 # --- helpers -----------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from editions import EXERCISE, SOLUTION, edition, edition_problems, outcome_problems
 from nbformat import NotebookNode
 from notebook_checks import README_TAG, lesson_problems, problems, source_problems, tags
 from notebook_kernel import Refused, execute
@@ -52,11 +53,12 @@ class Pair:
     source: Path
     target: Path
     figure: Path
+    edition: str = ""  # exercise or solution; empty for a lesson
 
     @property
     def name(self) -> str:
-        """The number and topic, such as `04_plain_vs_residual`."""
-        return self.source.stem
+        """The number and topic, such as `04_plain_vs_residual` or `exercises/04_plain_…`."""
+        return f"{self.edition}s/{self.source.stem}" if self.edition else self.source.stem
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,18 @@ class Status:
 
 
 def pairs(root: Path = ROOT) -> list[Pair]:
-    """Return every source with its target. Exercises and solutions will be further pairs."""
+    """Return every source with its target; that of an exercise has two."""
     folder = root / "notebooks"
     images = root / "docs" / "images"
-    return [
+    found = [
         Pair(source, folder / f"{source.stem}.ipynb", images / f"{source.stem}.png")
         for source in sorted((folder / "src").glob("*.py"))
     ]
+    for kind in (EXERCISE, SOLUTION):
+        for source in sorted((folder / "src" / "exercises").glob("*.py")):
+            target = folder / f"{kind}s" / f"{source.stem}.ipynb"
+            found.append(Pair(source, target, images / f"{kind}_{source.stem}.png", kind))
+    return found
 
 
 def status(root: Path = ROOT) -> list[Status]:
@@ -86,7 +93,8 @@ def status(root: Path = ROOT) -> list[Status]:
 def orphans(root: Path = ROOT) -> list[Path]:
     """Return the notebooks that have no source."""
     known = {pair.target for pair in pairs(root)}
-    return sorted(set((root / "notebooks").glob("*.ipynb")) - known)
+    folders = [root / "notebooks" / part for part in ("", "exercises", "solutions")]
+    return sorted({path for folder in folders for path in folder.glob("*.ipynb")} - known)
 
 
 def source_hash(path: Path) -> str:
@@ -117,7 +125,9 @@ def readme_figure(nb: NotebookNode) -> tuple[bytes, str] | None:
 
 def from_source(pair: Pair) -> NotebookNode:
     """Return the notebook of a source, without outputs, with ids that its text decides."""
-    read = jupytext.reads(pair.source.read_text(encoding="utf-8"), fmt="py:percent")
+    read = _read(pair)
+    if pair.edition:
+        read = edition(read, pair.edition)
     nb = nbformat.v4.new_notebook()
     nb.metadata.update(kernelspec=KERNELSPEC, language_info=LANGUAGE)
     seen: Counter[str] = Counter()
@@ -131,6 +141,13 @@ def from_source(pair: Pair) -> NotebookNode:
     return nb
 
 
+def text_problems(pair: Pair, nb: NotebookNode) -> list[str]:
+    """Return which parts a lesson lacks, or what is wrong with an exercise's text."""
+    if pair.edition == EXERCISE:
+        return edition_problems(nb, _read(pair))
+    return [] if pair.edition else lesson_problems(nb)
+
+
 def build(pair: Pair, root: Path = ROOT, timeout: float = CELL_TIMEOUT) -> None:
     """Execute one source and write its notebook, or raise Refused and write nothing."""
     # Both are taken before the run, so that a change during the run counts as a change.
@@ -138,8 +155,13 @@ def build(pair: Pair, root: Path = ROOT, timeout: float = CELL_TIMEOUT) -> None:
     nb = from_source(pair)
     private = private_texts(root)
     _refuse(source_problems(nb, private))
+    if pair.edition:
+        _refuse(text_problems(pair, nb))
+        pair.target.parent.mkdir(exist_ok=True)
     execute(nb, pair.target.parent, root, timeout)
     _refuse(problems(nb, private))
+    if pair.edition:
+        _refuse(outcome_problems(nb, pair.edition))
     nb.metadata["resnet_lesson"] = hashes
     _write(pair.target, (nbformat.writes(nb).rstrip("\n") + "\n").encode())
 
@@ -188,6 +210,10 @@ def _figure_reasons(pair: Pair, nb: NotebookNode) -> list[str]:
     return [FIGURE]
 
 
+def _read(pair: Pair) -> NotebookNode:
+    return jupytext.reads(pair.source.read_text(encoding="utf-8"), fmt="py:percent")
+
+
 def _refuse(found: list[str]) -> None:
     if found:
         raise Refused("\n  ".join(found))
@@ -214,7 +240,7 @@ def run(chosen: Sequence[Status], root: Path, force: bool) -> int:
         try:
             if force or set(reasons) != {FIGURE}:
                 print(f"{pair.name}: building ({', '.join(reasons) or 'forced'})", flush=True)
-                for note in lesson_problems(from_source(pair)):
+                for note in [] if pair.edition else text_problems(pair, from_source(pair)):
                     print(f"  note: {note}")
                 start = time.monotonic()
                 build(pair, root)

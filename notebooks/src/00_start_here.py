@@ -28,6 +28,10 @@
 # false. To run a cell, click it and press Shift + Enter. You can run any cell twice, and start
 # again from the top at any time (*Run → Run All Cells*).
 #
+# **Where the course comes from.** It grew out of a blog article in Chinese that explains residual
+# networks and gives one for MNIST, written for TensorFlow 1. Lessons quote its sentences, in our words,
+# as *the article*, and test them. Lesson 06 reads its code.
+#
 # ## 2. Does my machine work?
 #
 # The first cell of every lesson imports what it needs.
@@ -332,7 +336,7 @@ BUILDS_ON = [("00", "01"), ("01", "02"), ("02", "03"), ("03", "04"), ("04", "05"
 plots.show(*diagrams.course_map(LESSONS, edges=BUILDS_ON))
 
 # %% [markdown]
-# This edition holds the lessons 00 to 04; the others are in preparation. The next one is
+# This edition holds the lessons 00 to 05; the others are in preparation. The next one is
 # [01 · Degradation](01_degradation.ipynb). It asks the question behind the whole course: should a
 # deeper network not be at least as good?
 #
