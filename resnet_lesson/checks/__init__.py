@@ -16,22 +16,39 @@ from resnet_lesson.checks.lesson03 import (
     depth_of,
     repaired_block,
 )
+from resnet_lesson.checks.lesson04 import blocks_in_a_stage, claim_holds, prediction, updates_to
+from resnet_lesson.checks.lesson05 import (
+    autocorrelation,
+    filter_normalised,
+    mean_square,
+    paths_of_length,
+    without_block,
+)
 
 __all__ = [
     "Result",
+    "autocorrelation",
     "block_gradient",
+    "blocks_in_a_stage",
     "bottleneck",
     "bottleneck_parameters",
     "changing_block",
+    "claim_holds",
     "deepened",
     "depth_of",
     "diagnosis",
+    "filter_normalised",
     "gain",
     "gradient_left",
     "harmless_start",
     "identity_layer",
+    "mean_square",
+    "paths_of_length",
+    "prediction",
     "repaired_block",
     "residual_block",
     "residual_of",
     "summary",
+    "updates_to",
+    "without_block",
 ]
