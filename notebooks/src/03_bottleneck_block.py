@@ -126,7 +126,7 @@ plots.show(*diagrams.block("bottleneck", "identity", filters=(16, 16, 64), in_fi
 
 # %% [markdown]
 # Read the drawing from top to bottom and write it down, line by line. The convolutions have no bias:
-# the normalisation after each subtracts the mean, and a bias with it. The last ReLU comes after the
+# the normalisation after each subtracts the mean, which would remove any bias. The last ReLU comes after the
 # addition, as in lesson 02.
 
 # %%
@@ -271,7 +271,7 @@ plots.show(axes[0], f"Left: {left} Right: {right}")
 narrow = cost(as_model(BasicBlock(64), 56, 64))
 wide = cost(as_model(BottleneckBlock((64, 64, 256)), 56, 256))
 print("in units of 64², a pixel:", narrow[0] / 64**2, "and", wide[0] / 64**2)
-verdict("a bottleneck four times as wide costs no more than the basic block, and nine tenths at least",
+verdict("a bottleneck four times as wide costs between nine tenths of the basic block and all of it",
         0.9 <= wide[1] / narrow[1] <= 1,
         f"{narrow[1] / 1e6:.1f} and {wide[1] / 1e6:.1f} million multiply-adds on 56 × 56 pixels")
 
@@ -315,7 +315,7 @@ plots.table(["channels C", "basic, ms a step", "bottleneck, ms a step",
 
 # %% [markdown]
 # Compare the last two columns. The saving in time should be the smaller one, most of all at few
-# channels. There are three reasons.
+# channels. There are three likely reasons; the first two can be counted.
 #
 # - **Some work does not shrink.** Normalisation and addition touch every number of a tensor, however
 #   cheap the convolutions are. The block's outer tensor is as wide as before.
@@ -325,7 +325,7 @@ plots.table(["channels C", "basic, ms a step", "bottleneck, ms a step",
 # - **Each layer has a fixed cost,** however little it computes, and the bottleneck has three
 #   convolutions where the basic block has two.
 #
-# The first reason can be counted exactly.
+# We count the first one.
 #
 # **Predict.** By what factor does the element-wise work fall, with $r = 4$?
 
@@ -386,8 +386,8 @@ verdict_above("a 3×3 at full width does ten times as much with each number as a
               unit="multiply-adds a number")
 
 # %% [markdown]
-# Read the last column from top to bottom. Most machines do fewer multiply-adds a second where fewer
-# fall on each number that is moved. So multiply-adds are a fair measure of arithmetic, and only a hint
+# Read the last column from top to bottom. On most machines fewer multiply-adds a second are done where
+# fewer fall on each number that is moved. So multiply-adds are a fair measure of arithmetic, and only a hint
 # for time.
 #
 # ## 5. What a narrow branch cannot do
@@ -416,9 +416,10 @@ verdict("v is invisible to the plain bottleneck, and not to the residual one",
         f"{changes['identity']:.2f} (residual); largest entry of v {np.abs(null).max():.2f}")
 
 # %% [markdown]
-# This limits the argument of lesson 01, that a deeper network can copy a shallow one. For plain
-# blocks it holds exactly where nothing narrows. For residual blocks with an identity shortcut it
-# always holds, however narrow the branch: $F(x) = 0$ is enough.
+# This limits the argument of lesson 01, that a deeper network can copy a shallow one. A plain block
+# that narrows cannot be the identity for *every* input, so the proof does not go through. (It might
+# still be the identity on the inputs that occur.) For residual blocks with an identity shortcut the
+# proof holds, however narrow the branch: $F(x) = 0$ is enough.
 #
 # ## 6. Three ways to fit the shortcut
 #
@@ -450,8 +451,8 @@ verdict("padded: every second pixel in each direction, unchanged, and zeros", ex
 # %% [markdown]
 # ### What they cost
 #
-# We build the 20-layer network of this course with each option: a stem, two stages of three
-# bottlenecks (16 and 32 channels, $r = 2$), a dense layer. `network` knows options A and B; C we
+# We build the 20-layer network of this course with each option: a **stem** (one 3×3 convolution with
+# stride 2, before all blocks), two stages of three bottlenecks (16 and 32 channels, $r = 2$), a dense layer. `network` knows options A and B; C we
 # make here, from blocks.
 #
 # **Predict.** How many shortcuts have weights, with A, B and C?
@@ -509,8 +510,8 @@ verdict("a projection nearly doubles a bottleneck with r = 4",
 # %% [markdown]
 # ### What they do to the signal
 #
-# With the identity, what enters a row of blocks is still there behind it, plus what the branches
-# added (lesson 02). With option C it passes one matrix after the other: $W_n \cdots W_2 W_1 x$. A
+# With the identity, and no ReLU on the line, what enters a row of blocks is still there behind it,
+# plus what the branches added (lesson 02). With option C it passes one matrix after the other: $W_n \cdots W_2 W_1 x$. A
 # matrix stretches some directions more than others. We measure the **spread**: the longest stretch
 # over the shortest, over all directions. The identity has a spread of 1.
 #
@@ -534,18 +535,20 @@ verdict_above("nine random projections spread a thousand times more than one, or
               ratio=1000, unit="times")
 
 # %% [markdown]
-# So before training most directions of $x$ hardly get through. Training can change the matrices, so
-# this alone does not settle which option is best. On ImageNet with 34 layers C was slightly better
+# So before training a few directions of $x$ dominate, and some are nearly lost. (ReLU and
+# normalisation are left out here.) Training can change the matrices, so this alone does not settle
+# which option is best. On ImageNet, photographs of 1,000 classes, with 34 layers C was slightly better
 # than B, and B than A; the authors call the differences small, put C's lead down to its parameters,
 # and use B in their deep networks (He 2016a, Section 4.1, Table 3). With 54 projections in a row, on
-# CIFAR-10 with 110 layers, C was clearly *worse* than the identity (He 2016b, Section 3.1, Table 1).
+# CIFAR-10 (small photographs of ten classes) with 110 layers, C was clearly *worse* than the identity (He 2016b, Section 3.1, Table 1).
 # Lesson 07 compares them here.
 #
 # ## 7. Which convolution takes the stride?
 #
-# Where the image halves, one convolution of the branch has stride 2. In the paper, and in
-# `keras.applications`, it is the first 1×1. In torchvision it is the 3×3; that variant is called
-# **v1.5**. Both give the same shapes, from the same number of parameters.
+# Where the image halves, one convolution of the branch has stride 2. The paper does not say which one
+# (Table 1 names only the block). In `keras.applications` it is the first 1×1, as in the first networks
+# of 2015. In torchvision it is the 3×3; that variant is called **v1.5**. Both give the same shapes,
+# from the same number of parameters.
 #
 # **Predict.** A 1×1 with stride 2 on 8 × 8 pixels: how many of the 64 does it look at?
 #
@@ -574,7 +577,8 @@ plots.show(*plots.number_grids(grids, list(PLACES.values()), title=title))
 
 # %%
 shares = [np.mean(grid > 0) for grid in grids]
-verdict("with the stride on the 1×1 the branch looks at a quarter of the pixels, else at all",
+verdict("with the stride on the 1×1 the branch looks at a quarter of the pixels, "
+        "otherwise at all of them",
         shares == [0.25, 1.0], f"{shares[0]:.0%} and {shares[1]:.0%}")
 
 # %% [markdown]
@@ -598,8 +602,8 @@ verdict("three quarters of the pixels may be anything: the 2015 block's output s
         f"{changed['conv2']:.1f} with the stride on the 3×3")
 
 # %% [markdown]
-# Those pixels are not lost altogether: a 3×3 in an earlier block has mixed neighbours. But the work
-# spent on computing them is. T. He and colleagues study the move for this reason, and give the
+# Those pixels are not lost altogether: a 3×3 in an earlier block has mixed neighbours. But whatever the
+# block before computed for those positions alone is wasted. T. He and colleagues study the move for this reason, and give the
 # shortcut an average over the four pixels as well (2019, Section 4.2).
 #
 # v1.5 has its price. The first 1×1 now works on four times the pixels.
@@ -613,7 +617,7 @@ strided = {place: cost(as_model(
 for place, where in PLACES.items():
     print(f"{where}: {strided[place][0]} parameters, {strided[place][1] / 1e6:.0f} million "
           "multiply-adds")
-verdict("v1.5 has equal parameters, and the first 1×1 costs three times itself on top",
+verdict("v1.5 has as many parameters, and its first 1×1 costs four times as much",
         strided["conv1"][0] == strided["conv2"][0]
         and strided["conv2"][1] - strided["conv1"][1] == 3 * 28 * 28 * 256 * 128,
         f"{strided['conv2'][1] / strided['conv1'][1] - 1:.0%} more for the block")
@@ -751,8 +755,9 @@ verdict("multiply-adds are those of the paper's Table 1, within a tenth of a bil
         max(apart.values()) < 0.1, f"at most {max(apart.values()):.3f} billion apart")
 
 # %% [markdown]
-# Projections do not count as depth: they lie beside the longest path. Where the last digit differs,
-# the paper seems to have rounded down.
+# Projections do not count as depth: they lie beside the longest path. The last digit
+# differs by less than one in places; the paper does not say how it rounded, nor which shortcuts it
+# counted.
 #
 # **Parameters.** `keras.applications` has ResNet-50 and ResNet-101. Its convolutions have biases; ours
 # have none, since the normalisation after each would cancel them. All else should be equal,
@@ -824,7 +829,8 @@ verdict("v1.5 costs less than a tenth more than the ResNet-50 of 2015", 1 < v15 
 #
 # The article behind this course says that replacing two 3×3 by 1×1 + 3×3 + 1×1 keeps the accuracy and
 # reduces the computation. It also says that residual networks improve efficiency. Neither sentence
-# says what is held fixed. There are two ways to read it:
+# says what is held fixed. The second is about shortcuts, and lesson 04 tests it: here all networks are
+# residual. There are two ways to read the first:
 #
 # - **equal width**: same channels, same number of blocks; the bottleneck is far cheaper. Is it as
 #   accurate?
@@ -832,7 +838,8 @@ verdict("v1.5 costs less than a tenth more than the ResNet-50 of 2015", 1 < v15 
 #   deeper. Is it more accurate?
 #
 # We train residual networks with two blocks in each of two stages, $r = 4$ as in the paper, three
-# seeds each. All runs see 12,800 images once, in batches of 32.
+# seeds each. All runs see 12,800 images once, in batches of 32. All have the same learning rates: we
+# have not searched the best for each, as lesson 01 did.
 
 # %%
 NETS = {
@@ -912,18 +919,25 @@ verdict_above("and makes several times the mistakes on the test set", wrong[smal
 # %% [markdown]
 # ### Equal cost
 #
-# If one kind were clearly ahead, its loss would be a good deal lower. We compare every run of one kind
-# with every run of the other.
+# We compare every run of one kind with every run of the other, in loss and in mistakes.
 
 # %%
 larger = [(a, b) for a in loss[large_basic] for b in loss[large_bottleneck]]
 ratios = [b / a for a, b in larger]
-verdict("at equal cost, in the larger pair, the two kinds are within a factor of one and a half",
+verdict("at equal cost, in the larger pair, the losses differ by less than a factor of one and a half",
         max(ratios) < 1.5 and min(ratios) > 1 / 1.5,
         f"loss of bottleneck over basic, {len(ratios)} pairs of runs: {min(ratios):.2f} to "
         f"{max(ratios):.2f}")
-smaller = [b / a for a in loss[small_basic] for b in loss[small_bottleneck]]
-print(f"the smaller pair, no claim: {min(smaller):.2f} to {max(smaller):.2f}")
+for what, found in (("loss", loss), ("mistakes", wrong)):
+    for pair, (basic, bottleneck) in zip(("smaller", "larger"), pairs, strict=True):
+        all_pairs = [b / a for a in found[basic] for b in found[bottleneck]]
+        print(f"{what}, {pair} pair, bottleneck over basic: {min(all_pairs):.2f} to "
+              f"{max(all_pairs):.2f}")
+
+# %% [markdown]
+# Read the last four lines. Where all ratios lie on one side of 1, one kind is ahead in every pair of
+# runs. In the larger pair that is the basic block, by less than half. In the smaller pair the runs
+# overlap. A bottleneck that gains at equal cost does not show here.
 
 # %%
 for dear, cheap in ((large_basic, small_basic), (large_bottleneck, small_bottleneck)):
@@ -931,19 +945,18 @@ for dear, cheap in ((large_basic, small_basic), (large_bottleneck, small_bottlen
                   loss[cheap], loss[dear], ratio=2, unit="nats")
 
 # %% [markdown]
-# So here the loss goes with the cost, not with the kind of block:
+# So here the loss goes with the cost far more than with the kind of block:
 #
 # | the article says | here |
 # |---|---|
 # | 1×1 + 3×3 + 1×1 reduces the computation. | Holds, exactly, at equal width: $18 / (2/r + 9/r^2)$ times in multiply-adds. Seconds: see section 4. |
-# | It keeps the accuracy. | Not at equal width: the network is cheaper and worse. At equal cost (larger pair) the loss is about the same, and nothing is saved. |
-# | It improves efficiency. | Not on MNIST, at 10 and 14 layers, after one pass: no clearly lower loss for the same multiply-adds. The last column of the table says how the time goes. |
+# | It keeps the accuracy. | Not at equal width: the network is cheaper and worse. At equal cost the basic network is slightly ahead in the larger pair, and nothing is saved. |
 #
 # That does not contradict the paper: it is another experiment. On ImageNet, with 1,000 classes and up
 # to 600,000 updates (He 2016a, Section 3.4), ResNet-50 did better than ResNet-34 at nearly equal cost
 # (section 9). What the bottleneck offers is a trade: more channels between the blocks and more depth,
 # for the same arithmetic. Whether that pays depends on the task. Our networks are small, and they
-# are far from the end of their training: after more updates the order may be another.
+# are far from the end of their training: after more updates, or with other learning rates, the order may change.
 #
 # This course uses bottlenecks in what follows, since they make *deep* networks affordable: 56 layers in
 # minutes. Its networks have few channels, so they take $r = 2$, which narrows less than the paper's
@@ -955,14 +968,14 @@ for dear, cheap in ((large_basic, small_basic), (large_bottleneck, small_bottlen
 #   of the cost of a 3×3.
 # - A bottleneck reduces, works and restores. It has $(2/r + 9/r^2)\,C^2$ parameters, a basic block
 #   $18\,C^2$; with $r = 4$ it is four times as wide at the same cost.
-# - Seconds do not follow multiply-adds: element-wise work, memory and the fixed cost of a layer remain.
+# - Seconds need not follow multiply-adds: element-wise work, memory and the fixed cost of a layer remain.
 # - Whatever narrows cannot be the identity. The shortcut can.
 # - Option A (padded) has no parameters, B projects where the shape changes, C everywhere, which
 #   nearly doubles a bottleneck with $r = 4$.
 # - With the stride on the first 1×1, three quarters of the pixels are never looked at; v1.5 moves it
 #   to the 3×3. A bottleneck's receptive field grows half as fast as a basic block's.
-# - "As accurate, and cheaper" has to say what is held fixed. At equal width it fails here; at equal
-#   cost neither kind is clearly ahead.
+# - "As accurate, and cheaper" has to say what is held fixed. At equal width it fails here. At equal
+#   cost the losses are close, the basic block's slightly lower in the larger pair.
 #
 # Everything is in place now: the residual block, a form that is affordable, and a shortcut that fits
 # everywhere. But all networks that we trained here had shortcuts. Does the shortcut itself help, when
