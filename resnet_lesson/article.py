@@ -1,0 +1,201 @@
+"""The article's network, rebuilt as it is written, and repairs that can be made one at a time.
+
+The article is the Chinese blog post that this course starts from. Its code is a graph of
+TensorFlow 1; ``article_tf1`` has that graph, and tests compare the two, weight by weight.
+
+Layer names follow the place in the network: ``stem_conv``, ``stem_out``, ``pool1``,
+``block1_conv1``, ``block1_bias3``, ``block1_branch`` (the branch's output), ``block1_add``,
+``block1_bias_fin``, ``block1_out``, ``block5_shortcut``, ``pool2``, ``dense1``, ``logits``,
+``outputs``.
+
+References
+    He, Zhang, Ren, Sun 2016a: Deep Residual Learning for Image Recognition, CVPR
+        (arXiv:1512.03385). Addition before the ReLU: Section 3.2, Figure 2. Projections, and the
+        stride on both paths: Section 3.3. Bottlenecks: Figure 5, right.
+    Ioffe, Szegedy 2015: Batch Normalization, ICML (arXiv:1502.03167), Section 3.2: normalisation
+        before the ReLU, where it subtracts any bias.
+    Lin, Chen, Yan 2014: Network In Network, ICLR (arXiv:1312.4400), Section 3.2: global average
+        pooling instead of dense layers.
+"""
+
+import keras
+from keras import layers, ops
+
+from resnet_lesson.arguments import whole_number
+from resnet_lesson.blocks import batch_norm
+
+FIXES = {
+    "one softmax": "The network gives logits; only the loss applies softmax.",
+    "own projection": "The shortcut of block 5 is convolved with a 1×1 kernel of its own.",
+    "add before relu": "The third convolution is added to the shortcut without a ReLU in between.",
+    "stride on both paths": "The shortcut follows the stride; at stride 1 nothing changes.",
+    "one bias": "No second bias after the addition; that of the third convolution remains.",
+    "average pooling": "A global average and one dense layer replace all that follows block 5.",
+    "normalisation": "Batch normalisation follows each convolution of the stem and the blocks.",
+}
+IDENTITY_WIDTHS, CHANGING_WIDTHS = (8, 8, 16), (16, 16, 32)
+
+
+@keras.saving.register_keras_serializable(package="resnet_lesson")
+class Bias(layers.Layer):
+    """Add one learnt number to each channel, zero at the start.
+
+    Input and output shape: (batch, …, channels), float.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.bias_initializer = keras.initializers.Zeros()
+
+    def build(self, input_shape):
+        self.bias = self.add_weight(
+            name="bias", shape=(input_shape[-1],), initializer=self.bias_initializer
+        )
+
+    def call(self, x):
+        return ops.add(x, self.bias)
+
+
+def article_network(fixes=(), name="article"):
+    """Build the article's network, as written or repaired.
+
+    As written: a 3×3 convolution to 16 channels, a pool, four blocks that keep 16 channels, one
+    that changes to 32, a pool, a dense layer of 128 units, one of 10, and a softmax, although the
+    loss applies softmax once more. Kernels start with a standard deviation of 0.1, truncated at
+    0.2 in the blocks; biases start at zero.
+
+    Args:
+        fixes: tuple of names out of ``FIXES``; each repairs what its sentence says and leaves the
+            rest as written.
+        name: the model's name.
+
+    Returns:
+        keras.Model: float32 (batch, 28, 28, 1) → float32 (batch, 10): probabilities, or logits
+        with ``"one softmax"``.
+
+    Raises:
+        ValueError: a fix is unknown or named twice.
+    """
+    fixes = _known_fixes(fixes)
+    inputs = keras.Input((28, 28, 1), name="image")
+    stem = layers.Conv2D(16, 3, padding="same", kernel_initializer=_normal(), name="stem_conv")
+    x = layers.ReLU(name="stem_out")(_normalised(stem(inputs), fixes, "stem_norm"))
+    x = layers.MaxPooling2D(2, padding="same", name="pool1")(x)
+    for number in range(1, 5):
+        x = article_block(x, IDENTITY_WIDTHS, fixes=fixes, name=f"block{number}")
+    x = article_block(x, CHANGING_WIDTHS, changing=True, fixes=fixes, name="block5")
+    if "average pooling" in fixes:
+        x = layers.GlobalAveragePooling2D(name="pool")(x)
+    else:
+        x = layers.MaxPooling2D(2, padding="same", name="pool2")(x)
+        x = layers.Flatten(name="flatten")(x)
+        x = layers.Dense(128, kernel_initializer=_normal(), name="dense1")(x)
+        x = layers.ReLU(name="dense1_out")(x)
+    x = layers.Dense(10, kernel_initializer=_normal(), name="logits")(x)
+    if "one softmax" not in fixes:
+        x = layers.Softmax(name="outputs")(x)
+    return keras.Model(inputs, x, name=name)
+
+
+def article_block(x, widths, *, changing=False, stride=1, fixes=(), name="block"):
+    """Lay one of the article's blocks into a functional model.
+
+    The branch has a 1×1, a 3×3 and a 1×1 convolution, each with a bias and a ReLU. As written, the
+    changing block convolves the shortcut with the kernel of the branch's third convolution, which
+    therefore trains for both.
+
+    After the addition comes one more bias. With ``"add before relu"`` it and the bias of the third
+    convolution act as their sum, so that one of them is idle; as written, a ReLU is between them.
+
+    With ``"normalisation"`` the biases of the convolutions remain, so that the fix changes one
+    thing. They do nothing in training then: the batch's mean is subtracted, and they with it.
+
+    Args:
+        x: symbolic float tensor, shape (batch, height, width, channels).
+        widths: the widths of the three convolutions, as in ``(8, 8, 16)``.
+        changing: whether the shortcut is convolved; else it is x itself.
+        stride: step of the first convolution in pixels, in a changing block. The article's network
+            has 1.
+        fixes: tuple of names out of ``FIXES``; those of the network's head change nothing here.
+        name: the block's name, with which the names of its layers begin.
+
+    Returns:
+        symbolic float tensor, shape (batch, ⌈height / stride⌉, ⌈width / stride⌉, widths[2]).
+
+    Raises:
+        TypeError, ValueError: an argument is unusable, the shared kernel does not fit x, or the
+            two paths end in different shapes.
+    """
+    fixes = _known_fixes(fixes)
+    if not isinstance(widths, (list, tuple)) or len(widths) != 3:
+        raise ValueError(f"widths must be three numbers, as in (8, 8, 16). Received: {widths!r}")
+    widths = tuple(whole_number("widths", width, least=1) for width in widths)
+    stride = whole_number("stride", stride, least=1)
+    shared = changing and "own projection" not in fixes
+    # Checked here because TensorFlow may take a mismatch for groups: 16 channels and a kernel that
+    # reads 8 run as a convolution in two groups, whose gradient then fails.
+    if shared and widths[1] != x.shape[-1]:
+        raise ValueError(
+            f"widths must have {x.shape[-1]} in second place, the channels of x: the shortcut is "
+            f"convolved with the third convolution's kernel, of shape {(1, 1, *widths[1:])}, which "
+            f"reads {widths[1]} channels. Received: {widths}"
+        )
+
+    y = _conv(widths[0], 1, f"{name}_conv1", strides=stride)(x)
+    y = layers.ReLU(name=f"{name}_relu1")(_normalised(y, fixes, f"{name}_norm1"))
+    y = _conv(widths[1], 3, f"{name}_conv2")(y)
+    y = layers.ReLU(name=f"{name}_relu2")(_normalised(y, fixes, f"{name}_norm2"))
+    # The bias is a layer of its own because a shared kernel is used with it and without it.
+    conv3 = _conv(widths[2], 1, f"{name}_conv3", use_bias=False)
+    y = Bias(name=f"{name}_bias3")(conv3(y))
+    y = _normalised(y, fixes, f"{name}_norm3")
+    if "add before relu" not in fixes:
+        y = layers.ReLU(name=f"{name}_relu3")(y)
+    y = layers.Identity(name=f"{name}_branch")(y)
+
+    carried = x
+    if changing:
+        if stride > 1 and "stride on both paths" in fixes:
+            # A 1×1 convolution with a stride reads every stride-th pixel, as this pool does.
+            carried = layers.MaxPooling2D(1, stride, name=f"{name}_shortcut_stride")(carried)
+        if shared:
+            # The identity gives the second use of the kernel a name.
+            carried = layers.Identity(name=f"{name}_shortcut")(conv3(carried))
+        else:
+            carried = _conv(widths[2], 1, f"{name}_shortcut", use_bias=False)(carried)
+        carried = _normalised(carried, fixes, f"{name}_shortcut_norm")
+    if y.shape != carried.shape:
+        raise ValueError(
+            "the two paths of a block must end in one shape; as written, an identity cannot change "
+            "the width, and the stride is on the branch alone. "
+            f"Received: widths={widths}, stride={stride}, branch {y.shape[1:]}, "
+            f"shortcut {carried.shape[1:]}"
+        )
+    y = layers.Add(name=f"{name}_add")([y, carried])
+    if "one bias" not in fixes:
+        y = Bias(name=f"{name}_bias_fin")(y)
+    return layers.ReLU(name=f"{name}_out")(y)
+
+
+def _known_fixes(fixes):
+    known = tuple(FIXES)
+    whole = isinstance(fixes, (list, tuple))
+    if not whole or any(fix not in known for fix in fixes) or len(set(fixes)) < len(fixes):
+        raise ValueError(
+            f"fixes must be a tuple of names out of {known}, each at most once. Received: {fixes!r}"
+        )
+    return tuple(fixes)
+
+
+def _normalised(x, fixes, name):
+    return batch_norm(name)(x) if "normalisation" in fixes else x
+
+
+def _normal():
+    return keras.initializers.RandomNormal(stddev=0.1)
+
+
+def _conv(filters, kernel_size, name, **options):
+    initializer = keras.initializers.TruncatedNormal(stddev=0.1)
+    options |= {"padding": "same", "kernel_initializer": initializer, "name": name}
+    return layers.Conv2D(filters, kernel_size, **options)
