@@ -1,19 +1,29 @@
 """Study of lesson 04: plain and residual networks of 20 and 56 layers, trained to the plateau.
 
-Question: is the 56-layer plain network only slower, or does it end worse? After 9,000 updates the
-learning rate is divided by ten, as He et al. 2016a do when the loss stops falling.
+Question: is the 56-layer plain network only slower, or does it end worse? Each run keeps its
+learning rate until its own training loss stops falling. Then the rate is divided by ten, as He et
+al. 2016a do (Section 3.4), and a fixed number of epochs follows. A slow network may take its time.
 """
 
+import numpy as np
+
 from resnet_lesson.data import load_mnist
-from resnet_lesson.studies import write_record
+from resnet_lesson.studies import complete, result_of, write_record
 from resnet_lesson.sweep import sweep
 
 SETTINGS = {
     "train": 12800,
     "val": 1000,
     "batch_size": 64,
-    "updates": 12000,
-    "learning_rate": [[0, 2e-3], [9000, 2e-4]],
+    "updates": 40000,  # at most
+    "learning_rate": 2e-3,
+    "learning_rate_at_plateau": 2e-4,
+    # The plateau: for `patience` epochs, the best mean loss of `window` epochs in a row has fallen
+    # by less than `least_fall` of itself.
+    "window": 5,
+    "patience": 10,
+    "least_fall": 0.1,
+    "epochs_after_plateau": 10,
     "seeds": [0, 1, 2],
     "networks": {
         "plain 20": {"depth": 20, "shortcut": "none"},
@@ -24,6 +34,25 @@ SETTINGS = {
 }
 
 
+def next_rate(record):
+    """Return the learning rate of the next epoch, or None to end the run."""
+    if len(record.learning_rate) == 1:
+        at_plateau = stopped_falling([epoch["loss"] for epoch in record.epochs])
+        return SETTINGS["learning_rate_at_plateau" if at_plateau else "learning_rate"]
+    plateau, rate = record.learning_rate[-1]
+    since = sum(epoch["update"] > plateau for epoch in record.epochs)
+    return rate if since < SETTINGS["epochs_after_plateau"] else None
+
+
+def stopped_falling(losses):
+    """Tell whether the losses, one an epoch, have reached the plateau that SETTINGS defines."""
+    window, patience = SETTINGS["window"], SETTINGS["patience"]
+    means = np.convolve(losses, np.ones(window) / window, mode="valid")
+    if len(means) <= patience:
+        return False
+    return min(means) > (1 - SETTINGS["least_fall"]) * min(means[:-patience])
+
+
 def main():
     records = sweep(
         SETTINGS["networks"],
@@ -32,19 +61,10 @@ def main():
         updates=SETTINGS["updates"],
         batch_size=SETTINGS["batch_size"],
         learning_rate=SETTINGS["learning_rate"],
+        after_epoch=next_rate,
     )
-    if any(record.interrupted for record in records) or not records:
-        raise SystemExit("The study was interrupted: its old record stays as it was.")
     results = [
-        {
-            "name": record.name,
-            "seed": record.seed,
-            "epochs": record.epochs,
-            "test_loss": record.test_loss,
-            "test_accuracy": record.test_accuracy,
-            "seconds": record.seconds[-1],
-        }
-        for record in records
+        result_of(record) for record in complete(records, SETTINGS["networks"], SETTINGS["seeds"])
     ]
     print(f"Written: {write_record(__file__, SETTINGS, results).name}")
 
