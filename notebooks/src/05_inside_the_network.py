@@ -6,7 +6,7 @@
 # **Objectives.** After this lesson you can
 #
 # 1. measure the gradient at every layer, and say what the shortcut does to it;
-# 2. count the paths through a residual network, and find those that the gradient comes on;
+# 2. count the paths through a residual network, and say which of them carry the gradient;
 # 3. take a block out of a trained network, and say beforehand whether it will be missed;
 # 4. read with a linear probe what a layer's output still tells about the digit;
 # 5. say which published explanations your machine confirms at this size, and which it does not.
@@ -166,7 +166,7 @@ verdict_above("nothing vanishes: in no network is the first layer's gradient les
 #
 # ### After training
 #
-# **Predict.** Is the difference still there in the trained networks of 18 layers?
+# **Predict.** Which of the two has the larger gradients after training, at 18 layers?
 
 # %%
 after = {name: each_seed(by_layer, name) for name in ("plain 18", "residual 18")}
@@ -174,11 +174,11 @@ plots.show(*plots.curves(range(1, 19), after, "layer", "gradient at the layer's 
                          title="18 layers, after training"))
 
 # %%
-at_first = [run[0] for runs in after.values() for run in runs]
-apart = max(at_first) / min(at_first)
-verdict("after training, the first layer's gradients of all six networks are of one order of "
-        "magnitude: at 18 layers their size no longer tells plain from residual", apart < 10,
-        f"largest over smallest {apart:.1f}")
+for when, found in (("before", at_start), ("after", after)):
+    at_first = [run[0] for name in ("plain 18", "residual 18") for run in found[name]]
+    apart = max(at_first) / min(at_first)
+    verdict(f"at 18 layers, {when} training, the first layer's gradients of all six networks are "
+            "within a factor of ten of each other", apart < 10, f"largest over smallest {apart:.1f}")
 
 # %% [markdown]
 # ## 3. Many paths
@@ -218,7 +218,7 @@ verdict("the number of paths of each length is a binomial coefficient",
         f"{len(lengths)} paths, average length {np.mean(lengths):g}, {formula[8]} of length 8")
 
 # %% [markdown]
-# ### Which paths does the gradient come on?
+# ### Which paths carry the gradient?
 #
 # All the paths have their share in the gradient. `gradients_by_length` sums it up for each length.
 # It goes backwards once. At each block, what came on paths of length $k$ goes on as length $k$
@@ -251,7 +251,8 @@ verdict("the gradients of all lengths add up to the tape's gradient", max(apart)
         f"largest difference {max(apart):.1e} of the largest value, over {len(apart)} seeds")
 
 # %% [markdown]
-# **Predict.** If each path had an equal share, the gradient would follow the number of paths. Does
+# **Predict.** If all paths carried equal gradients in one direction, the gradient would follow the
+# number of paths. Does
 # it come on shorter paths than that, or on longer ones?
 
 # %%
@@ -275,8 +276,8 @@ print("8 blocks, average path 4 branches, the gradient's:",
       ", ".join(f"{np.arange(9) @ shares(flow):.2f}" for flow in short))
 
 # %% [markdown]
-# Look at the last line. With only 8 blocks it does not show. Section 4 will say why: only in the
-# later blocks is the branch weak.
+# Look at the last line. With only 8 blocks it is the other way round: longer than average. A path is
+# cheap where the branch is large, and section 4 will show that only the later blocks have small ones.
 #
 # Veit and his colleagues went the other way: they drew single paths and measured each one's
 # gradient (2016, Section 5). We do the same, three paths of each length.
@@ -305,12 +306,13 @@ verdict_above("one path through all 16 branches carries less than a hundredth of
               [run[-1] for run in single], ratio=100)
 
 # %% [markdown]
-# On the logarithmic axis it is nearly a straight line: each branch costs the path a factor. There
+# On the logarithmic axis it falls all the way: each branch costs the path a factor. There
 # are many long paths and each carries little; there are few short ones and each carries much. The
 # bulk of the gradient comes on those in between. In this sense a deep residual network is trained
 # like a shallower one. Veit and his colleagues had 54 blocks, so the average path had 27. Nearly
-# all of the gradient came on paths of 5 to 17 (2016, Section 5). With 16 blocks the shift is
-# smaller.
+# all of the gradient came on paths of 5 to 17 (2016, Section 5). They multiplied the norm on one path
+# by the number of paths. We take the norm of the sum, in which paths partly cancel, so the two
+# numbers cannot be compared directly.
 #
 # ## 4. How much does one block do?
 #
@@ -349,7 +351,8 @@ verdict("does not show here: after 300 updates the mean responses of plain and r
 # %% [markdown]
 # Why not? Batch normalisation fixes the response: its variance is the mean of $\gamma^2$ plus the
 # variance of $\beta$. So only $\gamma$ and $\beta$ can change it. Ours begin at 1 and 0, and 300
-# updates move them little. He and his colleagues trained for 64,000 updates, with a weight decay
+# updates move them little, except in the last layers. He and his colleagues trained for 64,000
+# updates, with a weight decay
 # that pulls weights towards zero (Section 4.2). A fair test would need that.
 
 # %%
@@ -445,13 +448,13 @@ verdict_above("at 34 layers, half of the residual blocks can each be taken out, 
               "fifths of the accuracy stay", kept, [0.8], unit="of the accuracy")
 
 # %% [markdown]
-# The plain network is near chance, whichever block is gone. Each of its layers has learnt to read
-# what the layer before it writes, and nothing else. The residual network loses little where the
-# branch is small, and much where it is large: at its first blocks. At 18 layers hardly any branch
-# is small, so there the paper's finding shows only halfway. At 34 layers it shows.
+# On average over the blocks the plain network loses most of its accuracy. Each of its layers has
+# learnt to read what the layer before it writes, and nothing else. The residual network loses little
+# where the branch is small, and much where it is large: at its first blocks. At 18 layers the paper's
+# finding shows only halfway. At 34 layers it shows.
 #
-# Veit's figure has another feature. The blocks that change the shape are missed more than their
-# neighbours.
+# Veit and his colleagues found that blocks which change the shape are missed more than others. Ours
+# has the largest branch of its stage, too, so its size alone may explain what you see.
 
 # %%
 CHANGE = 8  # the ninth block begins stage 2
@@ -580,9 +583,11 @@ for name in ("plain 18", "residual 18"):
                   "stem", last[name, END], stem[name, END])
 
 # %% [markdown]
-# So the article's sentence holds where training begins. Random plain layers garble the digit,
-# block after block. The residual line keeps it: each block only adds to it. Training teaches the
-# plain layers not to garble, at this depth. But a deep plain network must first find its way out.
+# So for this reader the article's sentence holds where training begins. Random plain layers garble the
+# digit, block after block. The residual network loses too, but slowly: most of the line is carried
+# on. (The stem beats the pixels themselves. It adds no information; it makes it easier to read, and
+# that is what the probe measures.) Training teaches the plain layers not to garble, at this depth. But
+# a deep plain network must first find its way out.
 #
 # ### Would another reader do better?
 #
@@ -713,10 +718,11 @@ verdict_above("with zero branches it does not: at 34 layers it is a small part o
 #
 # ### The formula
 #
-# Think of two inputs so different that each unit is switched on by half of all inputs,
+# Take two inputs that have nothing in common: each unit is on with probability ½ for either,
 # independently. Both are on in a quarter of the cases. Going back through a layer with variance
 # $2/n$, the square of each gradient is multiplied by $2 \cdot \tfrac12 = 1$, and their product by
-# $2 \cdot \tfrac14 = \tfrac12$. The **correlation** of the two is the product over the square. After $L$ layers it is
+# $2 \cdot \tfrac14 = \tfrac12$. The **correlation** of the two is the product over
+# the square. After $L$ layers it is
 #
 # $$\begin{aligned}
 # \text{plain:} &\quad \frac{1}{2^L} \\
@@ -832,7 +838,7 @@ verdict_above("at 4 layers neither is shattered", neighbour["plain 4"] + neighbo
 #
 # $$d_{i,j} \leftarrow \frac{d_{i,j}}{\lVert d_{i,j} \rVert}\, \lVert \theta_{i,j} \rVert.$$
 #
-# Biases and normalisations stay as they are.
+# Biases, normalisations and their moving averages stay as they are.
 #
 # **Predict.** Around the trained networks of 18 layers: is the plain valley narrower than the
 # residual one?
@@ -902,8 +908,8 @@ verdict_above("around the first weights of 34 layers, the plain loss is rougher 
 # %% [markdown]
 # ### The same in two directions
 #
-# A map of the loss around the first weights of the first seed, along two random directions. On each
-# line the loss is above its lowest value by what is written on it. One seed makes no claim: this is
+# A map of the loss around the first weights of the first seed, along two random directions. The number on
+# a line says how far the loss there lies above its lowest value. One seed makes no claim: this is
 # a picture.
 
 # %%
@@ -925,19 +931,19 @@ plots.show(axes[0], " ".join(texts))
 #
 # | explanation | here |
 # |---|---|
-# | The gradient reaches the first layer. | With normalisation it never vanished. The shortcut keeps it from exploding at 34 layers; at 18, after training, there is no difference. |
+# | The gradient reaches the first layer. | With normalisation it did not vanish before training. The shortcut keeps it from exploding at 34 layers; at 18 there is less than a factor of ten between them. |
 # | It comes on short paths (Veit 2016). | Holds at 16 blocks, not at 8. |
-# | Residual layers respond less (He 2016a). | Does not show: 300 updates hardly move $\gamma$. |
+# | Residual layers respond less (He 2016a). | Does not show: $\gamma$ moves little in 300 updates. |
 # | Later blocks change their input less (De and Smith 2020). | Holds, before and after training. |
-# | Blocks can be taken out or swapped (Veit 2016, Greff 2017). | Holds at 34 layers for the later blocks. Plain networks fall to chance. |
+# | Blocks can be taken out or swapped (Veit 2016, Greff 2017). | Holds at 34 layers for the later blocks. Plain networks lose most of their accuracy. |
 # | Plain layers lose information (the article). | Holds before training, for a linear reader. Training mends it at 18 layers. |
 # | The shortcut avoids exploding gradients (the article). | False without normalisation: the gradient explodes. |
 # | Gradients are shattered (Balduzzi 2017). | Holds at 26 layers, before training. |
-# | The loss is smoother (Li 2018). | Holds around the start of 34 layers, not around trained networks of 18. |
+# | The loss is smoother (Li 2018). | Not seen around trained networks of 18. Around the start of 34 layers, where Li did not look, the plain loss is rougher. |
 #
 # Most of what shows, shows *before* training and with *depth*. Three findings fit together: behind
 # many plain layers the digit is garbled, the gradient is like noise, and the loss is rough. With a
-# shortcut each block only adds a little to a line that goes straight through. Which of these is the
+# shortcut each later block only adds a little to a line that goes straight through. Which of these is the
 # cause, these experiments cannot say: they show what comes together.
 #
 # All this was measured on networks that we built to be looked at. The article has built another
@@ -950,9 +956,9 @@ plots.show(axes[0], " ".join(texts))
 #   tames them.
 # - A residual network of $n$ blocks has $2^n$ paths. The gradient is the sum over them, exactly, and
 #   it comes on paths that are shorter than average if there are enough blocks.
-# - The later a block, the smaller its branch compared with its input, and the less it is missed.
-# - Without training, a deep plain network garbles its input; a residual one does not.
-# - Without normalisation, each residual block about doubles the mean square of its input.
+# - Later blocks have smaller branches compared with their inputs, and are missed less.
+# - Without training, plain layers garble the digit for two simple readers; residual ones far less.
+# - Without normalisation, each block of the simplest residual chain doubles the mean square.
 # - Before training, deep plain networks have gradients like noise, and a rough loss.
 # - Not every published finding shows at every size. Here, small responses and smooth valleys did not.
 #
@@ -986,8 +992,8 @@ plots.show(axes[0], " ".join(texts))
 #
 # </details>
 #
-# **4.** Why does the variance of a residual network without normalisation double at each block, and
-# grow by only one block's worth with it?
+# **4.** Why does the mean square double at each residual block without normalisation, but grow only by
+# about 1 with it?
 #
 # <details><summary>Answer</summary>
 #
