@@ -101,7 +101,7 @@ def network(
         )
 
     inputs = keras.Input(input_shape, name="image")
-    x = _stem(inputs, block, widths[0], normalisation)
+    x = stem(inputs, block, widths[0], normalisation)
     for stage, (blocks, width) in enumerate(zip(blocks_per_stage, widths, strict=True), start=1):
         for number in range(1, blocks + 1):
             stride = 2 if stage > 1 and number == 1 and block != "dense" else 1
@@ -231,8 +231,18 @@ def segments(model):
     return {name: keras.Model(start, end, name=name) for name, start, end in cuts}
 
 
-def _stem(inputs, block, width, normalisation):
-    """Lay the layers before the first block."""
+def stem(inputs, block, width, normalisation):
+    """Lay the layers before the first block into a functional model.
+
+    Args:
+        inputs: symbolic float tensor, the images.
+        block: ``"bottleneck"``, ``"basic"`` or ``"dense"``: which blocks follow.
+        width: channels or units of the output.
+        normalisation: batch normalisation after the layer; without it, biases.
+
+    Returns:
+        symbolic float tensor.
+    """
     options = {"use_bias": not normalisation, "kernel_initializer": "he_normal"}
     if block == "dense":
         x = layers.Flatten(name="pixels")(inputs)

@@ -33,7 +33,7 @@ from keras import layers, ops
 
 from resnet_lesson.arguments import one_of
 from resnet_lesson.blocks import BottleneckBlock, batch_norm
-from resnet_lesson.models import LAYERS_PER_BLOCK, blocks_for_depth, network, segments
+from resnet_lesson.models import LAYERS_PER_BLOCK, blocks_for_depth, network, segments, stem
 
 VARIANTS = {
     "baseline": "Nothing is changed.",
@@ -116,15 +116,7 @@ def variant_network(depth, variant="baseline", name=None):
     normalisation = variant != "branch scale"
 
     inputs = keras.Input((28, 28, 1), name="image")
-    stem = layers.Conv2D(
-        WIDTHS[0], 3, 2, padding="same", use_bias=not normalisation,
-        kernel_initializer="he_normal", name="stem_conv",
-    )  # fmt: skip
-    x = stem(inputs)
-    if normalisation:
-        x = batch_norm("stem_norm")(x)
-    x = layers.ReLU(name="stem_out")(x)
-
+    x = stem(inputs, "bottleneck", WIDTHS[0], normalisation)
     for stage, width in enumerate(WIDTHS, start=1):
         for number in range(1, blocks + 1):
             changes = stage > 1 and number == 1

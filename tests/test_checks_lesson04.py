@@ -3,7 +3,7 @@
 import itertools
 
 import numpy as np
-import pytest
+from answers import right_answers_pass, wrong_answers_get_their_message
 
 from resnet_lesson import checks
 from resnet_lesson.models import blocks_for_depth
@@ -82,17 +82,7 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_right(check, answer):
-    result = check(answer)
-    assert result.passed, result.message
-
-
-@pytest.mark.parametrize(("check", "answer", "words"), WRONG)
-def test_wrong(check, answer, words):
-    result = check(answer)
-    assert result.status == "not yet"
-    assert words in result.message
+test_right, test_wrong = right_answers_pass(RIGHT), wrong_answers_get_their_message(WRONG)
 
 
 def test_a_wrong_prediction_is_no_mistake():

@@ -189,15 +189,21 @@ def close(found, expected, tolerance=1e-4):
     )
 
 
-def differ(found, mistakes, tolerance=1e-6):
-    """Raise NotYet with the message of the first mistake whose number is ``found``.
+def same_number(found, expected):
+    """Tell whether two floats agree, but for rounding."""
+    return math.isclose(found, expected, rel_tol=1e-6)
+
+
+def differ(found, mistakes, same=same_number):
+    """Raise NotYet with the message of the first mistake that gives what was found.
 
     Args:
-        found: float.
-        mistakes: dictionary: message → the number that this mistake gives.
+        found: the answer's number or array.
+        mistakes: dictionary: message → what this mistake gives.
+        same: function that tells whether both agree; ``close`` for arrays.
     """
     for message, value in mistakes.items():
-        if math.isclose(found, value, rel_tol=tolerance):
+        if same(found, value):
             raise NotYet(message)
 
 

@@ -19,7 +19,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from resnet_lesson.checks.core import NOT_ATTEMPTED
+import psutil
+
+from resnet_lesson.checks.core import NOT_ATTEMPTED, exercises
 
 SECONDS, GIBIBYTES = 120, 4
 _SUMMARY = re.compile(r"""\bchecks\.summary\(\s*["'](\d\d)["']\s*\)""")
@@ -50,8 +52,6 @@ def grade(path, seconds=SECONDS, gibibytes=GIBIBYTES):
         seconds: after so many the process is ended; the checks that it has run by then count.
         gibibytes: so much memory ends it, too.
     """
-    from resnet_lesson.checks import core
-
     path = Path(path)
     try:
         cells = _code_cells(path)
@@ -60,10 +60,10 @@ def grade(path, seconds=SECONDS, gibibytes=GIBIBYTES):
     except ValueError as error:
         return Grade(path, remark=f"is no notebook: {error}")
     lesson = next(iter(_SUMMARY.findall("\n".join(cells))), "")
-    if lesson not in core.exercises:
+    if lesson not in exercises:
         return Grade(path, remark='names no lesson: its last cell should be checks.summary("…")')
     found, remark = _run(cells, seconds, gibibytes)
-    statuses = {name: found.get(name, NOT_ATTEMPTED) for name in core.exercises[lesson]}
+    statuses = {name: found.get(name, NOT_ATTEMPTED) for name in exercises[lesson]}
     return Grade(path, lesson, statuses, remark)
 
 
@@ -100,8 +100,6 @@ def _code_cells(path):
 
 def _run(cells, seconds, gibibytes):
     """Run the cells in a process; return (results by name, remark)."""
-    import psutil
-
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         task, told = Path(folder, "cells.json"), Path(folder, "results.json")
         task.write_text(json.dumps(cells), encoding="utf-8")
@@ -121,7 +119,7 @@ def _run(cells, seconds, gibibytes):
             time.sleep(0.1)
             if time.monotonic() > deadline:
                 ended = f"was ended after {seconds:g} seconds"
-            elif _memory(psutil, process.pid) > gibibytes * 2**30:
+            elif _memory(process.pid) > gibibytes * 2**30:
                 ended = f"was ended: it used more than {gibibytes:g} GiB"
         _end(process)
         try:
@@ -133,7 +131,7 @@ def _run(cells, seconds, gibibytes):
     return found["results"], "; ".join(text for text in (found["remark"], ended) if text)
 
 
-def _memory(psutil, pid):
+def _memory(pid):
     """Return the bytes that a process and its children hold."""
     total = 0
     try:

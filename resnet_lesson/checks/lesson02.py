@@ -46,9 +46,7 @@ def residual_block(answer):
             "the branch needs a ReLU between its two layers": _relu(W2 @ W1 @ x + x),
             "x is subtracted": _relu(F - x),
         }  # fmt: skip
-        for message, value in mistakes.items():
-            if close(found, value):
-                raise NotYet(message)
+        differ(found, mistakes, close)
         raise NotYet("the numbers are not ReLU(W2 ReLU(W1 x) + x)")
     return "branch, addition, ReLU, in that order"
 
@@ -75,9 +73,7 @@ def block_gradient(answer):
             "the last ReLU cuts outputs, so it zeroes rows, and these are columns":
                 (eye + J) * outer.T,
         }  # fmt: skip
-        for message, value in mistakes.items():
-            if close(found, value):
-                raise NotYet(message)
+        differ(found, mistakes, close)
         raise NotYet("the numbers differ from the gradient by central differences")
     return "the mask of the last ReLU, times I plus the branch's gradient"
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from resnet_lesson.checks.core import NotAttempted, NotYet, array, call, check, differ, number
+from resnet_lesson.records import running_mean
 
 OUTCOMES = ("lower", "higher", "no clear difference")
 
@@ -30,16 +31,15 @@ def updates_to(answer):
     high, low = ([*start, 2.5, 1.2, 0.9, 0.8, 0.1, 0.7] for start in ((3.0, 0.5), (0.5, 3.0)))
     for losses, target, window in ((high, 0.9, 3), (low, 0.9, 3), (high, 0.05, 2)):
         found = number(call(answer, list(losses), target, window), "the number of updates")
-        means = [np.mean(losses[i - window : i]) for i in range(window, len(losses) + 1)]
-        right = _first(np.array(means) <= target + 1e-12, window)
+        low_enough = running_mean(losses, window) <= target + 1e-12
+        right = _first(low_enough[window - 1 :], window)
         if found == right:
             continue
-        early = [np.mean(losses[max(0, i - window) : i]) for i in range(1, len(losses) + 1)]
         ways = {
             "one too few: after the first update one update is done, not none": right - 1,
             "one too many": right + 1,
             "the first means are made of fewer losses; wait until the window is full": _first(
-                np.array(early) <= target + 1e-12, 1
+                low_enough, 1
             ),
             "a single loss is compared; take the mean of the last losses": _first(
                 np.array(losses) <= target, 1
