@@ -7,6 +7,10 @@ VENV_PYTHON := .venv/bin/python
 unexport PYTHONPATH PYTHONHOME
 
 NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/exercises/*.ipynb notebooks/solutions/*.ipynb)
+# Unit tests run in several processes of one thread each. Each file stays in one process, for its
+# models are built once.
+UNIT_TESTS = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(VENV_PYTHON) -m pytest -m "not slow" \
+  -n auto --maxprocesses=4 --dist=loadfile tests
 STUDIES = $(sort $(wildcard benchmarks/studies/$(N)*.py))
 
 .DEFAULT_GOAL := help
@@ -30,7 +34,8 @@ lab: setup ## open the course in JupyterLab (LAB_ARGS=... goes to jupyter)
 test: setup ## lint, all tests, and every notebook run again
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
-	$(VENV_PYTHON) -m pytest tests
+	$(UNIT_TESTS)
+	$(VENV_PYTHON) -m pytest -m slow tests
 	@test -n "$(NOTEBOOKS)" || { echo "There is no notebook to test." >&2; exit 1; }
 	TQDM_DISABLE=1 $(VENV_PYTHON) -m pytest --nbval-lax --nbval-current-env \
 	  --nbval-cell-timeout=900 -p no:cacheprovider $(NOTEBOOKS)
@@ -38,7 +43,7 @@ test: setup ## lint, all tests, and every notebook run again
 check: setup ## lint and unit tests alone
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
-	$(VENV_PYTHON) -m pytest -m "not slow" tests
+	$(UNIT_TESTS)
 
 notebooks: setup ## build the notebooks that are out of date (N=04: that one)
 	@$(VENV_PYTHON) tools/build_notebooks.py $(N)

@@ -159,6 +159,7 @@ def test_no_repaired_network_equals_that_of_tensorflow_1(fix, written):
     assert np.abs(repaired(image_batch()) - outputs).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_one_update_equals_that_of_tensorflow_1(written):
     """Measured: 3e-7 at most, where an update moves a weight by 3e-3."""
     expected, expected_losses = article_tf1.trained(values(written), batches(1))
@@ -168,6 +169,7 @@ def test_one_update_equals_that_of_tensorflow_1(written):
     assert largest_difference(expected, values(written)) == pytest.approx(3e-3, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_three_updates_equal_those_of_tensorflow_1():
     """In float64: in float32, rounding flips a ReLU now and then, and a weight moves elsewhere.
 
@@ -194,6 +196,7 @@ def test_three_updates_equal_those_of_tensorflow_1():
     assert keras.optimizers.Adam().epsilon == 1e-7
 
 
+@pytest.mark.slow
 def test_a_graph_gives_the_same_bits_twice_beside_a_trainer(written):
     inputs = keras.Input((28, 28, 1))
     logits = keras.layers.Dense(10)(keras.layers.Flatten()(inputs))
@@ -283,6 +286,7 @@ def test_save_and_reload(fixes, tmp_path):
     assert reloaded.count_params() == model.count_params()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fixes", [(), tuple(FIXES)])
 def test_training(fixes):
     data = load_mnist(train=256, val=0, test=0)

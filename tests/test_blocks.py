@@ -184,6 +184,7 @@ def test_article_form_of_filters():
     assert BasicBlock(16).filters == (16, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "shortcut", "out", "stride", "normalisation"), CASES)
 def test_save_and_reload(kind, shortcut, out, stride, normalisation, tmp_path):
     x = images(kind, 8)
@@ -250,6 +251,7 @@ def test_batch_normalisation_keeps_nine_tenths_of_its_moving_averages():
     np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * variance, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_bottlenecks_equal_those_of_keras_resnet50():
     """Same configuration, same weights, same outputs as a reference that we did not write.
 

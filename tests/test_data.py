@@ -15,6 +15,7 @@ def as_bytes(images):
     return {image.tobytes() for image in images}
 
 
+@pytest.mark.slow
 def test_pixel_constants_are_those_of_the_training_set():
     pixels = data.raw_mnist()["x_train"] / 255
     assert data.PIXEL_MEAN == pytest.approx(pixels.mean(), rel=1e-12)

@@ -70,6 +70,7 @@ def test_layers_without_a_formula_are_refused():
         layer_counts(model)
 
 
+@pytest.mark.slow
 def test_gradient_norms_against_finite_differences():
     model = network(6, block="dense", widths=(5,), input_shape=(2, 2, 1), classes=3)
     reset_weights(model, 0)

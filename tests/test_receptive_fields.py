@@ -88,6 +88,7 @@ def test_pools_and_padding(padding):
     assert_brute_force_agrees(model, "last", {"same": 3, "valid": 1}[padding])
 
 
+@pytest.mark.slow
 def test_resnet50_of_keras():
     """11 + 8·3 + 16·4 + 32·6 + 64·3 by hand: stem and pool, then a 3×3 in each of 16 blocks."""
     fields = receptive_fields(keras.applications.ResNet50(weights=None, classes=2))

@@ -186,6 +186,7 @@ def test_right_machine_is_not_refused(minor: int, where: tuple[str, str]) -> Non
     assert load(ROOT / "tools/setup.py").refusal((3, minor), *where, True) is None
 
 
+@pytest.mark.slow
 def test_wrong_pythons_of_this_machine_are_refused() -> None:
     """Really start every other Python that can be found; the tests above need none."""
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
@@ -381,6 +382,7 @@ def test_interrupted_install_can_be_repeated(course: Course, how: signal.Signals
     assert not (course.root / ".venv/half-installed").exists()
 
 
+@pytest.mark.slow
 def test_second_of_two_setups_waits(course: Course) -> None:
     first = course.start_setup("sleep 1")
     course.wait_for_uv()

@@ -76,17 +76,18 @@ def test_interrupted_sweep_returns_what_was_measured(mnist, processes, interrupt
     assert "runs are missing or cut short" in capsys.readouterr().out
 
 
-def test_interrupt_between_two_runs(mnist, monkeypatch, capsys):
+def test_interrupt_between_two_runs(mnist, capsys):
     """Where no training runs, but the next network is being built."""
-    built = iter([workers.network, None])
+    builders = iter([network] * 3)  # two tries before the first run, and the first run
 
     def network_or_interrupt(**config):
-        if (build := next(built)) is None:
+        if (build := next(builders, None)) is None:
             raise KeyboardInterrupt
         return build(**config)
 
-    monkeypatch.setattr(workers, "network", network_or_interrupt)
-    records = sweep(CONFIGS, [0], mnist, updates=2, workers=1, progress=False)
+    records = sweep(
+        CONFIGS, [0], mnist, updates=2, workers=1, progress=False, build=network_or_interrupt
+    )
     assert [len(record.loss) for record in records] == [2]
     assert "1 of 2 runs are missing" in capsys.readouterr().out
 

@@ -27,6 +27,7 @@ def model():
     return network(8)
 
 
+@pytest.mark.slow
 def test_loss_falls_and_the_record_is_complete(model, mnist):
     record = train(model, mnist, seed=0, updates=45, name="residual 8", progress=False)
     assert len(record.loss) == len(record.accuracy) == len(record.seconds) == 45
@@ -48,6 +49,7 @@ def test_loss_falls_and_the_record_is_complete(model, mnist):
     assert plain_data["loss"] == record.loss
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_bits_and_two_seeds_differ(mnist):
     first, again, other = (
         train(network(8), mnist, seed=seed, updates=12, progress=False) for seed in (3, 3, 4)
@@ -58,6 +60,7 @@ def test_a_seed_gives_the_same_bits_and_two_seeds_differ(mnist):
     assert first.loss[0] != other.loss[0]
 
 
+@pytest.mark.slow
 def test_a_trainer_forgets_its_last_run(model, mnist):
     trainer = Trainer(model)
     first = trainer.run(mnist, seed=1, updates=5)
@@ -100,6 +103,7 @@ def test_an_epoch_takes_each_image_once_and_each_epoch_in_another_order(mnist):
     assert sorted(first) != pytest.approx(sorted(second), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_validation_is_measured_anew_after_each_epoch(model, mnist):
     record = train(model, mnist, updates=20, progress=False)
     loss, accuracy = evaluate(model(mnist.val.images).numpy(), mnist.val.labels)
@@ -108,6 +112,7 @@ def test_validation_is_measured_anew_after_each_epoch(model, mnist):
     assert record.epochs[0]["val_loss"] != record.epochs[1]["val_loss"]
 
 
+@pytest.mark.slow
 def test_dropout_starts_afresh_in_each_run(mnist):
     trainer = Trainer(small_network(dropout=0.5))
     first, _, again = (trainer.run(mnist, seed=seed, updates=5).loss for seed in (1, 2, 1))
@@ -118,8 +123,8 @@ def test_dropout_starts_afresh_in_each_run(mnist):
     assert masks[0] == masks[1] != masks[2]
 
 
-def test_randomness_of_tensorflow_works_beside_a_trainer(model, mnist):
-    trainer = Trainer(model)
+def test_randomness_of_tensorflow_works_beside_a_trainer(mnist):
+    trainer = Trainer(small_network())
     assert tf.random.normal((3,)).shape == (3,)
     list(tf.data.Dataset.range(5).shuffle(5))
     trainer.run(mnist, seed=1, updates=1)
@@ -138,6 +143,7 @@ def alive(kind):
     return sum(type(thing).__name__ == kind for thing in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_nothing_of_a_run_stays_in_memory(mnist, monkeypatch):
     made = []
 
@@ -156,6 +162,7 @@ def test_nothing_of_a_run_stays_in_memory(mnist, monkeypatch):
     assert [trainer() for trainer in made] == [None] * 3
 
 
+@pytest.mark.slow
 def test_many_short_runs_bring_no_warning_of_retracing(mnist, caplog):
     model = small_network()
     logger = tf.get_logger()
@@ -168,7 +175,8 @@ def test_many_short_runs_bring_no_warning_of_retracing(mnist, caplog):
     assert "retracing" not in caplog.text
 
 
-def test_learning_rate_in_pieces(model, mnist):
+def test_learning_rate_in_pieces(mnist):
+    model = small_network()
     steady, pieces = (
         train(model, mnist, updates=6, learning_rate=rate, progress=False)
         for rate in (2e-3, [(0, 2e-3), (3, 1e-5)])
@@ -184,7 +192,8 @@ def third_epoch_slower_then_end(record):
     return {1: 2e-3, 2: 2e-3, 3: 1e-3}.get(len(record.epochs))
 
 
-def test_learning_rate_set_after_each_epoch(model, mnist):
+def test_learning_rate_set_after_each_epoch(mnist):
+    model = small_network()
     followed = train(
         model, mnist, updates=60, after_epoch=third_epoch_slower_then_end, progress=False
     )
@@ -206,6 +215,7 @@ def test_learning_rate_set_after_each_epoch(model, mnist):
         train(model, mnist, updates=20, after_epoch=lambda record: -1, progress=False)
 
 
+@pytest.mark.slow
 def test_first_update_against_keras_itself(model, mnist):
     """One step of Keras's own ``train_on_batch`` from the same weights gives the same weights."""
     record = train(model, mnist, seed=0, updates=1, progress=False)
@@ -224,6 +234,7 @@ def test_first_update_against_keras_itself(model, mnist):
         np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-3, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_empty_validation_and_test_sets(model):
     record = train(
         model, load_mnist(train=128, val=0, test=0), updates=2, batch_size=128, progress=False
@@ -318,6 +329,7 @@ def test_unusable_examples_are_named(model, mnist, change, error, message):
         train(model, mnist._replace(val=part), progress=False)
 
 
+@pytest.mark.slow
 def test_images_of_any_size(mnist):
     model = network(8, input_shape=(None, None, 1))
     small = Examples(mnist.val.images[:, ::2, ::2], mnist.val.labels.astype("int64"))

@@ -9,6 +9,7 @@ import functools
 import io
 import math
 import re
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,7 +115,7 @@ class Shown(list):
 
 
 def call(function, *args, **options):
-    """Call the reader's function; what it prints is not shown.
+    """Call the reader's function; what it prints or warns of is not shown.
 
     Raises:
         NotAttempted: it returns None or ``...``.
@@ -123,7 +124,7 @@ def call(function, *args, **options):
     if not callable(function):
         raise NotYet(f"a function is wanted here, this is {_kind(function)}")
     try:
-        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action="ignore"):
             value = function(*args, **options)
     except (NotYet, NotAttempted):
         raise
