@@ -56,7 +56,7 @@ class Bias(layers.Layer):
         return ops.add(x, self.bias)
 
 
-def article_network(fixes=(), name="article"):
+def article_network(fixes=(), shortcut=True, name="article"):
     """Build the article's network, as written or repaired.
 
     As written: a 3×3 convolution to 16 channels, a pool, four blocks that keep 16 channels, one
@@ -67,6 +67,7 @@ def article_network(fixes=(), name="article"):
     Args:
         fixes: tuple of names out of ``FIXES``; each repairs what its sentence says and leaves the
             rest as written.
+        shortcut: whether the blocks have their shortcuts; without them it is a plain network.
         name: the model's name.
 
     Returns:
@@ -82,8 +83,10 @@ def article_network(fixes=(), name="article"):
     x = layers.ReLU(name="stem_out")(_normalised(stem(inputs), fixes, "stem_norm"))
     x = layers.MaxPooling2D(2, padding="same", name="pool1")(x)
     for number in range(1, 5):
-        x = article_block(x, IDENTITY_WIDTHS, fixes=fixes, name=f"block{number}")
-    x = article_block(x, CHANGING_WIDTHS, changing=True, fixes=fixes, name="block5")
+        x = article_block(x, IDENTITY_WIDTHS, fixes=fixes, shortcut=shortcut, name=f"block{number}")
+    x = article_block(
+        x, CHANGING_WIDTHS, changing=True, fixes=fixes, shortcut=shortcut, name="block5"
+    )
     if "average pooling" in fixes:
         x = layers.GlobalAveragePooling2D(name="pool")(x)
     else:
@@ -97,7 +100,7 @@ def article_network(fixes=(), name="article"):
     return keras.Model(inputs, x, name=name)
 
 
-def article_block(x, widths, *, changing=False, stride=1, fixes=(), name="block"):
+def article_block(x, widths, *, changing=False, stride=1, fixes=(), shortcut=True, name="block"):
     """Lay one of the article's blocks into a functional model.
 
     The branch has a 1×1, a 3×3 and a 1×1 convolution, each with a bias and a ReLU. As written, the
@@ -117,6 +120,8 @@ def article_block(x, widths, *, changing=False, stride=1, fixes=(), name="block"
         stride: step of the first convolution in pixels, in a changing block. The article's network
             has 1.
         fixes: tuple of names out of ``FIXES``; those of the network's head change nothing here.
+        shortcut: whether the block has one. Without it the branch alone goes on, to the bias after
+            the addition that is not there.
         name: the block's name, with which the names of its layers begin.
 
     Returns:
@@ -131,7 +136,7 @@ def article_block(x, widths, *, changing=False, stride=1, fixes=(), name="block"
         raise ValueError(f"widths must be three numbers, as in (8, 8, 16). Received: {widths!r}")
     widths = tuple(whole_number("widths", width, least=1) for width in widths)
     stride = whole_number("stride", stride, least=1)
-    shared = changing and "own projection" not in fixes
+    shared = shortcut and changing and "own projection" not in fixes
     # Checked here because TensorFlow may take a mismatch for groups: 16 channels and a kernel that
     # reads 8 run as a convolution in two groups, whose gradient then fails.
     if shared and widths[1] != x.shape[-1]:
@@ -153,28 +158,34 @@ def article_block(x, widths, *, changing=False, stride=1, fixes=(), name="block"
         y = layers.ReLU(name=f"{name}_relu3")(y)
     y = layers.Identity(name=f"{name}_branch")(y)
 
-    carried = x
-    if changing:
-        if stride > 1 and "stride on both paths" in fixes:
-            # A 1×1 convolution with a stride reads every stride-th pixel, as this pool does.
-            carried = layers.MaxPooling2D(1, stride, name=f"{name}_shortcut_stride")(carried)
-        if shared:
-            # The identity gives the second use of the kernel a name.
-            carried = layers.Identity(name=f"{name}_shortcut")(conv3(carried))
-        else:
-            carried = _conv(widths[2], 1, f"{name}_shortcut", use_bias=False)(carried)
-        carried = _normalised(carried, fixes, f"{name}_shortcut_norm")
-    if y.shape != carried.shape:
-        raise ValueError(
-            "the two paths of a block must end in one shape; as written, an identity cannot change "
-            "the width, and the stride is on the branch alone. "
-            f"Received: widths={widths}, stride={stride}, branch {y.shape[1:]}, "
-            f"shortcut {carried.shape[1:]}"
-        )
-    y = layers.Add(name=f"{name}_add")([y, carried])
+    if shortcut:
+        carried = _carried(x, conv3 if shared else None, widths[2], changing, stride, fixes, name)
+        if y.shape != carried.shape:
+            raise ValueError(
+                "the two paths of a block must end in one shape; as written, an identity cannot "
+                "change the width, and the stride is on the branch alone. "
+                f"Received: widths={widths}, stride={stride}, branch {y.shape[1:]}, "
+                f"shortcut {carried.shape[1:]}"
+            )
+        y = layers.Add(name=f"{name}_add")([y, carried])
     if "one bias" not in fixes:
         y = Bias(name=f"{name}_bias_fin")(y)
     return layers.ReLU(name=f"{name}_out")(y)
+
+
+def _carried(x, shared_conv, filters, changing, stride, fixes, name):
+    """Lay a block's shortcut; ``shared_conv`` is the branch's third convolution, or None."""
+    if not changing:
+        return x
+    if stride > 1 and "stride on both paths" in fixes:
+        # A 1×1 convolution with a stride reads every stride-th pixel, as this pool does.
+        x = layers.MaxPooling2D(1, stride, name=f"{name}_shortcut_stride")(x)
+    if shared_conv:
+        # The identity gives the second use of the kernel a name.
+        x = layers.Identity(name=f"{name}_shortcut")(shared_conv(x))
+    else:
+        x = _conv(filters, 1, f"{name}_shortcut", use_bias=False)(x)
+    return _normalised(x, fixes, f"{name}_shortcut_norm")
 
 
 def _known_fixes(fixes):

@@ -388,6 +388,20 @@ def test_a_repaired_block_equals_numpy(changing, fixes):
     assert expected.std() > 0.05
 
 
+@pytest.mark.parametrize("fixes", [(), tuple(FIXES)])
+def test_without_shortcuts_each_block_is_its_branch(fixes, written):
+    model = randomised(article_network(fixes, shortcut=False))
+    parts = [f"{block}_{part}" for block in BLOCKS for part in ("branch", "out")]
+    outputs = with_outputs(model, parts)(image_batch())
+    for block in BLOCKS:
+        added = 0 if fixes else model.get_layer(f"{block}_bias_fin").bias
+        expected = tf.nn.relu(outputs[f"{block}_branch"] + added)
+        np.testing.assert_array_equal(outputs[f"{block}_out"], expected)
+    assert not [layer for layer in model.layers if "add" in layer.name or "short" in layer.name]
+    if not fixes:  # the shared kernel still serves the branch
+        assert model.count_params() == written.count_params()
+
+
 @pytest.mark.parametrize("fix", FIXES)
 def test_a_fix_changes_the_outputs(fix, written):
     """All but the stride, which is 1 in the article's network."""
