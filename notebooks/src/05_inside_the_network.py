@@ -151,6 +151,11 @@ first_layer = {name: [run[0] for run in runs] for name, runs in at_start.items()
 verdict_above("at 34 layers, before training, the plain network's first layer has a gradient several "
               "times that of the residual one", first_layer["plain 34"],
               first_layer["residual 34"], ratio=4)
+growth = {kind: [deep / shallow for deep, shallow in
+                 zip(first_layer[f"{kind} 34"], first_layer[f"{kind} 18"])]
+          for kind in ("plain", "residual")}
+verdict_above("from 18 to 34 layers, the plain network's grows at least twice as much as the "
+              "residual one's", growth["plain"], growth["residual"], ratio=2, unit="times")
 ratios = [run[0] / run[-2] for runs in at_start.values() for run in runs]
 verdict_above("nothing vanishes: in no network is the first layer's gradient less than half of the "
               "last convolution's", ratios, [0.5])
@@ -280,30 +285,30 @@ print("8 blocks, average path 4 branches, the gradient's:",
 # cheap where the branch is large, and section 4 will show that only the later blocks have small ones.
 #
 # Veit and his colleagues went the other way: they drew single paths and measured each one's
-# gradient (2016, Section 5). We do the same, three paths of each length.
+# gradient (2016, Section 5). We do the same, ten paths of each length.
 #
 # **Predict.** How does the gradient on one path depend on the length?
 
 # %%
 LENGTHS = (0, 4, 8, 12, 16)
 draw = np.random.default_rng(0)
-paths = [draw.permutation(BLOCKS) < k for k in LENGTHS for _ in range(3)]
+paths = [draw.permutation(BLOCKS) < k for k in LENGTHS for _ in range(10)]
 
 
 def on_one_path(net):
     gradients = path_gradients(net, images, labels, paths)
     norms = [np.linalg.norm(one) for one in gradients]
-    return np.reshape(norms, (len(LENGTHS), 3)).mean(axis=1)
+    return np.reshape(norms, (len(LENGTHS), 10)).mean(axis=1)
 
 
 single = each_seed(on_one_path, "residual 34")
-plots.show(*plots.curves(LENGTHS, {"one path, mean of three": single}, "length of the path",
+plots.show(*plots.curves(LENGTHS, {"one path, mean of ten": single}, "length of the path",
                          "norm of the gradient", log=True, title="16 blocks, trained"))
 
 # %%
-verdict_above("one path through all 16 branches carries less than a hundredth of what the path "
+verdict_above("the path through all 16 branches carries less than a thirtieth of what the path "
               "through all shortcuts carries", [run[0] for run in single],
-              [run[-1] for run in single], ratio=100)
+              [run[-1] for run in single], ratio=30)
 
 # %% [markdown]
 # On the logarithmic axis it falls all the way: each branch costs the path a factor. There
@@ -395,7 +400,17 @@ for when, runs in sizes.items():
 
 # %% [markdown]
 # The jump at block 9 is where stage 2 begins. There the shortcut drops pixels and fills up with
-# zeros, so what it carries is smaller.
+# zeros, so what it carries is smaller. Is $c$ a constant nevertheless? We multiply by $\sqrt l$ and
+# look at what is left.
+
+# %%
+ratio = np.array(sizes["before training"])
+c = ratio * np.sqrt(range(1, BLOCKS + 1))
+verdict("before training the ratio is c/√l, with a c that varies by less than a factor of two over "
+        "all blocks and seeds", c.max() / c.min() < 2, f"c from {c.min():.2f} to {c.max():.2f}, "
+        f"the ratio itself from {ratio.min():.2f} to {ratio.max():.2f}")
+
+# %% [markdown]
 #
 # The first branch is larger than what it is added to. The last ones are a fraction of it. That
 # answers the question of section 3: a branch that is small compared with its shortcut passes little
@@ -466,6 +481,23 @@ verdict_above("the block at the change of stage is missed more than the average 
               at_change, others, ratio=1.5, unit="accuracy lost")
 
 # %% [markdown]
+# Does the size of the branch tell which blocks are missed? We rank the blocks by branch size, and by
+# the accuracy that is lost without them. The correlation of the two rankings is 1 if they are the
+# same, and about 0 if they have nothing to do with each other.
+#
+# **Predict.** Which is it nearer to?
+
+# %%
+def ranks(values):
+    return np.argsort(np.argsort(values))
+
+
+agreement = [np.corrcoef(ranks(ratio), ranks(lost))[0, 1]
+             for ratio, lost in zip(sizes["after training"], losses)]
+verdict_above("at 34 layers, the larger the branch, the more its block is missed: the rankings "
+              "agree", above=agreement, below=[0.6], unit="rank correlation")
+
+# %% [markdown]
 # ### Two neighbours swapped, and a stage shuffled
 #
 # Blocks of one shape can also change places. Greff, Srivastava and Schmidhuber see in such
@@ -485,48 +517,63 @@ def swapped(net):
 
 
 swaps = {name: each_seed(swapped, name) for name in TRAINED}
-plots.table(["network", "median accuracy, two neighbours swapped", "whole"], [
-    [name, ", ".join(f"{np.median(run):.2f}" for run in runs),
-     ", ".join(f"{one:.2f}" for one in whole[name])] for name, runs in swaps.items()
+medians = {"one missing": deleted, "two swapped": swaps}
+medians = {what: {name: [np.median(run) for run in runs] for name, runs in found.items()}
+           for what, found in medians.items()}
+plots.table(["network", *(f"median accuracy, {what}" for what in medians), "whole"], [
+    [name, *(", ".join(f"{one:.2f}" for one in runs[name]) for runs in (*medians.values(), whole))]
+    for name in TRAINED
 ])
 
 # %%
-medians = {name: [np.median(run) for run in runs] for name, runs in swaps.items()}
+swapped_pair, one_gone = medians["two swapped"], medians["one missing"]
 verdict_above("at 18 layers, swapped neighbours cost plain networks more than residual ones",
-              medians["residual 18"], medians["plain 18"], ratio=2)
-kept = [median / full for median, full in zip(medians["residual 34"], whole["residual 34"])]
+              swapped_pair["residual 18"], swapped_pair["plain 18"], ratio=2, unit="right")
+kept = [median / full for median, full in zip(swapped_pair["residual 34"], whole["residual 34"])]
 verdict_above("at 34 layers, half of the swaps leave at least four fifths of the accuracy", kept,
               [0.8], unit="of the accuracy")
+pairs = list(zip(swapped_pair["residual 34"], one_gone["residual 34"]))
+verdict("at 34 layers, two blocks swapped are milder than one missing: by the median, in each seed",
+        all(swap > gone for swap, gone in pairs),
+        "; ".join(f"{swap:.3f} swapped, {gone:.3f} missing" for swap, gone in pairs))
 
 # %% [markdown]
-# Now we shuffle more: all blocks of each stage that keep its shape, or only the later half of them.
+# A swapped block still does its work, only at another place. A missing one does none.
 #
-# **Predict.** Does the 34-layer residual network survive either?
+# Now we shuffle more: all blocks of each stage that keep its shape, or only its first four, or only
+# those after the first four. That leaves four blocks of stage 1 and three of stage 2, for the block
+# that changes the shape has no other of its kind.
+#
+# **Predict.** Which of the three does the 34-layer residual network survive?
 
 # %%
-def shuffled(net, start, draws=4):
-    """Return the mean accuracy with the blocks of each stage shuffled, from `start` on."""
+def shuffled(net, which, draws=4):
+    """Return the mean accuracy with some blocks of each stage shuffled; `which` is a slice."""
     random, parts, results = np.random.default_rng(0), cut(net), []
     kinds = exchangeable(parts)
     for _ in range(draws):
-        mixed = parts
+        moved = parts
         for kind in dict.fromkeys(kinds.values()):
-            stage = [block for block in kinds if kinds[block] == kind][start:]
+            stage = [block for block in kinds if kinds[block] == kind][which]
             if len(stage) > 1:
-                mixed = reordered(mixed, list(random.permutation(stage)))
-        results.append(accuracy(mixed))
+                moved = reordered(moved, list(random.permutation(stage)))
+        results.append(accuracy(moved))
     return float(np.mean(results))
 
 
-everything = each_seed(lambda net: shuffled(net, 0), "residual 34")
-later = each_seed(lambda net: shuffled(net, 4), "residual 34")
-verdict_above("a residual network whose later blocks are shuffled keeps more accuracy than one "
-              "that is shuffled whole", later, everything, ratio=2, unit="right")
+WHICH = {"all": slice(None), "the first four": slice(4), "the others": slice(4, None)}
+mixed = {what: each_seed(functools.partial(shuffled, which=which), "residual 34")
+         for what, which in WHICH.items()}
+plots.table(["shuffled, of each stage", *(f"accuracy, seed {seed}" for seed in SEEDS)],
+            [[what, *(f"{one:.2f}" for one in runs)] for what, runs in mixed.items()])
+verdict_above("shuffling the later blocks of each stage leaves far more accuracy than shuffling "
+              "its first four, or all", mixed["the others"], mixed["the first four"] + mixed["all"],
+              ratio=2, unit="right")
 
 # %% [markdown]
-# Shuffled whole, the network is at chance: the first blocks change everything, and their place is
-# fixed. Shuffled from the fifth block of each stage on, it still reads most digits. So "the order
-# hardly matters" holds for blocks that do little, and not for the others.
+# With its first blocks shuffled, the network is near chance. They change everything, and their place
+# is fixed. With the later ones shuffled it still reads most digits. So "the order hardly matters"
+# holds for blocks that do little, and not for the others.
 #
 # ## 6. Is information lost?
 #
@@ -541,8 +588,10 @@ verdict_above("a residual network whose later blocks are shuffled keeps more acc
 #
 # $$\min_{W, b} \sum_{i=1}^n \lVert W f_i + b - y_i \rVert^2 + \lambda \lVert W \rVert^2.$$
 #
-# The second term keeps $W$ small. The solution is one system of linear equations, so nothing is
-# left to luck. It is fitted on 1,000 training images and scored on the 1,000 validation images.
+# The second term keeps $W$ small. Its strength $\lambda$ is a hundredth of the features' variances,
+# added up, so that a layer with larger outputs has no advantage. The solution is one system of
+# linear equations, so nothing is left to luck. It is fitted on 1,000 training images and scored on
+# the 1,000 validation images.
 #
 # **Predict.** Before training the weights are random. How does the probe's accuracy change from
 # block to block, in a plain and in a residual network? And after training?
@@ -668,15 +717,17 @@ plots.show(*plots.curves(steps, chains, "blocks", "mean square, over that at the
                          title="Chains before training"))
 
 # %%
-for kind, formula_ in FORMULAS.items():
-    off = [max(run[-1] / formula_[-1], formula_[-1] / run[-1]) for run in chains[kind]]
-    verdict(f"{kind}: after {LENGTH} blocks the mean square is the formula's, within a factor of 3",
-            max(off) < 3, f"formula {formula_[-1]:.4g}, measured "
-            + ", ".join(f"{run[-1]:.4g}" for run in chains[kind]))
+for kind, within in (("plain", 3), ("residual", 3), ("scaled", 1.2), ("normalised", 1.2)):
+    expected, ends = FORMULAS[kind][-1], [run[-1] for run in chains[kind]]
+    off = max(max(end / expected, expected / end) for end in ends)
+    verdict(f"{kind}: after {LENGTH} blocks the mean square is the formula's, within a factor of "
+            f"{within}", off < within, f"formula {expected:.4g}, measured "
+            + ", ".join(f"{end:.4g}" for end in ends))
 
 # %% [markdown]
 # The formulas hold on average over all random weights. One chain wanders around them, the more the
-# fewer units it has.
+# fewer units it has. Where each block multiplies by its own chance factor, the chances multiply too,
+# and the chain may wander far. Where a block adds little to the line, it stays close.
 #
 # Now the course's own blocks without normalisation. They have a second convolution, a ReLU after
 # the addition, and zeros at the borders of the image, so we expect growth, but not exactly a
@@ -700,8 +751,11 @@ plots.show(*plots.dots(exploding, "layers", "gradient at the first layer", log=T
 # %%
 verdict_above("without normalisation, the residual gradient explodes with depth: 34 layers against "
               "6", exploding["residual"][34], exploding["residual"][6], ratio=5)
-verdict_above("with zero branches it does not: at 34 layers it is a small part of that",
-              exploding["residual"][34], exploding["residual, zero branches"][34], ratio=20)
+zero = exploding["residual, zero branches"]
+verdict("with zero branches the depth makes no difference at all",
+        np.allclose(zero[34], zero[6], rtol=1e-3),
+        "; ".join(f"{depth} layers: {', '.join(f'{one:.4f}' for one in runs)}"
+                  for depth, runs in zero.items()))
 
 # %% [markdown]
 # So the shortcut alone does *not* prevent exploding gradients, as the article says it does.
@@ -791,10 +845,13 @@ slopes = {(kind, depth): derivatives(depth, shortcut) for kind, shortcut in KIND
           for depth in (4, 10, 26)}
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.4), layout="constrained")
-near = slice(96, 160)  # the middle quarter of the grid
-texts = [plots.curves(grid.ravel()[near], {"first seed": slopes[kind, 26][0][near]}, "x", "df/dx",
-                      ax=ax, title=f"{kind}, 26 layers")[1] for ax, kind in zip(axes, KINDS)]
+figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.4), layout="constrained", sharey=True)
+near, texts = slice(96, 160), []  # the middle quarter of the grid
+for ax, kind in zip(axes, KINDS):
+    slope = slopes[kind, 26][0]
+    texts.append(plots.curves(grid.ravel()[near], {"first seed": slope[near] / slope.std()}, "x",
+                              "df/dx, in standard deviations", ax=ax, title=f"{kind}, 26 layers")[1])
+    ax.get_legend().remove()
 plots.show(axes[0], " ".join(texts))
 
 # %% [markdown]
@@ -806,8 +863,7 @@ plots.show(axes[0], " ".join(texts))
 LAGS = 10
 alike = {f"{kind} {depth}": [autocorrelation(row, LAGS) for row in rows]
          for (kind, depth), rows in slopes.items()}
-shown = {name: runs for name, runs in alike.items() if not name.endswith(" 10")}
-plots.show(*plots.curves(range(LAGS + 1), shown, "lag, in points of the grid", "autocorrelation",
+plots.show(*plots.curves(range(LAGS + 1), alike, "lag, in points of the grid", "autocorrelation",
                          title="How much the gradient resembles its neighbours"))
 
 # %%
@@ -817,13 +873,16 @@ largest = max(abs(one) for one in neighbour["plain 26"])
 verdict("at 26 layers, a plain network's gradient is like white noise from one point to the next",
         largest < NOISE, f"largest {largest:.3f}, white noise up to {NOISE:.3f}")
 verdict_above("that of a residual network is not", neighbour["residual 26"], [NOISE])
+verdict_above("it shatters with depth too, but later: at 10 layers it resembles its neighbours more "
+              "than a plain one", neighbour["residual 10"], neighbour["plain 10"])
+verdict_above("and more than at 26 layers", neighbour["residual 10"], neighbour["residual 26"])
 verdict_above("at 4 layers neither is shattered", neighbour["plain 4"] + neighbour["residual 4"],
               [0.8])
 
 # %% [markdown]
 # This is an explanation that lesson 01 left room for: the deep plain network's gradients do not
 # vanish, they say nothing. Mind its limit. It is about the start of training, and about one number
-# as input. The residual network's correlation falls with depth too, only more slowly.
+# as input.
 #
 # ## 9. The ground around the weights
 #
@@ -903,7 +962,7 @@ def roughness(rows):
 
 rough = {name: [roughness(rows) for rows in runs] for name, runs in starts.items()}
 verdict_above("around the first weights of 34 layers, the plain loss is rougher than the residual "
-              "one", rough["plain 34"], rough["residual 34"], ratio=1.5, unit="nats")
+              "one", rough["plain 34"], rough["residual 34"], ratio=1.2, unit="nats")
 
 # %% [markdown]
 # ### The same in two directions
@@ -935,7 +994,7 @@ plots.show(axes[0], " ".join(texts))
 # | It comes on short paths (Veit 2016). | Holds at 16 blocks, not at 8. |
 # | Residual layers respond less (He 2016a). | Does not show: $\gamma$ moves little in 300 updates. |
 # | Later blocks change their input less (De and Smith 2020). | Holds, before and after training. |
-# | Blocks can be taken out or swapped (Veit 2016, Greff 2017). | Holds at 34 layers for the later blocks. Plain networks lose most of their accuracy. |
+# | Blocks can be taken out or swapped (Veit 2016, Greff 2017). | Holds at 34 layers for the later blocks: those with small branches. Plain networks lose most of their accuracy. |
 # | Plain layers lose information (the article). | Holds before training, for a linear reader. Training mends it at 18 layers. |
 # | The shortcut avoids exploding gradients (the article). | False without normalisation: the gradient explodes. |
 # | Gradients are shattered (Balduzzi 2017). | Holds at 26 layers, before training. |
