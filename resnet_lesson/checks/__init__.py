@@ -24,11 +24,19 @@ from resnet_lesson.checks.lesson05 import (
     paths_of_length,
     without_block,
 )
+from resnet_lesson.checks.lesson06 import (
+    block_parameters,
+    epoch_batches,
+    identity_block,
+    least_loss,
+    mended_loss,
+)
 
 __all__ = [
     "Result",
     "autocorrelation",
     "block_gradient",
+    "block_parameters",
     "blocks_in_a_stage",
     "bottleneck",
     "bottleneck_parameters",
@@ -37,12 +45,16 @@ __all__ = [
     "deepened",
     "depth_of",
     "diagnosis",
+    "epoch_batches",
     "filter_normalised",
     "gain",
     "gradient_left",
     "harmless_start",
+    "identity_block",
     "identity_layer",
+    "least_loss",
     "mean_square",
+    "mended_loss",
     "paths_of_length",
     "prediction",
     "repaired_block",
