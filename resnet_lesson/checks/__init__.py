@@ -31,6 +31,13 @@ from resnet_lesson.checks.lesson06 import (
     least_loss,
     mended_loss,
 )
+from resnet_lesson.checks.lesson07 import (
+    expected_blocks,
+    learnt_scale,
+    pre_activation_block,
+    random_block,
+    variant_prediction,
+)
 
 __all__ = [
     "Result",
@@ -46,21 +53,26 @@ __all__ = [
     "depth_of",
     "diagnosis",
     "epoch_batches",
+    "expected_blocks",
     "filter_normalised",
     "gain",
     "gradient_left",
     "harmless_start",
     "identity_block",
     "identity_layer",
+    "learnt_scale",
     "least_loss",
     "mean_square",
     "mended_loss",
     "paths_of_length",
+    "pre_activation_block",
     "prediction",
+    "random_block",
     "repaired_block",
     "residual_block",
     "residual_of",
     "summary",
     "updates_to",
+    "variant_prediction",
     "without_block",
 ]

@@ -3,9 +3,9 @@
 import itertools
 
 import numpy as np
-import tensorflow as tf
 
-from resnet_lesson.checks.core import NotYet, array, call, check, close, differ, number
+from resnet_lesson.checks.blocks import built, convolved, kernels_of, outputs, variables
+from resnet_lesson.checks.core import NotYet, call, check, close, differ, number
 
 EPSILONS = (1e-3, 1e-5)  # of a normalisation: Keras's default, and that of others
 
@@ -73,10 +73,10 @@ def repaired_block(answer):
 
 def _examine(make, channels, filters, stride, seed, sizes=(1, 3, 1)):
     """Raise NotYet unless ``make`` gives the block of He 2016a with kernels of these sizes."""
-    block = _built(make, channels, filters)
+    block = built(make, channels, filters)
     x = np.random.default_rng(seed).normal(size=(4, 6, 6, channels)).astype("float32")
-    evaluated = _run(block, x, training=False)
-    trained = _run(block, x, training=True)
+    evaluated = outputs(block, x, training=False)
+    trained = outputs(block, x, training=True)
     size = -(-6 // stride)
     for y in (evaluated, trained):
         if y.shape != (4, size, size, filters[-1]):
@@ -89,7 +89,7 @@ def _examine(make, channels, filters, stride, seed, sizes=(1, 3, 1)):
         (size, size, before, after)
         for size, before, after in zip(sizes, (channels, *filters), filters, strict=False)
     ]
-    kernels = _kernels(block, shapes, (1, 1, channels, filters[-1]) if changes else None)
+    kernels = kernels_of(block, shapes, (1, 1, channels, filters[-1]) if changes else None)
     projection = kernels.pop() if changes else None
     wheres = (0, 1) if stride > 1 else (0,)  # on the first 1×1, or on the 3×3 as in v1.5
 
@@ -110,60 +110,6 @@ def _examine(make, channels, filters, stride, seed, sizes=(1, 3, 1)):
             "normalisations"
         )
     _count(block, filters, changes)
-
-
-def _built(function, *args, **options):
-    """Call; where shapes do not fit, say what to look for."""
-    try:
-        return function(*args, **options)
-    except NotYet as wrong:
-        if "shapes" not in str(wrong.__cause__):
-            raise
-        raise NotYet(
-            f"{wrong}; the two paths must end in one shape: mind padding, strides and channels"
-        ) from wrong
-
-
-def _run(block, x, training):
-    """Call the reader's block, with ``training`` if it takes that."""
-    try:
-        y = _built(call, block, tf.constant(x), training=training)
-        return array(y, "the block's output")
-    except NotYet as wrong:
-        if "unexpected keyword argument 'training'" not in str(wrong):
-            raise
-        raise NotYet("the block should take `training`, as every layer does") from None
-
-
-def _variables(block):
-    found = getattr(block, "trainable_variables", None)
-    if not found:
-        raise NotYet(
-            "return a Keras layer or model, or a tf.Module, so that its weights can be found"
-        )
-    return [np.asarray(variable) for variable in found]
-
-
-def _kernels(block, shapes, projection):
-    """Find the kernels by their shapes; a dense layer at each pixel counts as a 1×1."""
-    found = [
-        value.reshape(1, 1, *value.shape) if value.ndim == 2 else value
-        for value in _variables(block)
-        if value.ndim in (2, 4)
-    ]
-    have = [value.shape for value in found]
-    wanted = [*shapes, projection] if projection else shapes
-    if sorted(have) == sorted(wanted):
-        # Of two kernels of one shape, the one that was made first comes first.
-        return [found.pop([value.shape for value in found].index(shape)) for shape in wanted]
-    if projection and sorted(have) == sorted(shapes):
-        raise NotYet("the shortcut has no kernel of its own: where the shape changes, it needs one")
-    if not projection and sorted(have) == sorted([*shapes, (1, 1, shapes[0][2], shapes[-1][3])]):
-        raise NotYet("one kernel too many: where the shape stays, the shortcut is x itself")
-    if sorted(have) == sorted((1, 1, *shape[2:]) for shape in wanted):
-        raise NotYet("all kernels are 1×1; the middle one should be 3×3")
-    names = ", ".join(f"{shape}" for shape in have) or "none"
-    raise NotYet(f"kernels of the shapes {names}; expected {', '.join(map(str, wanted))}")
 
 
 def _mistakes(changes):
@@ -192,14 +138,14 @@ def _reference(x, kernels, projection, stride, where, epsilon, change):
     y = x
     for i, kernel in enumerate(kernels):
         last = i == len(kernels) - 1
-        y = _conv(y, kernel, stride if i == where else 1)
+        y = convolved(y, kernel, stride if i == where else 1)
         if not (last and change in ("no last norm", "norm last")):
             y = norm(y)
         if not last and change != "no inner relu":
             y = np.maximum(y, 0)
     carried = x
     if projection is not None:
-        carried = _conv(x, projection, stride)
+        carried = convolved(x, projection, stride)
         carried = carried if change == "shortcut norm" else norm(carried)
     if change in ("relu first", "two relus"):
         y = np.maximum(y, 0)
@@ -213,16 +159,10 @@ def _reference(x, kernels, projection, stride, where, epsilon, change):
     return y if change in ("no last relu", "relu first") else np.maximum(y, 0)
 
 
-def _conv(x, kernel, stride):
-    return tf.nn.conv2d(x, kernel, stride, "SAME").numpy()
-
-
 def _count(block, filters, changes):
     """Raise NotYet unless each convolution has a normalisation of its own."""
     # Before training each γ is 1. Biases, which do no harm, are 0, as each β is.
-    gammas = sum(
-        value.size for value in _variables(block) if value.ndim == 1 and np.all(value == 1)
-    )
+    gammas = sum(value.size for value in variables(block) if value.ndim == 1 and np.all(value == 1))
     norms = sum(filters) + filters[-1] * changes
     if gammas < norms:
         raise NotYet(

@@ -86,6 +86,18 @@ def claim_holds(answer):
 @check("04")
 def prediction(answer):
     """``answer``: (prediction, losses with zero branches, losses without), lists of numbers."""
+    return judged(answer)
+
+
+def judged(answer):
+    """Return praise for a prediction of how the first of two lists of losses lies to the second.
+
+    Args:
+        answer: (one of ``OUTCOMES``, losses, losses), as a cell hands it over.
+
+    Raises:
+        NotYet, NotAttempted: it cannot be judged.
+    """
     if not isinstance(answer, (tuple, list)) or len(answer) != 3:
         raise NotYet("hand over three things: the prediction and two lists of losses")
     predicted, zero, usual = answer
