@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from resnet_lesson.article import article_network
 from resnet_lesson.diagnostics import gradient_norms, layer_counts, weighted_layers
 from resnet_lesson.models import network, reset_weights
 from resnet_lesson.training import cross_entropy
@@ -57,6 +58,21 @@ def test_multiply_adds_of_resnet50_are_those_of_the_paper():
     model = keras.applications.ResNet50(weights=None)
     counts = [c for c in layer_counts(model) if c.kind in ("Conv2D", "Dense")]
     assert sum(count.multiply_adds for count in counts) == pytest.approx(3.8e9, rel=0.02)
+
+
+def test_a_shared_kernel_costs_twice_and_is_stored_once():
+    written, repaired = (
+        {c.name: c for c in layer_counts(article_network(fixes))}
+        for fixes in ((), ("own projection",))
+    )
+    assert written["block5_conv3"].multiply_adds == 2 * 14 * 14 * 16 * 32
+    assert written["block5_conv3"].parameters == 16 * 32
+    for counts in (repaired["block5_conv3"], repaired["block5_shortcut"]):
+        assert (counts.multiply_adds, counts.parameters) == (14 * 14 * 16 * 32, 16 * 32)
+    totals = [sum(c.multiply_adds for c in counts.values()) for counts in (written, repaired)]
+    assert totals[0] == totals[1]
+    assert (written["block1_bias3"].multiply_adds, written["block1_bias3"].parameters) == (0, 16)
+    assert weighted_layers(article_network()) == 18  # stem, 5 × 3, two dense
 
 
 def test_projections_do_not_count_as_depth():

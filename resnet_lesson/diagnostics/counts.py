@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from keras import layers
 
+from resnet_lesson.article import Bias
+
 
 class LayerCount(NamedTuple):
     """What one layer holds and what one image costs in it."""
@@ -26,10 +28,13 @@ def layer_counts(model):
     A k × k convolution to h × w × c' costs h · w · k · k · c · c' multiply-adds, a dense layer one
     for each weight (at each position, where its input has several), and a normalisation one for
     each element (scale and shift). An element-wise addition is counted as one for each element too,
-    although it multiplies nothing. Pooling, ReLU and padding count as none.
+    although it multiplies nothing. Pooling, ReLU and padding count as none, and so does a bias, with
+    which a sum of products can begin. A layer that is used twice costs twice and has its parameters
+    once.
 
     Args:
-        model: keras.Model built of Keras's own layers, such as ``models.network`` returns.
+        model: keras.Model built of Keras's own layers, such as ``models.network`` returns, or
+            ``article.article_network``.
 
     Returns:
         list of LayerCount, in the model's order.
@@ -37,6 +42,7 @@ def layer_counts(model):
     Raises:
         ValueError: a layer has weights but no formula here.
     """
+    uses = {layer["name"]: len(layer["inbound_nodes"]) for layer in model.get_config()["layers"]}
     counts = []
     for layer in model.layers:
         shape = tuple(layer.output.shape[1:])
@@ -45,13 +51,14 @@ def layer_counts(model):
             cost = math.prod(shape[:-1]) * math.prod(layer.kernel.shape)
         elif isinstance(layer, (layers.BatchNormalization, layers.Add)):
             cost = math.prod(shape)
-        elif parameters:
+        elif parameters and not isinstance(layer, Bias):
             raise ValueError(
                 "model must be built of convolutions, dense layers and normalisations to be "
                 f"counted. Received: {layer.name}, a {type(layer).__name__}"
             )
         else:
             cost = 0
+        cost *= max(1, uses[layer.name])  # an input layer comes from no other
         counts.append(LayerCount(layer.name, type(layer).__name__, shape, parameters, cost))
     return counts
 
