@@ -70,8 +70,9 @@ _OPTIONS = {
     "no normalisation": {"normalisation": False},
     "zero last gamma": {"zero_init": True},
 }
-_BASELINE_ORDER = "conv1 norm1 relu1 conv2 norm2 relu2 conv3 norm3 add out"
-_ORDERS = {
+# The parts of a block in the order in which they are run; those before "add" are the branch's.
+ORDERS = {
+    "baseline": "conv1 norm1 relu1 conv2 norm2 relu2 conv3 norm3 add out",
     "pre-activation": "norm1 relu1 conv1 norm2 relu2 conv2 norm3 relu3 conv3 add",
     "relu-only pre-activation": "relu1 conv1 norm1 relu2 conv2 norm2 relu3 conv3 norm3 add",
     "relu before addition": "conv1 norm1 relu1 conv2 norm2 relu2 conv3 norm3 relu3 add",
@@ -259,7 +260,7 @@ def _lay(block, x, variant, place):
 
     ``place`` is the block's number over the number of blocks.
     """
-    order = _ORDERS.get(variant, _BASELINE_ORDER)
+    order = ORDERS.get(variant, ORDERS["baseline"])
     if block.name == "stage1_block1":
         # The stem's normalisation and ReLU stand before the first convolution already.
         order = order[order.index("conv1") :]

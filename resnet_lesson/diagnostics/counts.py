@@ -28,8 +28,8 @@ def layer_counts(model):
     A k × k convolution to h × w × c' costs h · w · k · k · c · c' multiply-adds, a dense layer one
     for each weight (at each position, where its input has several), and a normalisation one for
     each element (scale and shift). An element-wise addition is counted as one for each element too,
-    although it multiplies nothing. Pooling, ReLU and padding count as none, and so does a bias, with
-    which a sum of products can begin. A layer that is used twice costs twice and has its parameters
+    although it multiplies nothing. Pooling, ReLU and padding count as none. So does a bias: a sum
+    of products can begin with it. A layer that is used twice costs twice and has its parameters
     once.
 
     Args:

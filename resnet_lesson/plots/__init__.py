@@ -6,6 +6,7 @@ marker follow them.
 """
 
 from resnet_lesson.plots.grids import number_grids
+from resnet_lesson.plots.intervals import intervals
 from resnet_lesson.plots.lines import curves, dots, learning_curves
 from resnet_lesson.plots.page import show, table
 from resnet_lesson.plots.pictures import confusion_matrix, contours, digit_grid
@@ -16,6 +17,7 @@ __all__ = [
     "curves",
     "digit_grid",
     "dots",
+    "intervals",
     "learning_curves",
     "number_grids",
     "show",
