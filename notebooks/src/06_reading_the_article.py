@@ -1,0 +1,929 @@
+# %% [markdown]
+# # 06 · Reading the article
+#
+# **Question.** What does the article's network really do?
+#
+# **Objectives.** After this lesson you can
+#
+# 1. translate a TensorFlow 1 program to Keras 3, and prove that the translation computes the same;
+# 2. review a network by reading it, and say of each defect what it should cost;
+# 3. explain why a softmax too many slows training, with a formula and with a gradient;
+# 4. tell a repair that helps from one that changes nothing you can measure;
+# 5. say which sentences of the article hold, and where this course tested each.
+#
+# **Prerequisites.** Lessons [02](02_residual_learning.ipynb) (branch, shortcut, why the addition
+# comes before the ReLU), [03](03_bottleneck_block.ipynb) (bottleneck, projection, stride) and
+# [04](04_plain_vs_residual.ipynb) (bands over seeds). Lesson [00](00_start_here.ipynb) has softmax,
+# cross-entropy and Adam.
+#
+# **Reading time:** 45 minutes. **Computing time:** 2 minutes on two cores, without a GPU.
+
+# %%
+import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
+import math
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+
+from resnet_lesson import article_tf1, diagrams, plots
+from resnet_lesson.article import FIXES, article_block, article_network
+from resnet_lesson.article_diagrams import article_blocks
+from resnet_lesson.data import load_mnist
+from resnet_lesson.diagnostics import gradient_norms, layer_counts, weighted_layers
+from resnet_lesson.models import reset_weights, with_outputs
+from resnet_lesson.records import by_name
+from resnet_lesson.studies import read_record, runs_of
+from resnet_lesson.sweep import sweep
+from resnet_lesson.training import Trainer
+from resnet_lesson.verdicts import verdict, verdict_above
+
+# %% [markdown]
+# ## 1. What the article says, and what it builds
+#
+# This course grew out of a blog article in Chinese. It has two parts. The first explains residual
+# networks in a page: the residual $F(x) = H(x) - x$, the shortcut, the equation of a block, the
+# bottleneck, and what all that is good for. You know its sentences from the lessons before; section
+# 7 collects them. The second part is a program in TensorFlow 1: a residual network for MNIST.
+#
+# The program has two classes and a script.
+#
+# - `ResNet` is one block. It makes the variables of three convolutions, and runs them in one of two
+#   ways: with an identity as shortcut, or with a convolution on it, where the number of channels
+#   changes.
+# - `Net` is the network: a convolution, a pool, five blocks, a pool, two dense layers, and a
+#   softmax.
+# - The script makes 100,000 updates with Adam, on batches of 128 images.
+#
+# We read it as a **reviewer** would. First we make it run. Then we look for what is wrong, guess
+# what it costs, and measure.
+
+# %%
+stages = [(4, "bottleneck", 16, 14), (1, "bottleneck", 32, 14)]  # blocks, kind, channels, pixels
+stem = [("3×3 conv\n16", 1), ("max\npool", 0)]
+head = [("max\npool", 0), ("dense\n128", 1), ("dense\n10", 1), ("softmax", 0)]
+plots.show(*diagrams.network(stages, stem, head, shortcut="projection"))
+
+# %% [markdown]
+# The first four blocks keep 16 channels and have the widths 8, 8, 16. The fifth changes to 32
+# channels, with the widths 16, 16, 32. There is no normalisation.
+#
+# **Predict.** Which part of the network holds most of its numbers?
+
+# %%
+written = article_network()
+counts = layer_counts(written)
+PARTS = {"first convolution": "stem", "four identity blocks": ("block1", "block2", "block3", "block4"),
+         "changing block": "block5", "dense layer of 128": "dense1", "dense layer of 10": "logits"}
+held = {part: [c for c in counts if c.name.startswith(starts)] for part, starts in PARTS.items()}
+parameters = {part: sum(c.parameters for c in of_part) for part, of_part in held.items()}
+work = {part: sum(c.multiply_adds for c in of_part) for part, of_part in held.items()}
+total = sum(parameters.values())
+plots.table(["part", "parameters", "share", "multiply-adds, thousands"], [
+    [part, n, f"{n / total:.1%}", f"{work[part] / 1000:.0f}"] for part, n in parameters.items()])
+
+# %%
+matrix = 7 * 7 * 32 * 128  # pixels, channels, units
+verdict("one matrix of the dense layer holds more than nine tenths of all parameters",
+        matrix > 0.9 * total == 0.9 * written.count_params(),
+        f"{matrix} of {total}, in a network of {weighted_layers(written)} weighted layers")
+
+# %% [markdown]
+# So the five blocks that the article is about hold a few per cent of the network. We will come back
+# to that.
+#
+# ## 2. Does it run?
+#
+# TensorFlow 1 built a **graph**: a description of the computation, without numbers in it. A
+# **session** ran the graph, and a **placeholder** was a gap that each run filled. TensorFlow 2, of
+# 2019, computes at once, like NumPy. It has kept the old names in a drawer, `tf.compat.v1`.
+#
+# **Predict.** How many of the names that the article uses are still where it looks for them?
+
+# %%
+USED = ["placeholder", "Variable", "truncated_normal", "random_normal", "zeros", "nn.conv2d", "nn.relu",
+        "nn.max_pool", "add", "reshape", "matmul", "nn.softmax", "reduce_mean",
+        "nn.softmax_cross_entropy_with_logits", "train.AdamOptimizer",
+        "global_variables_initializer", "Session"]
+
+
+def has(module, dotted):
+    """Return whether a module has a name such as "nn.relu"."""
+    for part in dotted.split("."):
+        module = getattr(module, part, None)
+    return module is not None
+
+
+gone = [name for name in USED if not has(tf, name)]
+drawer = [name for name in gone if has(tf.compat.v1, name)]
+verdict("the program cannot run as it is: names that it needs are gone from TensorFlow",
+        len(gone) > 0 and drawer == gone, f"{len(gone)} of {len(USED)} are gone, "
+        f"{len(drawer)} of these are in tf.compat.v1: {', '.join(gone)}")
+
+# %% [markdown]
+# ### A migration table
+#
+# | the article, TensorFlow 1 | today, Keras 3 on TensorFlow 2 | what changes |
+# |---|---|---|
+# | `tf.placeholder` | `keras.Input`, or an argument of a function | nothing is filled in later: arrays are handed over |
+# | `tf.Variable` | a layer's own weights; `layer.add_weight` | a layer makes them when it first sees a shape |
+# | `tf.truncated_normal`, `tf.random_normal` | `keras.initializers.TruncatedNormal`, `RandomNormal` | an initializer with a seed can be repeated |
+# | `tf.zeros` for a bias | `bias_initializer="zeros"`, the default | |
+# | `tf.nn.conv2d` + bias | `keras.layers.Conv2D` | one layer holds kernel and bias |
+# | `tf.nn.max_pool` | `keras.layers.MaxPooling2D` | |
+# | `tf.nn.relu` | `keras.layers.ReLU` | |
+# | `tf.add` | `keras.layers.Add` | |
+# | `tf.reshape` to 7·7·32 | `keras.layers.Flatten` | the size is found by itself |
+# | `tf.matmul` + bias | `keras.layers.Dense` | |
+# | `tf.nn.softmax` as output | none: the network ends in logits | section 5 |
+# | `softmax_cross_entropy_with_logits` | `keras.losses.CategoricalCrossentropy(from_logits=True)` | with labels as numbers: `SparseCategoricalCrossentropy` |
+# | `tf.reduce_mean` of the losses | part of the loss | |
+# | `tf.train.AdamOptimizer` | `keras.optimizers.Adam` | its $\varepsilon$ is 1e-7, not 1e-8: section 3 |
+# | `.minimize(loss)` | `tf.GradientTape`, then `optimizer.apply_gradients` | or `model.fit`, which does both |
+# | `tf.global_variables_initializer` | none | weights exist as soon as they are made |
+# | `tf.Session`, `sess.run`, `feed_dict` | call the model | `tf.function` makes a graph of a function, for speed |
+# | `mnist.train.next_batch` | `keras.datasets.mnist`, a shuffled order, slices | the tutorial module that had it is gone |
+#
+# ## 3. The same network, proved
+#
+# `article_network` in the helper package is a translation by this table, defects included. How do
+# we know that it computes the same? We write the graph once more with `tf.compat.v1`, as the
+# article has it (`article_tf1`). We give both the same weights and the same images, and compare.
+#
+# **Predict.** How far apart may two float32 programs be that do the same?
+
+# %%
+def random_weights(model, seed=0):
+    """Give a model random weights, biases too, so that a forgotten bias would be seen."""
+    random = np.random.default_rng(seed)
+    model.set_weights([random.normal(0, 0.1, w.shape) for w in model.get_weights()])
+    return {weight.path: weight.numpy() for weight in model.weights}
+
+
+def block(widths, changing):
+    x = keras.Input((14, 14, 16))
+    return keras.Model(x, article_block(x, widths, changing=changing))
+
+
+images = np.random.default_rng(1).normal(size=(8, 28, 28, 1)).astype("float32")
+features = np.random.default_rng(2).normal(size=(8, 14, 14, 16)).astype("float32")
+apart, sizes = {}, {}
+for name, widths, changing in (("identity block", (8, 8, 16), False),
+                               ("changing block", (16, 16, 32), True)):
+    model = block(widths, changing)
+    theirs = article_tf1.block_outputs(random_weights(model), features, changing=changing)
+    apart[name] = np.abs(model(features) - theirs).max() / np.abs(theirs).max()
+theirs = article_tf1.network_outputs(random_weights(written), images)
+apart["whole network"] = np.abs(written(images) - theirs).max() / np.abs(theirs).max()
+verdict("both kinds of block and the whole network agree with the TensorFlow 1 graph to rounding",
+        max(apart.values()) < 1e-5, "largest difference over the largest output: "
+        + ", ".join(f"{name} {one:.1e}" for name, one in apart.items()))
+
+# %% [markdown]
+# ### Three updates
+#
+# Does it also *train* the same? That needs the same optimiser. Adam divides each step by the root
+# of a running mean of squared gradients, plus a small number $\varepsilon$ that keeps it from
+# dividing by zero. TensorFlow 1 has $\varepsilon = 10^{-8}$, Keras $10^{-7}$. Both look like zero.
+#
+# Rounding could blur the comparison: a ReLU near zero can fall to one side in one program and to
+# the other in the second. So we compute in float64.
+#
+# **Predict.** Does the difference in $\varepsilon$ matter after three updates of size 0.003?
+
+# %%
+def three_updates(model, batches, epsilon):
+    """Return the weights after three updates by Keras's Adam; the model keeps its own."""
+    start = model.get_weights()
+    # TensorFlow 1 keeps Adam's constants in float32, whatever the weights are.
+    rate, b1, b2, eps = (float(np.float32(c)) for c in (3e-3, 0.9, 0.999, epsilon))
+    adam = keras.optimizers.Adam(rate, beta_1=b1, beta_2=b2, epsilon=eps)
+    for x, labels in batches:
+        with tf.GradientTape() as tape:
+            losses = tf.nn.softmax_cross_entropy_with_logits(labels, model(x))
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        adam.apply_gradients(zip(gradients, model.trainable_variables))
+    trained = {weight.path: weight.numpy() for weight in model.weights}
+    model.set_weights(start)
+    return trained
+
+
+# %%
+keras.config.set_dtype_policy("float64")
+double = article_network()
+keras.config.set_dtype_policy("float32")
+
+random = np.random.default_rng(7)
+batches = [(random.normal(size=(8, 28, 28, 1)), np.eye(10)[random.integers(0, 10, 8)])
+           for _ in range(3)]
+start = random_weights(double)
+theirs, _ = article_tf1.trained(start, batches)
+
+
+def farthest(some, others):
+    return max(np.abs(some[path] - others[path]).max() for path in some)
+
+
+apart = {epsilon: farthest(three_updates(double, batches, epsilon), theirs) for epsilon in (1e-8, 1e-7)}
+moved = farthest(start, theirs)
+verdict("with TensorFlow 1's ε, the weights after three updates agree, in float64",
+        apart[1e-8] < 1e-5,
+        f"largest difference {apart[1e-8]:.1e}, where weights moved by up to {moved:.1e}")
+verdict_above("with Keras's own ε they differ by more than a tenth of the largest move",
+              [apart[1e-7]], [moved], ratio=0.1)
+
+# %% [markdown]
+# It matters. Many gradients of this network are so small that $\varepsilon$ is not small beside
+# them. Section 5 shows where they come from. Those who translate a program and wonder why it trains
+# otherwise should look at such constants first.
+#
+# So the translation is right. From here on we work with it.
+#
+# ## 4. How we measure a defect
+#
+# `article_network(fixes=…)` repairs one thing at a time, and leaves the rest as written:
+
+# %%
+plots.table(["repair", "what it does"], list(FIXES.items()))
+
+# %% [markdown]
+# Each network below is trained as the article does: Adam with a rate of 0.003, batches of 128. But
+# the article has no validation, and 100,000 updates. We stop after five passes over 55,000 images,
+# with 5,000 set aside. That takes half an hour for all, so it is a **recorded study**: five seeds
+# each.
+
+# %%
+study = read_record("06_article_repairs")
+settings, machine = study["settings"], study["machine"]
+recorded = by_name(runs_of(study))
+print("recorded on", study["date"], "with TensorFlow", study["versions"]["tensorflow"])
+print("machine:", machine["cores"], "cores,", machine["processor"])
+print(len(recorded), "networks, seeds", settings["seeds"], "and", settings["updates"], "updates each")
+
+# %% [markdown]
+# ### Does the record fit your machine?
+#
+# We run a slice of it live: the first pass over the data, for the network as written and with one
+# softmax, three seeds each. A third network, which section 6 needs, has one softmax and
+# normalisation. This cell takes most of the lesson's computing time.
+#
+# **Predict.** Section 5 is about a softmax too many. Will you see it after one pass?
+
+# %%
+LIVE = {name: settings["networks"][name] for name in ("as written", "one softmax")}
+LIVE["one softmax, normalisation"] = {"fixes": ("one softmax", "normalisation")}
+mnist = load_mnist(train=settings["train"], val=settings["val"], test=0)
+per_epoch = settings["train"] // settings["batch_size"]
+live = by_name(sweep(LIVE, [0, 1, 2], mnist, updates=per_epoch, batch_size=settings["batch_size"],
+                     learning_rate=settings["learning_rate"], build=article_network))
+
+# %%
+pairs = {name: [(mine.epochs[0], theirs.epochs[0])
+                for mine, theirs in zip(runs, recorded[name][:3], strict=True)]
+         for name, runs in live.items() if name in recorded}
+plots.table(["network", "validation accuracy, here", "in the record"], [
+    [name, *(", ".join(f"{pair[i]['val_accuracy']:.3f}" for pair in of_name) for i in (0, 1))]
+    for name, of_name in pairs.items()])
+means = {name: np.mean([[end["loss"] for end in pair] for pair in of_name], axis=0)
+         for name, of_name in pairs.items()}
+apart = max(abs(mine / theirs - 1) for mine, theirs in means.values())
+verdict("the live runs begin as the recorded ones did: mean training loss over three seeds, within a tenth",
+        apart < 0.1, f"at most {apart:.2%} apart")
+
+# %% [markdown]
+# From one seed two networks get the same order of images, and the same first weights in every layer
+# that they share. So we compare them seed by seed. A repair **shows** if in *each* of the five
+# seeds it makes fewer mistakes on the test images than before, by a fifth at least, or in each seed
+# more, by a quarter at least. Else we say that it does not show: what it does, if anything, is no
+# larger than what the seeds do.
+
+# %%
+wrong = {name: [1 - run.test_accuracy for run in runs] for name, runs in recorded.items()}
+
+
+def interval(values):
+    """Write the mean, and the lowest and the highest of the seeds."""
+    return f"{np.mean(values):.2%} ({min(values):.2%} to {max(values):.2%})"
+
+
+def effect(repaired, before="as written"):
+    """Return "fewer mistakes", "more mistakes" or "does not show", and the figures."""
+    ratios = [a / b for a, b in zip(wrong[repaired], wrong[before], strict=True)]
+    said = "fewer mistakes" if max(ratios) <= 0.8 else (
+        "more mistakes" if min(ratios) >= 1.25 else "does not show")
+    return said, (f"{before} {interval(wrong[before])}, {repaired} {interval(wrong[repaired])}; "
+                  f"by seed {', '.join(f'{ratio:.2f}' for ratio in ratios)} times the mistakes")
+
+
+# %% [markdown]
+# ## 5. A softmax too many
+#
+# **Evidence.** The network ends in `softmax`: ten probabilities $p$. They go to
+# `softmax_cross_entropy_with_logits`, whose name says what it wants: *logits*. It applies softmax
+# itself. So the loss is
+#
+# $$-\log q_y, \qquad q = \mathrm{softmax}(p), \qquad p = \mathrm{softmax}(z),$$
+#
+# with the logits $z$ and the right class $y$. Each $p_i$ lies between 0 and 1. So $q$ cannot get
+# far from equal shares. At best $p_y = 1$ and all others are 0:
+#
+# $$\text{least loss} = -\log \frac{e}{e + 9} = \log(e + 9) - 1.$$
+#
+# **Predict.** How large is it? And what is the loss of a network that guesses?
+
+# %%
+def twice(logits, labels):
+    return tf.nn.softmax_cross_entropy_with_logits(labels, tf.nn.softmax(logits))
+
+
+def once(logits, labels):
+    return tf.nn.softmax_cross_entropy_with_logits(labels, logits)
+
+
+label = tf.constant(np.eye(10)[:1])
+sure = 100.0 * label  # logits of a network that is certain and right
+least = math.log(math.e + 9) - 1
+verdict("applied twice, softmax leaves a loss of log(e + 9) − 1, however sure and right the network is",
+        abs(float(twice(sure, label)[0]) - least) < 1e-6,
+        f"{float(twice(sure, label)[0]):.4f} nats; applied once {float(once(sure, label)[0]):.4f}; "
+        f"guessing {math.log(10):.4f} either way")
+
+# %% [markdown]
+# That the loss does not fall to zero is odd, but harmless: what counts is the gradient. By the
+# chain rule it passes through the inner softmax:
+#
+# $$\frac{\partial L}{\partial z_j} = p_j \Big( g_j - \sum_i p_i g_i \Big),
+# \qquad g = q - \text{one-hot}(y).$$
+#
+# The factor $p_j$ is the trouble. If the network is sure of a *wrong* class, then $p_y$ is near
+# zero, and so is the gradient that should mend it. Applied once, it is $p - \text{one-hot}(y)$: the
+# surer and the more wrong, the larger.
+#
+# **Predict.** The logit of a wrong class is higher than all others by a margin. Draw the size of
+# the gradient against the margin, for both.
+
+# %%
+MARGINS = np.linspace(0, 15, 31)
+sure_and_wrong = np.zeros((len(MARGINS), 10))
+sure_and_wrong[:, 3] = MARGINS  # the right class is 0
+labels = np.tile(np.eye(10)[:1], (len(MARGINS), 1))
+
+
+def gradient(loss):
+    z = tf.constant(sure_and_wrong)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        total = tf.reduce_sum(loss(z, labels))
+    return tape.gradient(total, z).numpy()
+
+
+norms = {name: np.linalg.norm(gradient(loss), axis=1)
+         for name, loss in (("softmax once", once), ("softmax twice", twice))}
+plots.show(*plots.curves(MARGINS, norms, "margin of a wrong class, in logits", "norm of the gradient",
+                         title="The surer and the more wrong", log=True))
+
+# %%
+p = np.exp(sure_and_wrong) / np.exp(sure_and_wrong).sum(axis=1, keepdims=True)
+q = np.exp(p) / np.exp(p).sum(axis=1, keepdims=True)
+g = q - labels
+formula = p * (g - (p * g).sum(axis=1, keepdims=True))
+verdict("the formula gives the tape's gradient", np.abs(formula - gradient(twice)).max() < 1e-12,
+        f"largest difference {np.abs(formula - gradient(twice)).max():.1e}")
+verdict_above("at a margin of 10, the gradient is more than a thousand times smaller with two softmaxes",
+              [norms["softmax once"][20]], [norms["softmax twice"][20]], ratio=1000)
+
+# %% [markdown]
+# So images on which the network is sure and wrong are the ones it cannot learn from. And the tiny
+# gradients are where Adam's $\varepsilon$ came in.
+#
+# What would that look like? If one digit is taken for another early on, with certainty, the network
+# may be blind for it for a long time. The **recall** of a digit is the share of its images that are
+# recognised. We look at the live runs, after one pass.
+#
+# **Predict.** Is a network with 88 % right a bit wrong on every digit?
+
+# %%
+def recalls(run):
+    """Return the share of each digit's validation images that a live run recognises."""
+    model = article_network(**LIVE[run.name])
+    model.set_weights(run.weights)
+    found = Trainer(model, 128).logits(mnist.val.images).argmax(axis=1)
+    return [np.mean(found[mnist.val.labels == digit] == digit) for digit in range(10)]
+
+
+recall = {name: [recalls(run) for run in live[name]] for name in ("as written", "one softmax")}
+plots.table(["recall", *map(str, range(10))],
+            [[f"{name}, seed {seed}", *(f"{one:.2f}" for one in of_run)]
+            for name, runs in recall.items() for seed, of_run in enumerate(runs)])
+verdict("after one pass some network as written is blind for a whole digit; with one softmax none is",
+        np.min(recall["as written"]) < 0.05 and np.min(recall["one softmax"]) > 0.8,
+        f"lowest recall: as written {np.min(recall['as written']):.3f}, one softmax "
+        f"{np.min(recall['one softmax']):.3f}")
+
+# %% [markdown]
+# All or nothing: whole digits are missing. In the figure below, look for runs that climb in steps
+# of a tenth.
+#
+# **Repair.** Leave out the softmax of the network. To get probabilities for a reader, apply it
+# outside.
+#
+# **Effect.** The figure shows the recorded runs, after each of five passes.
+
+# %%
+shown = [run for name in ("as written", "one softmax") for run in recorded[name]]
+plots.show(*plots.learning_curves(shown, "val_accuracy", each_seed=True,
+                                  title="Softmax twice and once (recorded)"))
+
+# %%
+said, figures = effect("one softmax")
+verdict("one softmax shows: fewer mistakes in each seed", said == "fewer mistakes", figures)
+
+# %% [markdown]
+# ## 6. The other defects
+#
+# ### One kernel for two paths
+#
+# **Evidence.** In the block that changes from 16 to 32 channels, the shortcut needs a projection
+# (lesson 03). The article convolves it with `conv_3`, the kernel of the branch's third convolution.
+# So one matrix $W$ has two jobs: $\mathrm{ReLU}(W u + b)$ on the branch, with $u$ what the second
+# convolution gives, and $W x$ on the shortcut.
+
+# %%
+plots.show(*article_blocks())
+
+# %% [markdown]
+# Two things follow. First, it only fits by luck: $W$ reads as many channels as the second
+# convolution gives, so $x$ must have just as many. Second, both paths pull at $W$: its gradient is
+# the sum of two.
+#
+# **Predict.** The block gets 16 channels. With which of these widths can it run: 16, 16, 32; 16,
+# 12, 32; 8, 8, 32?
+
+# %%
+def attempt(build):
+    """Return the first sentence of the error that a function raises, or "it runs"."""
+    try:
+        build()
+    except ValueError as error:
+        return f"ValueError: {str(error).split(':')[0]}"
+    return "it runs"
+
+
+WIDTHS = ((16, 16, 32), (16, 12, 32), (8, 8, 32))
+x = keras.Input((14, 14, 16))
+
+
+def built(widths, *fixes, stride=1):
+    return attempt(lambda: article_block(x, widths, changing=True, stride=stride, fixes=fixes))
+
+
+runs = {widths: [built(widths), built(widths, "own projection")] for widths in WIDTHS}
+plots.table(["widths", "as written", "with a projection of its own"],
+            [[", ".join(map(str, widths)), *found] for widths, found in runs.items()])
+verdict("as written, the block takes only widths whose second is the number of channels of x",
+        [found[0] == "it runs" for found in runs.values()] == [w[1] == 16 for w in WIDTHS]
+        and all(found[1] == "it runs" for found in runs.values()), f"{len(WIDTHS)} widths tried")
+
+# %% [markdown]
+# (The sentence in the table is the helper package's. TensorFlow itself fails less clearly. With 12
+# channels it cannot build the graph. With 8, a divisor of 16, it takes the kernel for a convolution
+# in two groups, runs, and fails in the gradient.)
+#
+# **Effect of a kernel of its own.** Predict: does it help?
+
+# %%
+said, figures = effect("own projection")
+verdict("a kernel of its own for the shortcut does not show", said == "does not show", figures)
+
+# %% [markdown]
+# ### ReLU before the addition
+#
+# **Evidence.** The article's *text* has $a^{[l+2]} = \mathrm{ReLU}(z^{[l+2]} + a^{[l]})$: first the
+# addition, then the ReLU. Its *code* applies a ReLU to the third convolution as well. So the branch
+# gives nothing below zero, and a block can add to $x$ but never take away (lesson 02, section 4).
+
+# %%
+names = [f"block{number}_branch" for number in range(1, 6)]
+digits = mnist.train.images[:200]
+lowest = {}
+for title, fixes in (("as written", ()), ("addition first", ("add before relu",))):
+    model = article_network(fixes)
+    reset_weights(model, seed=0)
+    branches = with_outputs(model, names)(digits)
+    lowest[title] = [float(tf.reduce_min(branches[name])) for name in names]
+plots.table(["lowest number that a branch gives", *(f"block {n}" for n in range(1, 6))],
+            [[title, *(f"{one:.2f}" for one in found)] for title, found in lowest.items()])
+verdict("as written no branch gives a number below zero; with the addition first each does",
+        min(lowest["as written"]) == 0 > max(lowest["addition first"]), f"{len(names)} branches")
+
+# %% [markdown]
+# **Effect of the addition first.** Predict. (Lesson 02: in the paper, a deep network with this
+# order is worse.)
+
+# %%
+said, figures = effect("add before relu")
+verdict("the addition before the ReLU does not show", said == "does not show", figures)
+print("seeds with more mistakes than as written:",
+      sum(a > b for a, b in zip(wrong["add before relu"], wrong["as written"])), "of 5")
+
+# %% [markdown]
+# The order that the paper prefers does not help here; if anything, most seeds are worse. With two
+# softmaxes and five blocks, this network is no place to find out. Lesson 07 tries the order in
+# deeper networks, one change at a time.
+
+# %% [markdown]
+# ### A stride that one path follows
+#
+# **Evidence.** A block can be given a stride. In the changing block the first convolution follows
+# it, the shortcut does not. In an identity block nobody follows it. With a stride of 2 the two
+# paths end in different shapes, and cannot be added.
+
+# %%
+one_path, both_paths = (built((16, 16, 32), *fixes, stride=2) for fixes in ((), ("stride on both paths",)))
+verdict("with a stride of 2 the block cannot be built as written, and can be with both paths strided",
+        one_path != "it runs" and both_paths == "it runs",
+        f"as written {one_path.split(';')[0]}; repaired: {both_paths}")
+
+# %% [markdown]
+# **Effect: none.** The article always has a stride of 1, so nothing can be measured. It is a trap
+# for the next reader, who writes a 2 there.
+#
+# ### Two biases that add up
+#
+# **Evidence.** The third convolution has a bias, and after the addition there is one more. As
+# written, a ReLU stands between the two, so they do different things. Once the addition comes
+# first, nothing stands between them, and only their sum counts: one of them is idle.
+#
+# **Predict.** We move 0.1 from one bias to the other. In which of the two networks does the output
+# change?
+
+# %%
+changes = {}
+for title, fixes in (("as written", ()), ("addition first", ("add before relu",))):
+    model = article_network(("one softmax", *fixes))
+    reset_weights(model, seed=0)
+    before = model(digits).numpy()
+    for number in range(1, 6):
+        model.get_layer(f"block{number}_bias3").bias.assign_add(0.1 * tf.ones(32 if number == 5 else 16))
+        model.get_layer(f"block{number}_bias_fin").bias.assign_sub(0.1 * tf.ones(32 if number == 5 else 16))
+    changes[title] = np.abs(model(digits).numpy() - before).max() / np.abs(before).max()
+verdict("moving a number from one bias to the other changes nothing if the addition comes first, and "
+        "something as written", changes["addition first"] < 1e-4 < 1e-2 < changes["as written"],
+        "largest change over the largest logit: "
+        + ", ".join(f"{title} {one:.1e}" for title, one in changes.items()))
+
+# %% [markdown]
+# **Effect of one bias**, with the rest as written:
+
+# %%
+said, figures = effect("one bias")
+verdict("one bias in place of two does not show", said == "does not show", figures)
+
+# %% [markdown]
+# ### A matrix that holds nearly everything
+#
+# **Evidence.** Section 1 counted: the matrix of $7 \cdot 7 \cdot 32 \cdot 128$ holds nearly all
+# parameters. A **global average** over the pixels gives 32 numbers instead of 1,568, and needs no
+# dense layer of 128 after it (Lin, Chen and Yan 2014, Section 3.2). The article names average
+# pooling in a comment, and does not use it.
+
+# %%
+pooled = article_network(("average pooling",))
+without = 32 * 10 + 10 - (7 * 7 * 32 * 128 + 128 + 128 * 10 + 10)  # the new head less the old one
+verdict("average pooling takes away the parameters of the dense layers but for one small matrix",
+        pooled.count_params() == written.count_params() + without,
+        f"{written.count_params()} parameters as written, {pooled.count_params()} with average pooling")
+
+# %% [markdown]
+# **Effect of average pooling.** Predict: a network with a twentieth of the parameters, or less. Is
+# it worse?
+
+# %%
+said, figures = effect("average pooling")
+verdict("average pooling alone shows: more mistakes in each seed", said == "more mistakes", figures)
+
+# %% [markdown]
+# Much worse. Is a good piece of advice wrong, then? The average of 196 pixels of small numbers is a
+# small number, and the dense layer behind it begins with small weights. In the network with *all*
+# repairs, the same pool comes after normalised blocks.
+
+# %%
+said, figures = effect("all repairs", "average pooling")
+verdict("with the other repairs, the network with average pooling makes far fewer mistakes",
+        said == "fewer mistakes", figures)
+
+# %% [markdown]
+# ### Normalisation, named and not used
+#
+# **Evidence.** A comment names `tf.nn.batch_normalization`. No line calls it.
+#
+# **Effect of batch normalisation after each convolution.** Predict: more accurate, or less?
+
+# %%
+said, figures = effect("normalisation")
+print(said + ":", figures)
+guessing = [share for share in wrong["normalisation"] if share > 0.85]
+verdict("with normalisation alone, some networks never get better than guessing, as none does as written",
+        len(guessing) > 0 and max(wrong["as written"]) < 0.1,
+        f"{len(guessing)} of {len(wrong['normalisation'])} networks")
+
+# %% [markdown]
+# Normalisation makes the numbers in the network larger, and with them the first logits. Large
+# logits mean that the network is sure from the start, and mostly wrong: the case of section 5. We
+# check that, and then the way out: one softmax.
+
+# %%
+def first_certainty(fixes, seed):
+    """Return the mean over images of the largest probability, before training."""
+    model = article_network(("one softmax", *fixes))  # its logits are those of the softmax that is left out
+    reset_weights(model, seed)
+    return float(tf.reduce_mean(tf.reduce_max(tf.nn.softmax(model(digits, training=True)), axis=1)))
+
+
+sure = {name: [first_certainty(fixes, seed) for seed in (0, 1, 2)]
+        for name, fixes in (("as written", ()), ("normalisation", ("normalisation",)))}
+verdict_above("before training, the normalised network is far surer than the network as written",
+              sure["normalisation"], sure["as written"], ratio=1.5, unit="largest probability")
+with_two, with_one = ([run.epochs[0]["val_accuracy"] for run in runs]
+                      for runs in (recorded["normalisation"][:3], live["one softmax, normalisation"]))
+verdict_above("with one softmax, the normalised network learns far more in one pass than with two", with_one,
+              with_two, ratio=1.2, unit="right")
+
+# %% [markdown]
+# A reviewer's lesson: defects hide each other. Repair the one that distorts the measurement first,
+# and judge the others after it.
+
+# %% [markdown]
+# ### What has no measurable effect
+#
+# Some defects stop the program, or the reader. They have no accuracy to compare.
+#
+# **An accuracy that is never defined.** The loop asks the session for `net.acc`. No line of `Net`
+# makes it. So the program ends before its first update, even on TensorFlow 1:
+
+# %%
+class Net:
+    """As in the article: attributes are made in methods, and acc in none."""
+
+    def forward(self):
+        self.yo = "probabilities"
+
+
+net = Net()
+net.forward()
+try:
+    print(net.acc)
+except AttributeError as error:
+    print("AttributeError:", error)
+
+# %% [markdown]
+# **No data.** The loop takes batches from `mnist`, which no line makes: the module of the
+# TensorFlow tutorials that used to load it went with TensorFlow 1.
+#
+# **A session outside the guard.** The network is made under `if __name__ == '__main__'`, which is
+# there so that a file can be imported without running it. The session stands outside, so an import
+# runs it, without what it needs. The same shape, made small:
+
+# %%
+SCRIPT = """
+if __name__ == "__main__":
+    init = "made"
+print(init)
+"""
+for name in ("__main__", "imported"):
+    try:
+        exec(SCRIPT, {"__name__": name})
+    except NameError as error:
+        print(f"as {name}: NameError: {error}")
+
+# %% [markdown]
+# **A hard-coded batch.** The loop reshapes each batch to `[128, 28, 28, 1]`. The last part of
+# 55,000 images is no batch of 128. `next_batch` hid that, since it goes on at the beginning. A loop
+# over the test set would not:
+
+# %%
+rest = 55_000 % 128
+try:
+    np.zeros((rest, 784)).reshape([128, 28, 28, 1])
+except ValueError as error:
+    print(f"{rest} images left: ValueError: {error}")
+print("with -1 in place of 128:", np.zeros((rest, 784)).reshape([-1, 28, 28, 1]).shape)
+
+# %% [markdown]
+# **100,000 updates, and no validation.** How long is that?
+#
+# **Predict.** How many passes over the training images?
+
+# %%
+UPDATES, BATCH = 100_000, 128
+for images_, whose in ((55_000, "the tutorial's split"), (60_000, "all training images")):
+    print(f"{UPDATES * BATCH / images_:.1f} passes over {images_:,} images ({whose})")
+print(f"the study: {settings['updates'] * BATCH / 55_000:.1f} passes")
+
+# %% [markdown]
+# More than two hundred passes, and no look at an image that it has not trained on. Nobody would
+# notice if it began to over-fit, or if it could have been stopped after five.
+#
+# ### All repairs in one table
+#
+# Images per second depend on the machine, so we measure them here, in turns, ten updates of each
+# network at a time. They are reported and not judged.
+
+# %%
+TIMED = [name for name in recorded if "no shortcuts" not in name]
+few = load_mnist(train=1280, val=0, test=0)
+trainers = {name: Trainer(article_network(**settings["networks"][name]), BATCH, 3e-3) for name in TIMED}
+steps = {name: [] for name in TIMED}
+for _ in range(3):
+    for name, trainer in trainers.items():
+        steps[name] += np.diff(trainer.run(few, updates=10).seconds).tolist()
+speed = {name: BATCH / np.median(seconds) for name, seconds in steps.items()}
+
+# %%
+plots.table(["network", "parameters", "wrong on the test set, mean (lowest to highest)",
+             "training loss", "wrong in training", "images per second, here"], [
+    [name, trainers[name].model.count_params(), interval(wrong[name]),
+     f"{np.mean([run.epochs[-1]['loss'] for run in recorded[name]]):.3f}",
+     f"{np.mean([1 - run.epochs[-1]['accuracy'] for run in recorded[name]]):.2%}",
+     f"{speed[name]:.0f}"] for name in TIMED])
+
+# %% [markdown]
+# Mind the column of losses. With two softmaxes the loss cannot fall below the least loss of section
+# 5, so only the rows with one softmax can be compared with each other. The mistakes can be compared
+# in all. The training columns are means over the last pass, while the network was still changing.
+
+# %%
+said, figures = effect("all repairs", "one softmax")
+verdict("all repairs together make more mistakes than one softmax alone, after five passes",
+        said == "more mistakes", figures)
+small, large = (trainers[name].model.count_params() for name in ("all repairs", "one softmax"))
+verdict_above("and do it with less than a twentieth of the parameters", [large], [small], ratio=20)
+said, figures = effect("all repairs")
+verdict("against the network as written, all repairs together do not show", said == "does not show", figures)
+
+# %% [markdown]
+# So the best of these networks has one repair, and keeps the large matrix. That is no argument for
+# the matrix: the repaired network is far smaller, its normalisation makes each pass slower, and the
+# learning rate was chosen for neither. It is a warning. "Repaired" is not the same as "better on
+# this task, in this time".
+
+# %% [markdown]
+# ### And the shortcuts?
+#
+# The article is about residual networks. What do the shortcuts do for this one? The study has two
+# more networks: as written and with all repairs, each without its shortcuts.
+#
+# **Predict.** The network has 18 weighted layers. Lesson 04 had 8, 20 and 56.
+
+# %%
+names = [name + end for name in ("as written", "all repairs") for end in ("", ", no shortcuts")]
+plots.table(["network", "wrong on the test set, mean (lowest to highest)"],
+            [[name, interval(wrong[name])] for name in names])
+said, figures = effect("as written, no shortcuts")
+verdict("without its shortcuts, the network as written learns nothing: it guesses, in each seed",
+        min(wrong["as written, no shortcuts"]) > 0.85, figures)
+said, figures = effect("all repairs, no shortcuts", "all repairs")
+verdict("with all repairs, normalisation among them, the shortcuts do not show at this depth",
+        said == "does not show", figures)
+
+# %% [markdown]
+# As written, the shortcuts decide everything. Why? The kernels of the blocks start with a standard
+# deviation of about 0.09, whatever the number of inputs. With 8 or 16 inputs that is far too small
+# (lesson 01): each convolution shrinks what it gets. In a row, fifteen of them leave nothing,
+# neither of the image on the way up nor of the gradient on the way back.
+#
+# **Predict.** By which factor is the first layer's gradient smaller without the shortcuts?
+
+# %%
+first = {}
+for shortcut in (True, False):
+    net = article_network(("one softmax",), shortcut=shortcut)
+    first[shortcut] = []
+    for seed in (0, 1, 2):
+        reset_weights(net, seed)
+        norms = gradient_norms(net, digits, mnist.train.labels[:200])
+        first[shortcut].append(norms["stem_conv"])
+verdict_above("before training, the shortcuts make the first layer's gradient more than a million times larger",
+              first[True], first[False], ratio=1e6)
+
+# %% [markdown]
+# Here is the vanishing gradient that the article promises to avoid, and in its own network the
+# shortcut does avoid it. First weights of the right size, or normalisation, would have done so,
+# too.
+
+# %% [markdown]
+# ## 7. What the article claims
+#
+# Here are the article's sentences, in our words, with what this course found. "Partly" means: under
+# a condition that the article does not name.
+#
+# | the article says | verdict | tested in |
+# |---|---|---|
+# | Residual blocks let a network grow deeper without degrading. | **holds** up to 56 layers, with batch normalisation | [04](04_plain_vs_residual.ipynb), sections 4 and 7 |
+# | Residual networks avoid vanishing gradients. | **holds** where branches are small, as in the article's own network. With batch normalisation there was none to avoid | [02](02_residual_learning.ipynb), section 5; [05](05_inside_the_network.ipynb), section 2; here, section 6 |
+# | … and exploding gradients. | **does not hold** by itself: without normalisation they explode. With it, the shortcut tames the growth | [02](02_residual_learning.ipynb), section 5; [05](05_inside_the_network.ipynb), section 7 |
+# | With $F(x) = 0$ the block is the identity. | **holds** exactly where $x \ge 0$, as after a ReLU | [02](02_residual_learning.ipynb), section 3 |
+# | Training is faster. | **partly**: in updates, from 20 layers on; none seen at 8. In seconds an update costs about the same | [04](04_plain_vs_residual.ipynb), section 5 |
+# | Training gives a better result. | **partly**: at 56 layers, in loss and accuracy | [04](04_plain_vs_residual.ipynb), sections 4, 6 and 7 |
+# | The addition costs little computation. | **holds**: a small share of the multiply-adds | [02](02_residual_learning.ipynb), section 8; [04](04_plain_vs_residual.ipynb), section 2 |
+# | $a^{[l]}$ reaches the deep layers directly. | **partly**: exactly without the last ReLU; with it, much is cut off | [02](02_residual_learning.ipynb), section 5 |
+# | A block may be added in the middle or at the end without harm. | **partly**: exactly for a zero branch; false at once for the usual first weights | [02](02_residual_learning.ipynb), section 7 |
+# | Residual networks are more efficient. | **partly**: fewer updates to a given loss in deep networks, at equal cost an update | [04](04_plain_vs_residual.ipynb), section 5 |
+# | Plain convolutions lose information. | **partly**: before training, two simple readers can read less and less. Training mends it at 18 layers | [05](05_inside_the_network.ipynb), section 6 |
+# | 1×1 + 3×3 + 1×1 reduces the computation. | **holds**, by formula | [03](03_bottleneck_block.ipynb), section 4 |
+# | … and keeps the accuracy. | **does not hold** here at equal width; at equal cost nothing is saved | [03](03_bottleneck_block.ipynb), section 10 |
+# | Residual networks have an advantage in image recognition. | **partly**: on MNIST, for deep networks, and for the article's own. None seen at 8 layers, nor at 18 with all repairs. The papers report it for harder images | [03](03_bottleneck_block.ipynb), section 9; [04](04_plain_vs_residual.ipynb), section 6; here, section 6 |
+#
+# Most sentences of the article are right where a condition is added. Its program is another matter:
+# what it says in words, its code does otherwise in several places.
+#
+# ## Summary
+#
+# - A translation is proved by equal outputs from equal weights, and by equal weights after updates.
+#   A constant such as $\varepsilon$ can decide the second.
+# - Softmax twice bounds the loss from below and takes the gradient from images that are wrong and
+#   sure.
+# - Here one repair of six helps by itself: one softmax. Three do not show. Average pooling alone
+#   makes things worse, and normalisation alone a lottery, as long as the second softmax is there.
+# - Without its shortcuts the network as written learns nothing, since its first weights are too
+#   small. With all repairs the shortcuts do not show at this depth.
+# - A defect that has no effect today, such as the stride, is a trap for tomorrow. It is worth a
+#   line in a review, and no claim about accuracy.
+# - Most of what the article says about residual networks holds under a condition.
+#
+# The article's block has its ReLU in an odd place, and no normalisation. Others have moved these
+# parts on purpose, and built many variants. Which of these choices matter? Lesson 07 changes one at
+# a time.
+#
+# ## Quiz
+#
+# **1.** A classifier of 10 classes trains well, and its cross-entropy never falls below 1.46. What
+# do you look for?
+#
+# <details><summary>Answer</summary>
+#
+# A softmax too many: $\log(e + 9) - 1 \approx 1.46$ is the least loss if probabilities are taken
+# for logits.
+#
+# </details>
+#
+# **2.** Why is it hard for that network to learn from an image on which it is sure and wrong?
+#
+# <details><summary>Answer</summary>
+#
+# The gradient passes through the inner softmax, which multiplies each entry by a probability $p_j$.
+# That of the right class is near zero, and the wrong class cannot be pulled down where its own $p$
+# is near 1: the sum in the formula cancels it.
+#
+# </details>
+#
+# **3.** You move the ReLU of a residual block's last convolution behind the addition, and leave a
+# bias on both sides of it. What have you got too much?
+#
+# <details><summary>Answer</summary>
+#
+# One bias. With nothing between them, the bias of the convolution and the one after the addition
+# act as their sum.
+#
+# </details>
+#
+# **4.** A colleague repairs a defect and shows one run that is 0.3 points better. What do you ask?
+#
+# <details><summary>Answer</summary>
+#
+# For more seeds of both. The runs as written differ from each other as well. If the two groups
+# overlap, the repair does not show.
+#
+# </details>
+#
+# **5.** Two programs of one network start from the same weights and see the same batches. Their
+# weights differ after three updates. Is one of them wrong?
+#
+# <details><summary>Answer</summary>
+#
+# Not for sure. The order of additions, the dtype and constants of the optimiser can do that.
+# Compare the outputs before the first update, then the gradients, then one update, in float64.
+#
+# </details>
+#
+# ## References
+#
+# - The article: a blog post in Chinese on residual networks with a TensorFlow 1 program for MNIST.
+#   Its code is described here in our own words, and rebuilt.
+# - K. He, X. Zhang, S. Ren, J. Sun 2016a: *Deep Residual Learning for Image Recognition*. CVPR.
+#   [arXiv:1512.03385](https://arxiv.org/abs/1512.03385). Addition before the ReLU: Section 3.2,
+#   Figure 2. Projections, stride on both paths: Section 3.3. Bottleneck: Figure 5.
+# - K. He, X. Zhang, S. Ren, J. Sun 2016b: *Identity Mappings in Deep Residual Networks*. ECCV.
+#   [arXiv:1603.05027](https://arxiv.org/abs/1603.05027), Section 4.1, Table 2: ReLU before the
+#   addition.
+# - D. P. Kingma, J. Ba 2015: *Adam*. ICLR. [arXiv:1412.6980](https://arxiv.org/abs/1412.6980),
+#   Section 2.
+# - M. Lin, Q. Chen, S. Yan 2014: *Network In Network*. ICLR.
+#   [arXiv:1312.4400](https://arxiv.org/abs/1312.4400), Section 3.2: global average pooling.
+# - S. Ioffe, C. Szegedy 2015: *Batch Normalization*. ICML.
+#   [arXiv:1502.03167](https://arxiv.org/abs/1502.03167), Section 3.2.
+# - The TensorFlow developers: *Migrate to TensorFlow 2*.
+#   [tensorflow.org/guide/migrate](https://www.tensorflow.org/guide/migrate).
+# - Y. LeCun, C. Cortes, C. J. C. Burges: *The MNIST database of handwritten digits*. CC BY-SA 3.0.
