@@ -11,13 +11,15 @@ NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/exercises/*.ipynb notebooks/s
 # models are built once.
 UNIT_TESTS = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(VENV_PYTHON) -m pytest -m "not slow" \
   -n auto --maxprocesses=4 --dist=loadfile tests
+COLAB_PYTHON ?= python3.13
+COLAB_ENV = build/colab-env
 STUDIES = $(sort $(wildcard benchmarks/studies/$(N)*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test check notebooks studies wheel lock clean
+.PHONY: help setup lab test check notebooks studies colab colab-test wheel lock clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup:
 	@"$(PYTHON)" -c "import sys" 2>/dev/null || { \
@@ -51,6 +53,15 @@ notebooks: setup ## build the notebooks that are out of date (N=04: that one)
 studies: setup ## run the recorded studies again (N=04: those of lesson 04)
 	@test -n "$(STUDIES)" || echo "There is no study$(if $(N), whose name starts with $(N))."
 	@set -e; for study in $(STUDIES); do echo "$$study"; $(VENV_PYTHON) "$$study"; done
+
+colab: setup ## write single notebooks for Colab to build/colab (REPOSITORY=owner/name TAG=v1.0: links)
+	@$(VENV_PYTHON) tools/colab.py --repository "$(REPOSITORY)" --tag "$(TAG)"
+
+colab-test: setup ## run some of them with the versions that Colab has (COLAB_PYTHON=python3.13)
+	@test -x $(COLAB_ENV)/bin/python || "$(COLAB_PYTHON)" -m venv $(COLAB_ENV)
+	@$(COLAB_ENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r tools/colab-versions.txt
+	COLAB_ENV=$(COLAB_ENV)/bin/python $(VENV_PYTHON) -m pytest -m slow tests/test_colab.py
 
 wheel: setup ## pack the helper package, MNIST included, into one file in build/
 	@rm -f build/resnet_lesson-*.whl

@@ -1,30 +1,21 @@
-"""MNIST: shipped whole inside the package, verified, standardised and split.
+"""MNIST: standardised and split. Where it comes from is in ``mnist_source``.
 
 References
     Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST database of handwritten digits
     (CC BY-SA 3.0; see ``mnist/LICENSE.txt``).
 """
 
-import hashlib
-import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from resnet_lesson.arguments import whole_number
-
-MNIST_FILE = Path(__file__).parent / "mnist" / "mnist.npz"
-MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
+from resnet_lesson.mnist_source import raw_mnist
 
 # Mean and standard deviation of all training pixels, on the scale 0 to 1.
 PIXEL_MEAN = 0.1306604762738429
 PIXEL_STD = 0.30810780385646264
-
-HOW_TO_RESTORE = (
-    "Restore it with `git checkout -- resnet_lesson/mnist/mnist.npz`, or reinstall the package."
-)
 
 
 @dataclass(frozen=True)
@@ -46,33 +37,6 @@ class Mnist(NamedTuple):
     train: Examples
     val: Examples
     test: Examples
-
-
-def raw_mnist():
-    """Read MNIST as it was published.
-
-    Returns:
-        dict of four uint8 arrays: ``x_train`` (60000, 28, 28), ``y_train`` (60000,),
-        ``x_test`` (10000, 28, 28) and ``y_test`` (10000,). Pixels run from 0 to 255.
-
-    Raises:
-        ValueError: the data file is missing, cannot be read, or is not the published one.
-    """
-    try:
-        content = MNIST_FILE.read_bytes()
-    except OSError as error:
-        raise ValueError(
-            f"The MNIST file cannot be read. {HOW_TO_RESTORE} "
-            f"Received: {MNIST_FILE.name}, {error.strerror}"
-        ) from error
-    checksum = hashlib.sha256(content).hexdigest()
-    if checksum != MNIST_SHA256:
-        raise ValueError(
-            f"The MNIST file is damaged: its SHA-256 should be {MNIST_SHA256}. {HOW_TO_RESTORE} "
-            f"Received: {MNIST_FILE.name}, {len(content)} bytes, SHA-256 {checksum}"
-        )
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        return {name: archive[name] for name in ("x_train", "y_train", "x_test", "y_test")}
 
 
 def load_mnist(train=None, val=5000, test=None, seed=0):

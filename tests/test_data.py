@@ -1,14 +1,18 @@
-"""MNIST as shipped: whole, verified, split without overlap."""
+"""MNIST as shipped, or as Keras has it: whole, verified, split without overlap."""
 
 import hashlib
 import pickle
+import shutil
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resnet_lesson import data
+from resnet_lesson import data, mnist_source
+
+SHIPPED = mnist_source.MNIST_FILE
 
 
 def as_bytes(images):
@@ -128,22 +132,81 @@ def one_bit_flipped(content):
 )
 def test_damaged_file(damage, tmp_path, monkeypatch):
     damaged = tmp_path / "mnist.npz"
-    damaged.write_bytes(damage(data.MNIST_FILE.read_bytes()))
-    monkeypatch.setattr(data, "MNIST_FILE", damaged)
+    damaged.write_bytes(damage(SHIPPED.read_bytes()))
+    monkeypatch.setattr(mnist_source, "MNIST_FILE", damaged)
     with pytest.raises(ValueError, match=r"damaged.*git checkout.*Received: mnist.npz, \d+ bytes"):
         data.load_mnist()
 
 
-def test_missing_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "MNIST_FILE", tmp_path / "mnist.npz")
-    with pytest.raises(ValueError, match=r"cannot be read.*git checkout.*Received: mnist.npz"):
+def test_file_that_cannot_be_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(mnist_source, "MNIST_FILE", tmp_path)  # a folder
+    with pytest.raises(ValueError, match=r"cannot be read.*git checkout.*Received: "):
         data.raw_mnist()
+
+
+@pytest.fixture
+def without_data(tmp_path, monkeypatch):
+    """The package without its data, and an empty folder of Keras's, which has no network."""
+
+    def no_network():
+        print("Downloading data from ...")
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr(mnist_source, "MNIST_FILE", tmp_path / "mnist.npz")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", no_network)
+    folder = tmp_path / "keras" / "datasets"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def assert_same(found, expected):
+    assert found.keys() == expected.keys()
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+@pytest.mark.parametrize("cached", [None, b"", pickle.dumps(Exploding())])
+def test_without_data_and_network_a_sentence_says_what_to_do(without_data, cached, capsys):
+    if cached is not None:
+        (without_data / "mnist.npz").write_bytes(cached)
+    with pytest.raises(ValueError) as caught:
+        data.raw_mnist()
+    told, received = str(caught.value).split(" Received: ")
+    assert told.endswith(f"in the folder {without_data}.")
+    assert "connect to the network" in told
+    assert ". " not in told
+    assert received == "URL fetch failure"
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_without_data_the_file_in_the_folder_of_keras_serves(without_data):
+    shutil.copy(SHIPPED, without_data / "mnist.npz")
+    with np.load(SHIPPED) as expected:
+        assert_same(data.raw_mnist(), dict(expected))
+
+
+@pytest.mark.slow
+def test_what_keras_downloads_is_verified(tmp_path, monkeypatch):
+    raw = data.raw_mnist()
+    monkeypatch.setattr(mnist_source, "MNIST_FILE", tmp_path / "none")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    sets = (raw["x_train"], raw["y_train"]), (raw["x_test"], raw["y_test"])
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", lambda: sets)
+    assert_same(data.raw_mnist(), raw)
+    for damaged in (raw["x_test"] ^ 1, raw["x_test"][:-1], raw["x_test"].astype(int)):
+        sets = sets[0], (damaged, raw["y_test"])
+        with pytest.raises(ValueError, match=r"Received: other images than the published ones$"):
+            data.raw_mnist()
 
 
 def test_pickled_arrays_are_refused_even_with_the_right_checksum(tmp_path, monkeypatch):
     archive = tmp_path / "mnist.npz"
     np.savez(archive, x_train=np.array([Exploding()], dtype=object))
-    monkeypatch.setattr(data, "MNIST_FILE", archive)
-    monkeypatch.setattr(data, "MNIST_SHA256", hashlib.sha256(archive.read_bytes()).hexdigest())
+    monkeypatch.setattr(mnist_source, "MNIST_FILE", archive)
+    monkeypatch.setattr(
+        mnist_source, "MNIST_SHA256", hashlib.sha256(archive.read_bytes()).hexdigest()
+    )
     with pytest.raises(ValueError, match="allow_pickle=False"):
         data.raw_mnist()

@@ -1,0 +1,197 @@
+"""Write the Colab edition: single notebooks that carry the package with them.
+
+    python tools/colab.py                                       into build/colab
+    python tools/colab.py --repository owner/name --tag v1.0    with badges and links
+
+Each runs from a bare upload. Its first code cell holds the package as readable text, folded under a
+form title, and writes it to a folder. Nothing is installed over what Colab has; MNIST comes from
+``keras.datasets``. The notebooks are made from the sources, so they have no outputs.
+
+The links point at the tag, where the edition is expected in the folder ``colab``. Without a tag a
+link between notebooks becomes plain text, for an uploaded notebook has no neighbours.
+"""
+
+import argparse
+import posixpath
+import re
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from build_notebooks import ROOT, Pair, from_source, pairs
+from nbformat import NotebookNode
+
+FOLDER = "colab"  # of the edition, in the tag
+BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+QUOTES = "'''"
+NOTE = (
+    "**Colab edition.** This notebook stands alone: the next cell holds the course's package. "
+    "Run it first, and again after each restart. It installs nothing over what Colab has, and "
+    "takes MNIST from `keras.datasets`."
+)
+HEAD = """\
+#@title The course's package: run this cell first, unfold it to read {{ display-mode: "form" }}
+# resnet-lesson {version}. The code is under the MIT licence: see LICENSE below.
+import sys
+import textwrap
+from pathlib import Path
+
+_files = {{}}
+"""
+TAIL = """
+# Write the package to a folder, and import it from there.
+_folder = Path("resnet_lesson_package").resolve()
+for _name, _text in _files.items():
+    _path = _folder / _name
+    _path.parent.mkdir(parents=True, exist_ok=True)
+    _path.write_text(_text, encoding="utf-8")
+if str(_folder) not in sys.path:
+    sys.path.insert(0, str(_folder))
+{quiz}
+from resnet_lesson.mnist_source import raw_mnist
+
+try:
+    print("The package and MNIST are ready:", len(raw_mnist()["x_train"]), "training images.")
+except ValueError as _error:
+    print(textwrap.fill(str(_error).split(" Received: ")[0], 88))
+"""
+QUIZ = """
+# Colab lacks the library that shows the quiz. Without it, the quiz stands there as text.
+import importlib.util
+import subprocess
+
+if importlib.util.find_spec("jupyterquiz") is None:
+    _pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--retries", "1"]
+    subprocess.run([*_pip, "{jupyterquiz}"], capture_output=True, check=False)
+    importlib.invalidate_caches()
+"""
+_LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A repository on GitHub and a tag of it, where the edition can be found."""
+
+    repository: str
+    tag: str
+
+    def in_colab(self, name: str) -> str:
+        """Return the address that opens a notebook of the edition in Colab."""
+        where = f"{self.repository}/blob/{self.tag}/{FOLDER}/{name}"
+        return f"https://colab.research.google.com/github/{where}"
+
+    def file(self, path: str) -> str:
+        """Return the address of a file of the repository."""
+        return f"https://github.com/{self.repository}/blob/{self.tag}/{path}"
+
+
+def file_name(pair: Pair) -> str:
+    """Return the name of a notebook in the edition, which has one folder for all."""
+    return f"{pair.source.stem}{f'_{pair.edition}s' if pair.edition else ''}.ipynb"
+
+
+def carried_files(root: Path, text: str) -> dict[str, str]:
+    """Return what a notebook carries, as names and texts.
+
+    That is the whole package, and those of its records and quizzes that the notebook names.
+    """
+    package = root / "resnet_lesson"
+    named = [
+        *(path for path in package.glob("records/*.json") if f'"{path.stem}"' in text),
+        *(
+            path
+            for path in package.glob("quizzes/*.toml")
+            if f'quizzes.show("{path.stem}")' in text
+        ),
+    ]
+    paths = [*package.rglob("*.py"), *package.glob("mnist/*.txt"), *named]
+    paths += [path for path in (root / "LICENSE", root / "LICENSE-CONTENT") if path.exists()]
+    names = {path.relative_to(root).as_posix(): path for path in paths}
+    return {name: names[name].read_text(encoding="utf-8") for name in sorted(names)}
+
+
+def package_cell(files: dict[str, str], root: Path) -> NotebookNode:
+    """Return the folded code cell that writes the files and looks for MNIST."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lab = project["optional-dependencies"]["lab"]
+    (jupyterquiz,) = (wanted for wanted in lab if wanted.startswith("jupyterquiz"))
+    has_quiz = any(name.endswith(".toml") for name in files)
+    parts = [HEAD.format(version=project["version"])]
+    for name, text in files.items():
+        if QUOTES in text or text.endswith("\\"):
+            raise ValueError(f"{name} must not hold {QUOTES} or end in a backslash")
+        parts.append(f"# {'-' * 20} {name}\n_files[{name!r}] = r{QUOTES}{text}{QUOTES}\n")
+    parts.append(TAIL.format(quiz=QUIZ.format(jupyterquiz=jupyterquiz) if has_quiz else ""))
+    cell = nbformat.v4.new_code_cell("\n".join(parts).rstrip("\n"), id="colab-package")
+    cell.metadata.update(cellView="form", jupyter={"source_hidden": True})
+    return cell
+
+
+def colab_notebook(pair: Pair, root: Path, tag: Tag | None = None) -> NotebookNode:
+    """Return the notebook of a source that runs on its own."""
+    nb = from_source(pair)
+    here = pair.target.parent.relative_to(root).as_posix()
+    edition = {other.target.relative_to(root).as_posix(): file_name(other) for other in pairs(root)}
+
+    def link(match: re.Match) -> str:
+        path, _, anchor = match[2].partition("#")
+        path = posixpath.normpath(posixpath.join(here, path))
+        if tag is None:
+            return match[1]
+        address = tag.in_colab(edition[path]) if path in edition else tag.file(path)
+        return f"[{match[1]}]({address}{f'#{anchor}' if anchor else ''})"
+
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _LINK.sub(link, cell.source)
+    if tag:
+        badge = f"[![Open in Colab]({BADGE})]({tag.in_colab(file_name(pair))})"
+        title, rest = nb.cells[0].source.split("\n", 1)
+        nb.cells[0].source = f"{title}\n\n{badge}\n{rest}"
+    text = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")
+    first = next(i for i, cell in enumerate(nb.cells) if cell.cell_type == "code")
+    nb.cells[first:first] = [
+        nbformat.v4.new_markdown_cell(NOTE, id="colab-note"),
+        package_cell(carried_files(root, text), root),
+    ]
+    nb.metadata["colab"] = {"provenance": [], "toc_visible": True}
+    return nb
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--repository", default="", help="owner/name on GitHub, for the links")
+    parser.add_argument("--tag", default="", help="the tag that the links point at")
+    parser.add_argument("--root", type=Path, default=ROOT, help="the course's folder")
+    options = parser.parse_args(arguments)
+    wanted = options.repository, options.tag
+    if any(wanted) and not (
+        re.fullmatch(r"[\w.-]+/[\w.-]+", wanted[0]) and re.fullmatch(r"[\w./-]+", wanted[1])
+    ):
+        print(
+            "For links, name both, as in REPOSITORY=owner/name TAG=v1.0. "
+            f"Received: REPOSITORY={wanted[0]} TAG={wanted[1]}",
+            file=sys.stderr,
+        )
+        return 2
+    root = options.root.resolve()
+    folder = root / "build" / "colab"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.ipynb"):
+        old.unlink()
+    made = pairs(root)
+    for pair in made:
+        nb = colab_notebook(pair, root, Tag(*wanted) if all(wanted) else None)
+        nbformat.validate(nb)
+        text = nbformat.writes(nb).rstrip("\n") + "\n"
+        (folder / file_name(pair)).write_text(text, encoding="utf-8")
+    print(f"{len(made)} notebooks in {folder.relative_to(root)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
