@@ -28,6 +28,7 @@ from editions import EXERCISE, SOLUTION, edition, edition_problems, outcome_prob
 from nbformat import NotebookNode
 from notebook_checks import README_TAG, lesson_problems, problems, source_problems, tags
 from notebook_kernel import Refused, execute
+from quiz_text import with_quiz
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_TIMEOUT = 900  # seconds
@@ -132,6 +133,8 @@ def from_source(pair: Pair) -> NotebookNode:
     nb.metadata.update(kernelspec=KERNELSPEC, language_info=LANGUAGE)
     seen: Counter[str] = Counter()
     for cell in read.cells:
+        if cell.cell_type == "markdown":
+            cell.source = with_quiz(cell.source, pair.source.parents[2])
         text = f"{pair.name}\0{cell.source}\0{seen[cell.source]}"
         seen[cell.source] += 1
         cell.id = hashlib.sha256(text.encode()).hexdigest()[:12]

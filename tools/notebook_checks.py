@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
 import nbformat
+from quiz_text import QUIZ_MARK
 
 MAX_CELL_LINES = 25
 MIN_ALT_LENGTH = 20
@@ -64,6 +65,8 @@ def source_problems(nb: nbformat.NotebookNode, private: Iterable[str] = ()) -> l
             found.append(f"{here}: names a machine path: {leak}")
         if cell.cell_type == "markdown" and re.search(r"!\[\s*\]\(", cell.source):
             found.append(f"{here}: an image without a text alternative")
+        if cell.cell_type == "markdown" and (mark := QUIZ_MARK.search(cell.source)):
+            found.append(f"{here}: there is no quiz {mark[1]}.toml in resnet_lesson/quizzes")
         if cell.cell_type != "code":
             continue
         lines = len(cell.source.splitlines())

@@ -1,0 +1,152 @@
+"""Quizzes at the end of the lessons, answered by a click.
+
+A quiz is one TOML file beside this one, named after its lesson. The builder of the notebooks makes
+the text with unfolding answers from the same file, for readers without JavaScript. The texts use
+words, Unicode and the tags em, sub, sup and code, which mean the same in HTML and in Markdown.
+"""
+
+import importlib.util
+import random
+import re
+import tomllib
+from pathlib import Path
+
+from IPython.display import display
+from IPython.utils.capture import capture_output
+
+FOLDER = Path(__file__).parent
+RIGHT, WRONG = "Right. ", "Not so. "
+# The buttons' colours keep a contrast of 4.5 or more to the white text on them.
+COLOURS = {
+    "--jq-multiple-choice-bg": "#26486e",
+    "--jq-correct-color": "#1b6e3c",
+    "--jq-incorrect-color": "#a62b2b",
+}
+# The library centres short answers in large letters; ours are sentences.
+STYLE = """<style>
+#{box} .Quiz { font-size: 1em; line-height: 1.4; margin-left: 0; }
+#{box} .Quiz .MCButton { font-size: 1em; justify-content: flex-start; text-align: left; gap: 8px; }
+#{box} .Quiz .MCButton:focus-within { outline: 3px solid #e08a00; }
+#{box} .Quiz .Feedback { font-size: 1em; text-align: left; color: inherit; padding-left: 10px; }
+#{box} .Quiz .Feedback.correct { border-left: 5px solid var(--jq-correct-color); }
+#{box} .Quiz .Feedback.incorrect { border-left: 5px solid var(--jq-incorrect-color); }
+</style>"""
+NO_SCRIPT = "The quiz appears here when this cell is run. The same questions stand below as text."
+# Three things about the library. If the page has a MathJax of its own, it would fetch another from
+# outside: our texts need none, so it does not get to see that one. In JupyterLab the arrow keys
+# would go to the notebook. And a screen reader must be told that the feedback changes.
+SCRIPT = """<script>
+(function (MathJax) {
+%s
+(function finish() {
+  var box = document.getElementById("{box}");
+  if (!box || !box.querySelector(".Quiz")) { setTimeout(finish, 100); return; }
+  box.querySelector("p.without-script").remove();
+  box.addEventListener("keydown", function (event) {
+    if (/^(Arrow| $)/.test(event.key)) { event.stopPropagation(); }
+  });
+  box.querySelectorAll(".Feedback").forEach(function (one) { one.setAttribute("role", "status"); });
+})();
+})(undefined);
+</script>"""
+
+
+def read(lesson):
+    """Read a lesson's quiz.
+
+    Args:
+        lesson: the lesson's number, such as ``"01"``.
+
+    Returns:
+        list of questions. Each is a dict of ``text`` and ``options``; each option is a dict of
+        ``text``, ``why`` (why it is right or wrong) and ``right`` (a truth value).
+
+    Raises:
+        ValueError: there is no quiz of that lesson.
+    """
+    known = sorted(path.stem for path in FOLDER.glob("*.toml"))
+    if lesson not in known:
+        raise ValueError(f"lesson must be one of {', '.join(known)}. Received: {lesson!r}")
+    found = tomllib.loads((FOLDER / f"{lesson}.toml").read_text(encoding="utf-8"))["questions"]
+    return [
+        {
+            "text": _one_line(question["text"]),
+            "options": [
+                {
+                    "text": _one_line(option["text"]),
+                    "why": _one_line(option["why"]),
+                    "right": option.get("right", False),
+                }
+                for option in question["options"]
+            ],
+        }
+        for question in found
+    ]
+
+
+def show(lesson):
+    """Show a lesson's quiz in a notebook: a click on an option says why it is right or wrong.
+
+    Without the package jupyterquiz it says so, and the lesson goes on: the text stays.
+
+    Args:
+        lesson: the lesson's number, such as ``"01"``.
+
+    Raises:
+        ValueError: there is no quiz of that lesson.
+    """
+    questions = read(lesson)
+    if importlib.util.find_spec("jupyterquiz") is None:
+        print("The package jupyterquiz is not installed. The same questions stand below as text.")
+        return
+    page = html(questions, seed=lesson)
+    display({"text/html": page, "text/plain": f"Quiz of lesson {lesson}. {NO_SCRIPT}"}, raw=True)
+
+
+def html(questions, seed):
+    """Return the quiz as a part of a page that needs nothing from outside.
+
+    Args:
+        questions: as from ``read``.
+        seed: decides the name of the part, so that it is the same in each run.
+    """
+    from jupyterquiz import display_quiz
+
+    state = random.getstate()
+    random.seed(seed)  # jupyterquiz draws the name
+    try:
+        with capture_output() as captured:
+            display_quiz(
+                library_form(questions), shuffle_answers=False, max_width=760, colors=COLOURS
+            )
+    finally:
+        random.setstate(state)
+    page, script = (output.data for output in captured.outputs)
+    page, script = page["text/html"], script["application/javascript"]
+    box = re.search(r'<div id="(\w+)"', page)[1]
+    parts = [page, STYLE, f'<p class="without-script">{NO_SCRIPT}</p></div>', SCRIPT % script]
+    return "\n".join(parts).replace("{box}", box)
+
+
+def library_form(questions):
+    """Return the questions as jupyterquiz wants them."""
+    return [
+        {
+            "question": f"<b>{number}.</b> {question['text']}",
+            "type": "multiple_choice",
+            "answer_cols": 1,
+            "answers": [
+                {
+                    "answer": f"<b>{letter})</b> {option['text']}",
+                    "correct": option["right"],
+                    "feedback": (RIGHT if option["right"] else WRONG) + option["why"],
+                }
+                for letter, option in zip("abcdef", question["options"], strict=False)
+            ],
+        }
+        for number, question in enumerate(questions, 1)
+    ]
+
+
+def _one_line(text):
+    return " ".join(text.split())

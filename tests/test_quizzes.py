@@ -1,0 +1,181 @@
+"""Quizzes: what each question holds, and that the click and the text say the same."""
+
+import importlib.util
+import json
+import random
+import re
+import tomllib
+from pathlib import Path
+
+import build_notebooks as builder
+import notebook_checks
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from nbformat.v4 import new_markdown_cell, new_notebook
+from quiz_text import quiz_text, with_quiz
+
+from resnet_lesson import quizzes
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / "resnet_lesson" / "quizzes").glob("*.toml"))
+SOURCES = sorted((ROOT / "notebooks" / "src").glob("*.py"))
+# Decimals of more than two digits that a reader can compute; others were measured.
+EXACT = {"1.28", "1.46"}
+each_quiz = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+
+
+def texts(questions):
+    for question in questions:
+        yield question["text"]
+        for option in question["options"]:
+            yield from (option["text"], option["why"])
+
+
+@each_quiz
+def test_five_questions_with_one_right_option_each(path):
+    questions = quizzes.read(path.stem)
+    assert len(questions) == 5
+    for question in questions:
+        options = question["options"]
+        assert 3 <= len(options) <= 5
+        assert [option["right"] for option in options].count(True) == 1
+        assert len({option["text"] for option in options}) == len(options)
+        assert len({option["why"] for option in options}) == len(options)
+    places = {[option["right"] for option in q["options"]].index(True) for q in questions}
+    assert len(places) >= 3, "a reader must not guess from the place"
+
+
+@each_quiz
+def test_every_option_says_why(path):
+    for question in quizzes.read(path.stem):
+        for option in question["options"]:
+            assert len(option["why"].split()) >= 7, option
+            assert re.search(r"[.)]$", option["why"]), option
+
+
+@each_quiz
+def test_nothing_is_misspelt_in_the_file(path):
+    assert tomllib.loads(path.read_text(encoding="utf-8")).keys() == {"questions"}
+    for question in tomllib.loads(path.read_text(encoding="utf-8"))["questions"]:
+        assert question.keys() == {"text", "options"}
+        for option in question["options"]:
+            assert {"text", "why"} <= option.keys() <= {"text", "why", "right"}
+
+
+@each_quiz
+def test_texts_mean_the_same_in_html_and_in_markdown(path):
+    for text in texts(quizzes.read(path.stem)):
+        bare = re.sub(r"<(em|sub|sup|code)>(.*?)</\1>", r"\2", text)
+        assert not re.search(r"[<>&$*_`~\\|#]|\[|\]", bare), text
+
+
+@each_quiz
+def test_no_measured_number(path):
+    for text in texts(quizzes.read(path.stem)):
+        for number in re.findall(r"\d+\.\d+", text):
+            assert len(number.strip("0.").replace(".", "")) <= 2 or number in EXACT, text
+
+
+@each_quiz
+def test_click_and_text_say_the_same(path):
+    markdown = quiz_text(path)
+    position = 0
+    for question in quizzes.library_form(quizzes.read(path.stem)):
+        wanted = [question["question"]]
+        wanted += [f"- {answer['answer']}" for answer in question["answers"]]
+        for answer in question["answers"]:
+            letter = re.match(r"<b>.\)</b>", answer["answer"])[0]
+            wanted.append(f"- {letter} {answer['feedback']}")
+            assert answer["feedback"].startswith("Right. ") == answer["correct"]
+        for text in wanted:
+            line = re.sub(r"<b>(.*?)</b>", r"**\1**", text)
+            position = markdown.index(f"\n{line}\n", position) + len(line)
+    assert markdown.count("<details>") == markdown.count("</details>") == 6
+
+
+def test_every_lesson_shows_its_quiz_and_the_text_of_it():
+    lessons = {path.stem[:2]: path.read_text(encoding="utf-8") for path in SOURCES}
+    assert {path.stem for path in FILES} == lessons.keys()
+    for number, text in lessons.items():
+        shown = re.findall(r'^quizzes\.show\("(\w+)"\)$', text, re.MULTILINE)
+        marks = re.findall(r"^# <!-- quiz: (\w+) -->$", text, re.MULTILINE)
+        assert shown == marks == [number]
+
+
+@pytest.fixture
+def shell():
+    """A shell that takes what is displayed, as a notebook's does."""
+    yield InteractiveShell.instance()
+    InteractiveShell.clear_instance()
+
+
+def shown(lesson):
+    with capture_output() as captured:
+        quizzes.show(lesson)
+    return captured
+
+
+def test_quiz_is_a_page_that_needs_nothing_from_outside(shell):
+    (output,) = shown("01").outputs
+    page = output.data["text/html"]
+    (questions,) = re.findall(r"var questions\w+=(\[.*\]);\n", page)
+    assert json.loads(questions) == quizzes.library_form(quizzes.read("01"))
+    assert not re.search(r"<(?:script|img|link|iframe)[^>]*(?:src|href)=", page)
+    assert "(function (MathJax) {" in page
+    assert "})(undefined);" in page
+    assert "stand below as text" in output.data["text/plain"]
+    assert page.count("<div") == page.count("</div>")
+
+
+def test_the_same_quiz_gives_the_same_page_and_leaves_the_random_numbers_alone(shell):
+    random.seed(3)
+    state = random.getstate()
+    first, again = (shown("02").outputs[0].data["text/html"] for _ in range(2))
+    assert first == again
+    assert random.getstate() == state
+    assert shown("03").outputs[0].data["text/html"] != first
+
+
+def test_without_the_library_the_lesson_goes_on(monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    quizzes.show("01")
+    assert capsys.readouterr().out == (
+        "The package jupyterquiz is not installed. The same questions stand below as text.\n"
+    )
+
+
+@pytest.mark.parametrize("lesson", ["99", 1, "../01"])
+def test_unknown_lesson(lesson):
+    with pytest.raises(ValueError, match=r"^lesson must be one of .*01, .*\. Received: "):
+        quizzes.show(lesson)
+
+
+def test_mark_becomes_the_quiz():
+    path = ROOT / "resnet_lesson" / "quizzes" / "01.toml"
+    markdown = with_quiz("Before.\n\n<!-- quiz: 01 -->\n\n## References", ROOT)
+    assert markdown == f"Before.\n\n{quiz_text(path)}\n\n## References"
+    assert with_quiz("No quiz here.", ROOT) == "No quiz here."
+
+
+def test_mark_without_a_quiz_is_refused():
+    text = with_quiz("# Title\n\n<!-- quiz: 99 -->", ROOT)
+    (problem,) = notebook_checks.source_problems(new_notebook(cells=[new_markdown_cell(text)]))
+    assert "there is no quiz 99.toml" in problem
+
+
+def test_a_changed_quiz_changes_the_cells_of_its_lesson(tmp_path):
+    (tmp_path / "notebooks" / "src").mkdir(parents=True)
+    lesson = "# %% [markdown]\n# # Title\n#\n# <!-- quiz: 01 -->\n"
+    (tmp_path / "notebooks" / "src" / "01_title.py").write_text(lesson)
+    folder = tmp_path / "resnet_lesson" / "quizzes"
+    folder.mkdir(parents=True)
+    text = (ROOT / "resnet_lesson" / "quizzes" / "01.toml").read_text(encoding="utf-8")
+    built = []
+    for quiz in (text, text.replace("over-fits", "overfits")):
+        (folder / "01.toml").write_text(quiz, encoding="utf-8")
+        built += builder.from_source(builder.pairs(tmp_path)[0]).cells
+    before, after = built
+    assert "It over-fits" in before.source
+    assert "It overfits" in after.source
+    assert before.id != after.id
