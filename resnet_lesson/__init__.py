@@ -1,7 +1,7 @@
 """Helper package of the course on residual networks: the code that more than one lesson needs.
 
 Dependencies point one way: notebooks → plots → training, diagnostics → models → blocks → Keras.
-Importing the package imports TensorFlow, quietly, and does nothing else.
+Importing the package imports TensorFlow, quietly, with two of its settings changed.
 """
 
 import os
@@ -46,6 +46,10 @@ with _native_stderr_held_back():
     import tensorflow
 
     tensorflow.config.list_physical_devices()  # looks for a GPU, and logs when there is none
+
+# With oneDNN, TensorFlow 2.21 fuses a dense layer and its ReLU into a node without a name, and logs
+# errors about it. Training here is no slower without fusing.
+tensorflow.config.optimizer.set_experimental_options({"remapping": False})
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(

@@ -34,6 +34,8 @@ def test_a_dense_layer_counts_at_each_position():
     (_, count) = layer_counts(keras.Model(inputs, keras.layers.Dense(4)(inputs)))
     assert count.multiply_adds == 7 * 5 * 3 * 4
     assert count.parameters == 4 * 4
+    sequential = keras.Sequential([inputs, keras.layers.Dense(4)])
+    assert [one.multiply_adds for one in layer_counts(sequential)] == [count.multiply_adds]
 
 
 @pytest.mark.parametrize("shortcut", ["none", "padded", "projection"])

@@ -3,6 +3,8 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
 import warnings
 import weakref
 
@@ -359,3 +361,32 @@ def test_images_of_any_size(mnist):
 def test_bad_arguments(model, mnist, arguments, error, message):
     with pytest.raises(error, match=message):
         train(model, mnist, progress=False, **arguments)
+
+
+@pytest.mark.slow
+def test_training_dense_blocks_logs_nothing():
+    """TensorFlow 2.21 with oneDNN logs errors here, unless its remapping is off."""
+    lines = [
+        "import resnet_lesson, keras, tensorflow as tf",
+        "from resnet_lesson.blocks import DenseBlock",
+        "def step_of(relu_first):",
+        "    x = keras.Input((16,))",
+        "    y = DenseBlock(16, normalisation=False).branch(x)",
+        "    y = keras.layers.ReLU()(y) + x if relu_first else keras.layers.ReLU()(y + x)",
+        "    model, adam = keras.Model(x, y), keras.optimizers.Adam()",
+        "    adam.build(model.trainable_variables)",
+        "    @tf.function(autograph=False)",
+        "    def step(x):",
+        "        with tf.GradientTape() as tape:",
+        "            loss = tf.reduce_mean((model(x) - x) ** 2)",
+        "        gradients = tape.gradient(loss, model.trainable_variables)",
+        "        adam.apply_gradients(zip(gradients, model.trainable_variables))",
+        "    return step",
+        "for step in (step_of(False), step_of(True)):",
+        "    step(tf.ones((512, 16)))",
+    ]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

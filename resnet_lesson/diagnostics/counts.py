@@ -42,7 +42,11 @@ def layer_counts(model):
     Raises:
         ValueError: a layer has weights but no formula here.
     """
-    uses = {layer["name"]: len(layer["inbound_nodes"]) for layer in model.get_config()["layers"]}
+    # A Sequential model does not record them: it uses each layer once.
+    uses = {
+        layer["config"]["name"]: len(layer.get("inbound_nodes", ()))
+        for layer in model.get_config()["layers"]
+    }
     counts = []
     for layer in model.layers:
         shape = tuple(layer.output.shape[1:])
@@ -58,7 +62,7 @@ def layer_counts(model):
             )
         else:
             cost = 0
-        cost *= max(1, uses[layer.name])  # an input layer comes from no other
+        cost *= max(1, uses[layer.name])
         counts.append(LayerCount(layer.name, type(layer).__name__, shape, parameters, cost))
     return counts
 
