@@ -350,50 +350,15 @@ plots.show(*diagrams.course_map(LESSONS, edges=BUILDS_ON))
 #
 # ## Quiz
 #
-# **1.** A network's loss is 2.3 on ten digits. What has it learnt?
-#
-# <details><summary>Answer</summary>
-#
-# Nothing yet, as far as the loss tells: $\log 10 \approx 2.3$ is what equal probabilities cost.
-#
-# </details>
-#
-# **2.** Why is the validation set not cut from the test set?
-#
-# <details><summary>Answer</summary>
-#
-# Choices are made on the validation set. An image that took part in a choice cannot judge it
-# without favour. So the test set stays out of every choice.
-#
-# </details>
-#
-# **3.** You train once and get a lower loss than a friend. May you say that your network is better?
-#
-# <details><summary>Answer</summary>
-#
-# Not from one run each. Another seed gives other first weights and another order of images, and
-# with them another loss. Compare several seeds of both.
-#
-# </details>
-#
-# **4.** Batch normalisation is called with `training=False` during training, by mistake. What
-# happens?
-#
-# <details><summary>Answer</summary>
-#
-# It uses its running averages, which are never updated: they stay at mean 0 and variance 1. Nothing
-# is normalised, and nothing warns you. $\gamma$ and $\beta$ still learn.
-#
-# </details>
-#
-# **5.** A gradient becomes a thousand times smaller. How much smaller is Adam's first step?
-#
-# <details><summary>Answer</summary>
-#
-# Not at all: the step divides the gradient by its own size. Only the sign remains (as long as the
-# gradient is much larger than $\varepsilon$).
-#
-# </details>
+# Five questions. Each option says at once why it is right or wrong.
+
+# %%
+from resnet_lesson import quizzes
+
+quizzes.show("00")
+
+# %% [markdown]
+# <!-- quiz: 00 -->
 #
 # ## References
 #

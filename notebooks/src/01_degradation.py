@@ -475,56 +475,15 @@ verdict_above("after 100 updates, it is at least a tenth of the last layer's: it
 #
 # ## Quiz
 #
-# **1.** A colleague's 60-layer network has 70 % accuracy on its training images and 69 % on new
-# ones. She wants to collect more data. What do you say?
-#
-# <details><summary>Answer</summary>
-#
-# The two numbers are nearly equal, so it is not over-fitting, and more data will not help much. The
-# network has not even learnt the images that it has. Try fewer layers first: if the training
-# accuracy rises, it was degradation.
-#
-# </details>
-#
-# **2.** Why did each depth get its own learning rate, and why was it chosen on the *training* loss?
-#
-# <details><summary>Answer</summary>
-#
-# With one rate for all, the deep network might be worse only because the rate does not suit it. And
-# the claim is about the training loss: whoever chooses by it gives each depth its best chance in
-# just that.
-#
-# </details>
-#
-# **3.** Would the copy of section 2 still be exact if the layers had no ReLU? If the ReLU were
-# replaced by $\tanh$?
-#
-# <details><summary>Answer</summary>
-#
-# Without ReLU: yes, $Ix = x$ for every $x$. With $\tanh$: no, since $\tanh(x) \ne x$ except at 0.
-# The argument needs a layer that can be the identity on what it receives.
-#
-# </details>
-#
-# **4.** With $c = 0.7$, which share of the gradient is left after 50 layers? Estimate, without a
-# computer.
-#
-# <details><summary>Answer</summary>
-#
-# $0.7^2 \approx 0.5$, so $0.7^{50} \approx 0.5^{25}$. Since $0.5^{10} \approx 10^{-3}$, this is about
-# $3 \cdot 10^{-8}$.
-#
-# </details>
-#
-# **5.** "The 100-layer network has more parameters, so its training loss must be lower." What is
-# wrong?
-#
-# <details><summary>Answer</summary>
-#
-# It *can* be lower: section 2 shows that the larger network contains the smaller one. But training
-# has to find those parameters. Section 3 shows that it does not.
-#
-# </details>
+# Five questions. Each option says at once why it is right or wrong.
+
+# %%
+from resnet_lesson import quizzes
+
+quizzes.show("01")
+
+# %% [markdown]
+# <!-- quiz: 01 -->
 #
 # ## References
 #

@@ -1058,65 +1058,15 @@ plots.table(["block, 16 channels", "milliseconds"],
 #
 # ## Quiz
 #
-# **1.** A block's best function is $H(x) = 0.9\,x$. Which form has it easier, and what does the other
-# one's branch have to learn? What if $H(x) = 0.1\,x$?
-#
-# <details><summary>Answer</summary>
-#
-# The residual branch has to learn $-0.1\,x$, the plain one $0.9\,x$. The residual form has it easier.
-# With $H(x) = 0.1\,x$ it is the other way round: $-0.9\,x$ against $0.1\,x$.
-#
-# </details>
-#
-# **2.** A residual block with a zero branch gets the input $(-2, 3)$. What comes out if the block
-# ends in a ReLU, and if it does not?
-#
-# <details><summary>Answer</summary>
-#
-# $(0, 3)$ with the ReLU: the block is $\mathrm{ReLU}(x)$. $(-2, 3)$ without it. Both are the identity
-# on numbers that are not negative.
-#
-# </details>
-#
-# **3.** Central differences and the tape give 0.5 and 0 for the same derivative. Which one is wrong?
-#
-# <details><summary>Answer</summary>
-#
-# Neither needs to be. If the point lies on a kink of a ReLU, there is no derivative. Differences give
-# the mean of both slopes, TensorFlow takes 0. Move the point a little and compare again.
-#
-# </details>
-#
-# **4.** A shortcut multiplies by 0.8, in 20 blocks. The branches' own gradients have the gain
-# $g = 0.05$. Is $0.8^{20}$ a good estimate of the gain of the whole gradient? And with $g = 0.8$?
-#
-# <details><summary>Answer</summary>
-#
-# $L\,g^2 = 20 \cdot 0.0025 = 0.05$, which is much less than $2\lambda^2 = 1.28$: yes, within a few
-# per cent. With $g = 0.8$ the gain is about $(0.64 + 0.64)^{10}$, which is above 1: the gradient
-# grows although $\lambda < 1$.
-#
-# </details>
-#
-# **5.** You want to deepen a trained network that uses batch normalisation, without losing what it
-# knows. What do you insert?
-#
-# <details><summary>Answer</summary>
-#
-# A residual block with $\gamma = 0$ in its last normalisation. Its branch is zero in training and
-# afterwards, so it changes nothing at first, and it can learn. A plain block with Dirac weights would
-# be normalised and so change its input.
-#
-# </details>
-#
-# **6.** May you insert a block that halves the image, without harm?
-#
-# <details><summary>Answer</summary>
-#
-# No. Its output has another shape than its input, so no weights make it the identity, and the next
-# block expects the old shape. The argument is for blocks that keep the shape.
-#
-# </details>
+# Five questions. Each option says at once why it is right or wrong.
+
+# %%
+from resnet_lesson import quizzes
+
+quizzes.show("02")
+
+# %% [markdown]
+# <!-- quiz: 02 -->
 #
 # ## References
 #

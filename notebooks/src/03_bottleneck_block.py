@@ -983,68 +983,15 @@ for dear, cheap in ((large_basic, small_basic), (large_bottleneck, small_bottlen
 #
 # ## Quiz
 #
-# **1.** How many parameters do the convolutions of a bottleneck with $C = 512$ and $r = 4$ have? And
-# those of a basic block of the same width?
-#
-# <details><summary>Answer</summary>
-#
-# $(2/4 + 9/16) \cdot 512^2 = 17/16 \cdot 262{,}144 = 278{,}528$. The basic block has
-# $18 \cdot 512^2 = 4{,}718{,}592$, about 17 times as many.
-#
-# </details>
-#
-# **2.** You replace all basic blocks of a network by bottlenecks of the same width. The multiply-adds
-# fall 17 times, a training step only 3 times. Is something wrong?
-#
-# <details><summary>Answer</summary>
-#
-# Not necessarily. Normalisation, ReLU and addition work on tensors that are as wide as before, a 1×1
-# does little arithmetic with each number that it fetches, and there is one more layer to start in
-# each block.
-#
-# </details>
-#
-# **3.** In ResNet-50, the first block of the *first* stage has a projection, though the image does not
-# shrink there. In ResNet-34 it has none. Why?
-#
-# <details><summary>Answer</summary>
-#
-# The stem gives 64 channels. A bottleneck of the first stage gives 256, so $x$ and $F(x)$ have
-# different shapes. A basic block of the first stage gives 64: the identity fits.
-#
-# </details>
-#
-# **4.** A colleague says: with the stride on the 1×1, the network never sees three quarters of the
-# image. Right?
-#
-# <details><summary>Answer</summary>
-#
-# Not of the image. Three quarters of the *positions of that block's input* are ignored, exactly. But
-# the positions that remain were computed by 3×3 convolutions before, which looked at their
-# neighbours.
-#
-# </details>
-#
-# **5.** A 3×3 stem with stride 2 is followed by three bottlenecks with stride 1. How large is the
-# receptive field? And with basic blocks?
-#
-# <details><summary>Answer</summary>
-#
-# After the stem it is 3, and a step is 2 pixels. Each bottleneck has one 3×3, which adds
-# $2 \cdot 2 = 4$: $3 + 3 \cdot 4 = 15$. Basic blocks have two: $3 + 3 \cdot 8 = 27$.
-#
-# </details>
-#
-# **6.** A report says: "our block is as accurate as the usual one, with a tenth of the computation."
-# What do you ask?
-#
-# <details><summary>Answer</summary>
-#
-# What was held fixed: the width, the depth, the training? Is a usual network of a tenth of the
-# computation worse? Is computation multiply-adds or seconds? How many seeds? On one task, or on
-# several?
-#
-# </details>
+# Five questions. Each option says at once why it is right or wrong.
+
+# %%
+from resnet_lesson import quizzes
+
+quizzes.show("03")
+
+# %% [markdown]
+# <!-- quiz: 03 -->
 #
 # ## References
 #

@@ -561,56 +561,15 @@ verdict_above("the 56-layer plain network makes more mistakes than the 56-layer 
 #
 # ## Quiz
 #
-# **1.** A 56-layer network has a training loss of 2.2 and a test loss of 2.2. Is it over-fitting?
-#
-# <details><summary>Answer</summary>
-#
-# No. Over-fitting means a low loss on the training images and a high one on others. Here both are
-# near $\log 10$, the loss of guessing: the network has hardly learnt anything.
-#
-# </details>
-#
-# **2.** Every run here used one learning rate. Why does that limit the claim, and what does lesson 01
-# add?
-#
-# <details><summary>Answer</summary>
-#
-# A plain network might do better with another rate. Lesson 01 tried five for each plain network: at
-# its best one, the 56-layer network still ends above the 20-layer one. Parameters and first weights
-# cannot be the reason either: section 2 checks that they are equal.
-#
-# </details>
-#
-# **3.** The best function for a block is $H(x) = x$, and $x$ is positive. What must the branch
-# learn in a residual block, and what in a plain one?
-#
-# <details><summary>Answer</summary>
-#
-# In a residual block $F(x) = H(x) - x = 0$: $\gamma = \beta = 0$ in the last normalisation is
-# enough. In a plain block $F(x) = x$: three convolutions must undo one another, and through a narrow
-# middle they cannot do so for every $x$.
-#
-# </details>
-#
-# **4.** Why does each curve have a band, and why is a verdict not made from the means?
-#
-# <details><summary>Answer</summary>
-#
-# Each seed gives other first weights and another order of images. The band shows how far apart the
-# results are. A mean hides a seed that contradicts the claim. So a verdict compares every run with
-# every run.
-#
-# </details>
-#
-# **5.** Why is the count of multiply-adds judged, and the time only reported?
-#
-# <details><summary>Answer</summary>
-#
-# The count is the same on every machine. The time depends on the processor, the library and what
-# else runs at the moment. A verdict on it would fail for reasons that say nothing about residual
-# networks.
-#
-# </details>
+# Five questions. Each option says at once why it is right or wrong.
+
+# %%
+from resnet_lesson import quizzes
+
+quizzes.show("04")
+
+# %% [markdown]
+# <!-- quiz: 04 -->
 #
 # ## References
 #

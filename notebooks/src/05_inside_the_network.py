@@ -1023,64 +1023,15 @@ plots.show(axes[0], " ".join(texts))
 #
 # ## Quiz
 #
-# **1.** A residual network has 10 blocks. How many paths has it, and how many of length 3?
-#
-# <details><summary>Answer</summary>
-#
-# $2^{10} = 1024$ paths. $\binom{10}{3} = 120$ of them have length 3.
-#
-# </details>
-#
-# **2.** You may take one block out of a trained residual network of 34 layers. Which one, and which
-# not?
-#
-# <details><summary>Answer</summary>
-#
-# The last one, or another late one: its branch is small compared with what the shortcut carries.
-# Not the first one, whose branch is larger than its input, and not the one where the stage changes.
-#
-# </details>
-#
-# **3.** A linear probe on the last block of an untrained plain network is hardly better than
-# chance. Has the network destroyed the information?
-#
-# <details><summary>Answer</summary>
-#
-# The probe does not show that. It shows that a *linear* reader cannot read it. It may be there in a
-# form that only another reader can use. No layer can bring back what is really gone, though.
-#
-# </details>
-#
-# **4.** Why does the mean square double at each residual block without normalisation, but grow only by
-# about 1 with it?
-#
-# <details><summary>Answer</summary>
-#
-# The branch keeps the mean square of what it gets. Without normalisation it gets the whole line, so
-# it adds as much as is there already. With normalisation it gets a signal of variance 1, so it adds
-# about 1, however much is on the line.
-#
-# </details>
-#
-# **5.** The gradients of a deep plain network are large, and yet it learns badly. How can that be?
-#
-# <details><summary>Answer</summary>
-#
-# If the gradient at one input has nothing to do with that at a similar one, an update that lowers
-# the loss for one batch is noise for the next. The size of a gradient does not tell how far one can
-# trust its direction.
-#
-# </details>
-#
-# **6.** Why are random directions scaled filter by filter before two networks are compared?
-#
-# <details><summary>Answer</summary>
-#
-# With normalisation, a filter of twice the size computes the same. A step of fixed length would
-# then change the one with small filters more, and its valley would look narrower, although the two
-# networks are the same function.
-#
-# </details>
+# Five questions. Each option says at once why it is right or wrong.
+
+# %%
+from resnet_lesson import quizzes
+
+quizzes.show("05")
+
+# %% [markdown]
+# <!-- quiz: 05 -->
 #
 # ## References
 #
