@@ -138,7 +138,7 @@ def article_block(x, widths, *, changing=False, stride=1, fixes=(), shortcut=Tru
     stride = whole_number("stride", stride, least=1)
     shared = shortcut and changing and "own projection" not in fixes
     # Checked here because TensorFlow may take a mismatch for groups: 16 channels and a kernel that
-    # reads 8 run as a convolution in two groups, whose gradient then fails.
+    # reads 8 run as a convolution in two groups, which is another block.
     if shared and widths[1] != x.shape[-1]:
         raise ValueError(
             f"widths must have {x.shape[-1]} in second place, the channels of x: the shortcut is "

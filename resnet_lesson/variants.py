@@ -54,7 +54,8 @@ VARIANTS = {
     "dense head": "All pixels and a dense layer of 128 units replace the global average.",
 }
 
-# He 2016b tried first biases from 0 to −10 in steps of 1 and kept −6: g starts at 0.0025.
+# For the exclusive gate, He 2016b tried first biases from 0 to −10 in steps of 1 and took −6. By
+# the bias alone, g starts at 0.0025.
 GATE_BIAS = -6.0
 # The probability that the last block takes part in an update; that of the first is close to 1.
 LAST_SURVIVAL = 0.5
@@ -88,8 +89,8 @@ def variant_network(depth, variant="baseline", name=None):
 
     * In both kinds of pre-activation the stem ends in normalisation and ReLU, as in the baseline.
       They serve as the first block's own, for its branch and its shortcut; after the last block
-      stand those that its sum lacks. So the paper does it. Every shortcut carries the sum itself,
-      also where the shape changes; the paper's code projects the normalised one there.
+      stand those that its sum lacks. So the paper does it (appendix). Every shortcut carries the
+      sum itself, also where the shape changes; the paper projects the pre-activated one there.
     * A gate is one number for each element: the sigmoid of a 1×1 convolution of the block's input,
       with the block's stride. Its bias starts at ``GATE_BIAS``.
     * The branch scale goes with a network without normalisation: its twin is
