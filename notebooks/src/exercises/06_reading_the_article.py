@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Exercises to lesson 06: reading the article
 #
-# They go with lesson [06](../06_reading_the_article.ipynb). Write each answer in place of the `...`,
-# run the cell, then the one below it: it checks the answer at once and says what is wrong. The hints
-# unfold. You can run all cells at any time; what is not attempted does no harm.
+# They go with lesson [06](../06_reading_the_article.ipynb). Write each answer in place of the
+# `...`, run the cell, then the one below it: it checks the answer at once and says what is wrong.
+# The hints unfold. You can run all cells at any time; what is not attempted does no harm.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -20,9 +20,9 @@ from resnet_lesson import checks
 #
 # **easy, 10 minutes**
 #
-# The article gives probabilities to a loss that takes them for logits. Suppose the network is certain
-# and right: probability 1 for the right class, 0 for every other. What does the loss say? Predict
-# first: does it come near 0 if there are only two classes?
+# The article gives probabilities to a loss that takes them for logits. Suppose the network is
+# certain and right: probability 1 for the right class, 0 for every other. What does the loss say?
+# Predict first: does it come near 0 if there are only two classes?
 
 # %%
 def least_loss(classes):
@@ -48,9 +48,9 @@ checks.least_loss(least_loss)
 #
 # **easy, 10 minutes**
 #
-# Count the trainable numbers of the article's changing block: kernels of 1×1, 3×3 and 1×1, a bias for
-# each, and one more bias after the addition. As written, the shortcut uses the kernel of the third
-# convolution. Repaired, it has a 1×1 kernel of its own, without a bias.
+# Count the trainable numbers of the article's changing block: kernels of 1×1, 3×3 and 1×1, a bias
+# for each, and one more bias after the addition. As written, the shortcut uses the kernel of the
+# third convolution. Repaired, it has a 1×1 kernel of its own, without a bias.
 
 # %%
 def block_parameters(channels, widths, own_projection):
@@ -69,8 +69,8 @@ checks.block_parameters(block_parameters)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# A kernel of $k \times k$ pixels from $a$ to $b$ channels has $k^2 a b$ numbers. A kernel that is used
-# twice is stored once.
+# A kernel of $k \times k$ pixels from $a$ to $b$ channels has $k^2 a b$ numbers. A kernel that is
+# used twice is stored once.
 #
 # </details>
 
@@ -79,8 +79,8 @@ checks.block_parameters(block_parameters)
 #
 # **medium, 10 minutes**
 #
-# This loss trains, slowly. Find what is wrong with it, and mend it. It must still work where a logit is
-# 500.
+# This loss trains, slowly. Find what is wrong with it, and mend it. It must still work where a
+# logit is 500.
 
 # %%
 def slow_loss(logits, labels):
@@ -117,9 +117,9 @@ checks.mended_loss(mended_loss)
 #
 # **medium, 20 minutes**
 #
-# Write the article's identity block with today's TensorFlow, as the article has it, defects included.
-# Each of the three convolutions is followed by its bias and a ReLU. Then come the addition of the
-# input, one more bias, and a ReLU.
+# Write the article's identity block with today's TensorFlow, as the article has it, defects
+# included. Each of the three convolutions is followed by its bias and a ReLU. Then come the
+# addition of the input, one more bias, and a ReLU.
 
 # %%
 def identity_block(x, kernels, biases, last_bias):
@@ -157,9 +157,9 @@ checks.identity_block(identity_block)
 #
 # **medium, 15 minutes**
 #
-# The article takes its images from `mnist.train.next_batch`, which is gone. Write what replaces it: the
-# batches of one pass over the images. A batch is an array of places. Each image comes at most once, in
-# an order that the seed decides. What fills no batch at the end is left out.
+# The article takes its images from `mnist.train.next_batch`, which is gone. Write what replaces it:
+# the batches of one pass over the images. A batch is an array of places. Each image comes at most
+# once, in an order that the seed decides. What fills no batch at the end is left out.
 
 # %%
 def epoch_batches(images, batch_size, seed):
@@ -192,21 +192,23 @@ checks.epoch_batches(epoch_batches)
 # There is no check: compare with a neighbour, or with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
-# **A model answer.** "First take out the softmax at the end of your network: the loss applies one itself.
-# With two, the loss cannot fall below 1.46, and images that are wrong with certainty give no gradient. In a
-# study with five seeds, this repair alone made fewer mistakes in each seed. After the first pass, some of
-# your networks were blind for a whole digit, and the repaired ones for none (section 5).
+# **A model answer.** "First take out the softmax at the end of your network: the loss applies one
+# itself. With two, the loss cannot fall below 1.46, and images that are wrong with certainty give
+# no gradient. In a study with five seeds, this repair alone made fewer mistakes in each seed. After
+# the first pass, some of your networks were blind for a whole digit, and the repaired ones for none
+# (section 5).
 #
-# Second, look at the first weights of your blocks. A standard deviation of 0.1 is far too small for 8 inputs.
-# Your network learns only because of its shortcuts: without them it guessed, in each seed (section 6). Take
-# an initializer that minds the number of inputs, and try a network with it.
+# Second, look at the first weights of your blocks. A standard deviation of 0.1 is far too small for
+# 8 inputs. Your network learns only because of its shortcuts: without them it guessed, in each seed
+# (section 6). Take an initializer that minds the number of inputs, and try a network with it.
 #
-# Do not begin with normalisation or average pooling. As long as the second softmax is there, some normalised
-# networks never learn, and average pooling makes things worse. And please validate after each pass: none of
-# this shows in a loop of 100,000 updates that looks at no other image."
+# Do not begin with normalisation or average pooling. As long as the second softmax is there, some
+# normalised networks never learn, and average pooling makes things worse. And please validate after
+# each pass: none of this shows in a loop of 100,000 updates that looks at no other image."
 #
-# The second advice is partly a guess: the lesson has measured the shortcuts, and not another initializer.
-# A good review says which of its sentences are measured.
+# The second advice is measured before training alone: larger kernels bring the gradient back
+# (section 6). Whether the network then learns as well, nobody has tried here. A good review says
+# which of its sentences are measured.
 
 # %% [markdown]
 # ## Where you stand
