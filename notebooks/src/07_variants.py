@@ -1,0 +1,899 @@
+# %% [markdown]
+# # 07 · Variants
+#
+# **Question.** Which design choices of a residual network matter?
+#
+# **Objectives.** After this lesson you can
+#
+# 1. name the choices that a residual block leaves open, and say why somebody made each of them
+#    otherwise;
+# 2. say what a variant does to the line of shortcuts, and predict the signal and the gradient at the
+#    start of training;
+# 3. check, to the last bit, that a block starts as the identity;
+# 4. compute the parameters of a variant and the expected depth under stochastic depth;
+# 5. decide whether two sets of runs differ, and say "no difference at this size" where that is the
+#    finding.
+#
+# **Prerequisites.** Lessons [02](02_residual_learning.ipynb) (the unrolled sum, scaled shortcuts),
+# [03](03_bottleneck_block.ipynb) (bottleneck, projection, padded shortcut),
+# [04](04_plain_vs_residual.ipynb) (the baseline) and [05](05_inside_the_network.ipynb) (gradients
+# by layer, networks without normalisation).
+#
+# **Reading time:** 45 minutes. **Computing time:** 2 minutes on two cores, without a GPU.
+
+# %%
+import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
+import itertools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+
+from resnet_lesson import plots
+from resnet_lesson.data import load_mnist
+from resnet_lesson.diagnostics import gradient_norms, layer_counts
+from resnet_lesson.models import reset_weights, with_outputs
+from resnet_lesson.records import by_name
+from resnet_lesson.studies import read_record, runs_of
+from resnet_lesson.sweep import sweep
+from resnet_lesson.training import Trainer
+from resnet_lesson.variant_diagrams import block_orders
+from resnet_lesson.variants import GATE_BIAS, VARIANTS, expected_depth, variant_network
+from resnet_lesson.verdicts import verdict, verdict_above
+
+# %% [markdown]
+# ## 1. One change at a time
+#
+# A residual block computes $\mathrm{ReLU}(F(x) + x)$. That leaves much open. Is normalisation
+# needed, and where does it go? Must a ReLU stand behind the addition? What if the shortcut is
+# scaled, or learnt? How should a branch start? After 2015, each of these questions had its own
+# paper.
+#
+# We take the residual network of lesson 04 as the **baseline**. A **variant** changes one thing in
+# it and leaves the rest.
+
+# %%
+plots.table(["variant", "what is changed"], list(VARIANTS.items()))
+
+# %% [markdown]
+# Are the rest really equal? From one seed, a variant should start with the baseline's weights
+# wherever it has the same layer. We check that first.
+
+# %%
+SEEDS = (0, 1, 2)
+nets = {variant: variant_network(20, variant) for variant in VARIANTS}
+for net in nets.values():
+    reset_weights(net, seed=0)
+first = {weight.path: weight.numpy() for weight in nets["baseline"].weights}
+equal = {variant: [np.array_equal(weight, first[weight.path]) for weight in net.weights
+                   if weight.path.endswith("kernel") and weight.shape == first.get(
+                       weight.path, np.empty(0)).shape]
+         for variant, net in nets.items()}
+verdict("from one seed, every variant starts with the baseline's kernels", all(map(all, equal.values())),
+        f"{len(equal)} networks, {min(map(len, equal.values()))} or more kernels in each")
+
+# %% [markdown]
+# ### What a variant costs
+#
+# **Predict.** Which variants have more parameters than the baseline, and which have fewer?
+#
+# A bottleneck from $a$ to $c$ channels, with $b$ in the middle, has $ab + 9b^2 + bc$ weights in its
+# kernels. Each channel of a convolution has a $\gamma$ and a $\beta$, or a bias.
+
+# %%
+def parameters(variant, depth):
+    """Return the number of parameters, by formula."""
+    n = (depth - 2) // 6
+    blocks = n * [(16, 8, 16)] + [(16, 16, 32)] + (n - 1) * [(32, 16, 32)]  # a, b, c
+    kernels = 9 * 16 + sum(a * b + 9 * b * b + b * c for a, b, c in blocks)
+    channels = 16 + sum(2 * b + c for _, b, c in blocks)
+    head = 32 * 10 + 10
+    if variant in ("no normalisation", "branch scale"):  # a bias in place of γ and β
+        return kernels + channels + head + (variant == "branch scale") * len(blocks)
+    gates = sum(a * c + c for a, _, c in blocks)
+    more = {"projected shortcuts": sum(a * c + 2 * c for a, _, c in blocks),
+            "exclusive gate": gates, "shortcut-only gate": gates,
+            "dense head": 7 * 7 * 32 * 128 + 128 + 128 * 10 + 10 - head}
+    return kernels + 2 * channels + head + more.get(variant, 0)
+
+
+# %%
+def counted(net):
+    return sum(weight.numpy().size for weight in net.trainable_variables)
+
+
+sizes = {variant: counted(net) for variant, net in nets.items()}
+verdict("the formula gives the parameters of every variant at 20 layers",
+        all(size == parameters(variant, 20) for variant, size in sizes.items()), f"{len(sizes)} networks")
+plots.table(["variant", "parameters, 20 layers", "more than the baseline", "56 layers, by formula"], [
+    [variant, size, size - sizes["baseline"], parameters(variant, 56)]
+    for variant, size in sizes.items() if size != sizes["baseline"] or variant == "baseline"])
+
+# %% [markdown]
+# All others have the baseline's parameters: they move something, or multiply by a fixed number.
+#
+# ## 2. When do two variants differ?
+#
+# The comparison is a **recorded study**: each variant at 20 and at 56 layers, five seeds each, with
+# the images, batches and number of updates of lesson 04. One thing is new: for the last quarter of
+# the updates the learning rate is a tenth of what it was. That takes the noise out of the last
+# losses.
+
+# %%
+study = read_record("07_variants")
+settings, machine = study["settings"], study["machine"]
+recorded = by_name(runs_of(study))
+print("recorded on", study["date"], "with TensorFlow", study["versions"]["tensorflow"])
+print("machine:", machine["cores"], "cores,", machine["processor"])
+print(len(recorded), "networks, seeds", settings["seeds"], "and", settings["updates"], "updates each")
+print("learning rate, from update:", settings["learning_rate"])
+
+# %% [markdown]
+# Two measures: the mean **training loss** of the last 100 updates, and the share of the 10,000
+# **test** images that the network gets wrong in the end.
+#
+# Two networks **differ** here if every run of one is beyond every run of the other. If some runs
+# overlap, we say "no clear difference". That is a strict rule. Can luck fool it?
+#
+# **Predict.** Suppose that a change does nothing at all. Ten runs, five with it and five without,
+# then stand in a random order. In how many of all orders does the rule see a difference?
+
+# %%
+ten = set(range(10))  # the runs, from best to worst
+groups = list(itertools.combinations(ten, 5))  # where the five runs of the variant stand
+fooled = [five for five in groups
+          if max(five) < min(ten - set(five)) or min(five) > max(ten - set(five))]
+verdict("luck fools the rule in 2 of 252 cases", (len(fooled), len(groups)) == (2, 252),
+        f"{len(fooled)} of {len(groups)}")
+comparisons = 2 * (len(VARIANTS) - 1)
+print(f"false alarms to expect in {comparisons} comparisons: {comparisons * 2 / 252:.2f}")
+
+# %% [markdown]
+# So the rule is seldom wrong, but with many comparisons one false alarm would be no surprise. Mind
+# the other side, too: five seeds do not show a *small* difference. "No clear difference" is not
+# "equal".
+#
+# All variants share one learning rate. It is the one that the course uses for the baseline, and it
+# was never searched for any of them. A variant may do better with another. Section 3 tests that
+# where it matters most.
+
+# %%
+final_loss, wrong = {}, {}
+for run in study["results"]:
+    final_loss.setdefault(run["name"], []).append(run["final_loss"])
+    wrong.setdefault(run["name"], []).append(1 - run["test_accuracy"])
+
+
+def against(measure, name, other):
+    """Say how the runs of one network lie to those of another."""
+    if max(measure[name]) < min(measure[other]):
+        return "better"
+    return "worse" if min(measure[name]) > max(measure[other]) else "no clear difference"
+
+
+MEASURES = {"training loss, last 100 updates": final_loss, "wrong on the test set": wrong}
+
+
+# %%
+def show_group(*variants):
+    """Draw the variants of a group below the baseline, at both depths."""
+    _, axes = plt.subplots(2, 2, figsize=(10, 2.4 + 0.6 * len(variants)), layout="constrained",
+                                sharey=True)
+    texts = []
+    for row, (what, measure) in zip(axes, MEASURES.items()):
+        for ax, depth in zip(row, (20, 56)):
+            values = {variant: measure[f"{variant} {depth}"] for variant in ("baseline", *variants)}
+            texts.append(plots.intervals(values, what, "baseline", ax, f"{depth} layers", log=True)[1])
+    plots.show(axes[0, 0], " ".join(texts))
+
+# %% [markdown]
+# ### One row live
+#
+# One row of the study runs here: the baseline and **pre-activation** (section 4 explains it), at 20
+# layers, with the first three seeds. It takes about half a minute. On the machine that made the
+# record the numbers are equal; on another one rounding differs, and after many updates it shows.
+
+# %%
+mnist = load_mnist(train=settings["train"], val=settings["val"])
+ROW = ("baseline 20", "pre-activation 20")
+live = by_name(sweep({name: settings["networks"][name] for name in ROW}, SEEDS, mnist,
+                     updates=settings["updates"], batch_size=settings["batch_size"],
+                     learning_rate=settings["learning_rate"], build=variant_network))
+
+# %%
+pairs = [(mine.epochs[0]["loss"], theirs.epochs[0]["loss"])
+         for name in ROW for mine, theirs in zip(live[name], recorded[name])]
+apart = max(abs(mine / theirs - 1) for mine, theirs in pairs)
+verdict("the live runs begin as the recorded ones did: the first epoch's loss, within a tenth",
+        apart < 0.1, f"{len(pairs)} pairs of runs, at most {apart:.2%} apart")
+plots.table(["network", "training loss of the last 100 updates, here", "in the record"], [
+    [name, ", ".join(f"{run.final_loss(100):.3f}" for run in live[name]),
+     ", ".join(f"{loss:.3f}" for loss in final_loss[name][:3])] for name in ROW])
+
+# %% [markdown]
+# ## 3. Without normalisation
+#
+# Batch normalisation has a price. It takes time, it needs a batch, and it mixes the images of a
+# batch. So it was asked early whether a residual network needs it. Lesson 05 gave a reason: without
+# it, each block adds as much as is there already.
+#
+# We call the row of shortcuts from the stem to the head the **line**, and look at what is on it
+# before training: the mean square after each block, at 56 layers.
+#
+# **Predict.** The branch of a normalised block has a mean square of about 1. How does the line
+# grow, from block to block? And without normalisation?
+
+# %%
+images, labels = mnist.train.images[:64], mnist.train.labels[:64]
+deep = {variant: variant_network(56, variant) for variant in VARIANTS}
+BLOCKS = [f"stage{stage}_block{number}" for stage in (1, 2) for number in range(1, 10)]
+
+
+def line(variant, seed):
+    """Return what is on the line before training: the stem's output and that of each block."""
+    reset_weights(deep[variant], seed)
+    outputs = with_outputs(deep[variant], ["stem_out", *(f"{block}_out" for block in BLOCKS)])
+    return [value.numpy() for value in outputs(images, training=True).values()]
+
+
+def show_line(*variants):
+    """Draw the mean square along the line, and return it: variant → one list a seed."""
+    squares = {variant: [[np.mean(x**2) for x in line(variant, seed)] for seed in SEEDS]
+               for variant in variants}
+    plots.show(*plots.curves(range(19), squares, "blocks passed", "mean square on the line", log=True,
+                             title="56 layers, before training"))
+    return squares
+
+
+# %%
+squares = show_line("baseline", "no normalisation", "branch scale")
+
+# %%
+growth = {variant: [run[-1] / run[0] for run in runs] for variant, runs in squares.items()}
+verdict_above("without normalisation the line grows more than a thousand times as much as with it",
+              growth["no normalisation"], growth["baseline"], ratio=1000, unit="times")
+
+# %% [markdown]
+# With normalisation the line grows by about the same amount at each block; without it, by a factor.
+# (In the middle the stage changes: the padded shortcut drops pixels and adds channels of zeros.)
+# The third line is a variant that section 5 explains.
+#
+# **Predict.** Which hurts more: to leave out the shortcuts, or the normalisation? At 20 layers, and
+# at 56?
+
+# %%
+show_group("no shortcut", "no normalisation")
+
+# %%
+for variant, depth in (("no shortcut", 20), ("no shortcut", 56), ("no normalisation", 20),
+                       ("no normalisation", 56)):
+    verdict_above(f"{depth} layers: {variant} makes more mistakes than the baseline, in every pair of runs",
+                  wrong[f"{variant} {depth}"], wrong[f"baseline {depth}"], unit="wrong")
+verdict_above("at 56 layers, leaving out the shortcuts hurts more than leaving out the normalisation",
+              wrong["no shortcut 56"], wrong["no normalisation 56"], ratio=2, unit="wrong")
+
+# %% [markdown]
+# At 20 layers their runs overlap. At 56, the plain network hardly learns, and the unnormalised one
+# learns badly.
+#
+# ### A fairer rate?
+#
+# A network without normalisation may need a smaller learning rate. So the study has it once more,
+# with a quarter of the rate, and with it the baseline and a variant of section 5.
+#
+# **Predict.** Does the smaller rate help it?
+
+# %%
+SMALL = ("baseline", "no normalisation", "branch scale")
+plots.table(["network", "wrong, mean", "wrong, with a quarter of the rate"], [
+    [f"{variant} {depth}", *(f"{np.mean(wrong[f'{variant} {depth}{end}']):.1%}"
+                             for end in ("", ", low rate"))] for variant in SMALL for depth in (20, 56)])
+for depth in (20, 56):
+    verdict_above(f"{depth} layers, no normalisation: a quarter of the rate is worse, not better",
+                  wrong[f"no normalisation {depth}, low rate"], wrong[f"no normalisation {depth}"],
+                  unit="wrong")
+
+# %% [markdown]
+# In 400 updates a smaller rate only means that less is learnt, for all three. A longer run might
+# say something else.
+
+# %% [markdown]
+# ## 4. Orders
+#
+# Lesson 02 unrolled a row of blocks: $x_L = x_l + \sum_i F_i(x_i)$, and the gradient is $I$ plus
+# the gradient of the sum (He 2016b, equations 4 and 5). What is at one end of the line reaches the
+# other end unchanged, forwards and backwards. He, Zhang, Ren and Sun name two conditions for that
+# (2016b, Section 2): the shortcut is the identity, and *nothing follows the addition*. Then the
+# line is **clean**. Their first blocks meet only the first condition, since a ReLU follows. Section
+# 6 breaks the first condition. Here we mend the second.
+#
+# A ReLU has to be somewhere, and so has the normalisation. They tried five orders (2016b, Section
+# 4.1, Figure 4).
+
+# %%
+plots.show(*block_orders())
+
+# %% [markdown]
+# - **Norm after addition** goes the wrong way, on purpose: a normalisation on the line rescales all
+#   that the blocks before it have added up.
+# - **ReLU before addition** clears the line. But now the branch can only add (lesson 02, section
+#   4).
+# - **Pre-activation** lets normalisation and ReLU act on the branch alone, *before* its
+#   convolutions. The line is clean, and the branch gives both signs. In the **ReLU-only** form,
+#   only the ReLUs move.
+#
+# The stem's normalisation and ReLU serve as the first block's own, and after the last addition
+# stand those that are missing; the paper does the same (appendix). Where the stage changes, our
+# shortcut carries the sum itself; the paper's bottleneck networks project the pre-activated input
+# there.
+#
+# **Predict.** In which of the five is $x_L = x_0 + \sum_i F_i(x_i)$ exact, through the first stage?
+
+# %%
+ORDERS = ("baseline", "norm after addition", "relu before addition", "relu-only pre-activation",
+          "pre-activation")
+
+
+def off(variant, seed, blocks=9):
+    """Return how far the stem's output plus all branches is from the end of stage 1."""
+    reset_weights(deep[variant], seed)
+    names = ["stem_out", *(f"{block}_branch" for block in BLOCKS[:9]), f"{BLOCKS[8]}_out"]
+    *added, end = with_outputs(deep[variant], names)(images, training=True).values()
+    return np.abs(sum(added) - end).max() / np.abs(end).max()
+
+
+rest = {variant: [off(variant, seed) for seed in SEEDS] for variant in ORDERS}
+clean = ORDERS[2:]
+verdict("the sum is exact where nothing follows the addition, and nowhere else",
+        all(max(rest[v]) < 1e-5 if v in clean else min(rest[v]) > 1e-2 for v in ORDERS),
+        "largest difference, over the largest output: "
+        + "; ".join(f"{variant} {max(values):.1e}" for variant, values in rest.items()))
+
+# %% [markdown]
+# And a branch that can only add? **Predict.** In which of the five does a number on the line never
+# get smaller?
+
+# %%
+falls = {variant: np.mean([after < before for before, after in
+                           itertools.pairwise(line(variant, seed=0)[:10])]) for variant in ORDERS}
+verdict("with the ReLU before the addition no number on the line ever gets smaller; in the other orders "
+        "some do", falls["relu before addition"] == 0 < min(
+            share for variant, share in falls.items() if variant != "relu before addition"),
+        "share that gets smaller in a block: " + ", ".join(f"{v} {s:.1%}" for v, s in falls.items()))
+
+# %% [markdown]
+# The paper's errors on CIFAR-10, the median of five runs each (2016b, Table 2):
+#
+# | order | ResNet-110 | ResNet-164, bottlenecks |
+# |---|---:|---:|
+# | baseline | 6.61 % | 5.93 % |
+# | norm after addition | 8.17 % | 6.50 % |
+# | ReLU before addition | 7.84 % | 6.14 % |
+# | ReLU-only pre-activation | 6.71 % | 5.91 % |
+# | pre-activation | 6.37 % | 5.46 % |
+#
+# **Predict.** Do 20 layers suffice to see an order? Do 56?
+
+# %%
+show_group(*ORDERS[1:])
+
+# %%
+ORDERED = ORDERS[1:]
+verdict("at 20 layers no order differs from the baseline in mistakes",
+        all(against(wrong, f"{v} 20", "baseline 20") == "no clear difference" for v in ORDERED),
+        f"{len(ORDERED)} orders")
+verdict_above("at 56 layers, norm after addition makes several times the mistakes of the baseline",
+              wrong["norm after addition 56"], wrong["baseline 56"], ratio=3, unit="wrong")
+verdict("the orders with a clean line do not differ from the baseline at 56 layers",
+        all(against(wrong, f"{v} 56", "baseline 56") == "no clear difference" for v in clean),
+        f"{len(clean)} orders")
+
+# %% [markdown]
+# A normalisation on the line does harm, and depth makes it plain. That agrees with the paper. The
+# gain of pre-activation does not show here, nor does the loss from a ReLU before the addition. In
+# the paper they are a quarter of a point and 1.2 points, with 110 layers. Five seeds at our size
+# cannot see that.
+
+# %% [markdown]
+# ## 5. Starting as the identity
+#
+# Lesson 02 put a new block into a trained network without harm: its branch was zero. Why not start
+# a whole network like that? Each block begins as its shortcut, and grows a branch as training needs
+# one.
+#
+# - **Zero last γ.** The last normalisation of each branch starts with $\gamma = 0$ (Goyal and
+#   others 2017, Section 5.1).
+# - **Branch scale.** One learnt number $\alpha$ a block, 0 at the start, multiplies the branch: $x
+#   + \alpha F(x)$. There is no normalisation. De and Smith (2020) call it **SkipInit**, Bachlechner
+#   and others (2021) **ReZero**. De and Smith argue that this is what normalisation does for a
+#   residual network: it keeps the branches small beside the line (lesson 05, section 4). If so,
+#   $\alpha$ can take its place.
+#
+# **Predict.** Before the first update: how do the logits of 56 layers differ from those of 8
+# layers, with a zero $\gamma$ in both?
+
+# %%
+def first_logits(variant, depth, seed):
+    net = deep[variant] if depth == 56 else variant_network(depth, variant)
+    reset_weights(net, seed)
+    return net(images, training=True).numpy()
+
+
+START = ("zero last gamma", "branch scale")
+same = {variant: [np.array_equal(first_logits(variant, 8, seed), first_logits(variant, 56, seed))
+                  for seed in SEEDS] for variant in ("baseline", *START)}
+verdict("with zero branches, 56 layers give the logits of 8 layers, to the last bit; the baseline does not",
+        all(one for variant in START for one in same[variant]) and not any(same["baseline"]),
+        f"{len(SEEDS)} seeds, {len(images)} images")
+
+# %% [markdown]
+# So at the start depth costs nothing: these networks *are* shallow networks, until they learn. Each
+# block gives its shortcut's output exactly:
+
+# %%
+passed = [np.array_equal(before, after) for variant in START for seed in SEEDS
+          for before, after in itertools.pairwise(line(variant, seed)[:10])]
+verdict("each block of the first stage hands on what it gets, to the last bit",
+        all(passed), f"{len(passed)} blocks")
+
+# %% [markdown]
+# (Nothing is lost by it: the branch's last factor gets a gradient at once, and the layers before it
+# as soon as that factor is no longer zero. Lesson 02, section 7, watched it.)
+#
+# **Predict.** Does $\alpha$ bring the network without normalisation back to the baseline? And is a
+# zero $\gamma$ better than a $\gamma$ of 1?
+
+# %%
+show_group("zero last gamma", "no normalisation", "branch scale")
+
+# %%
+verdict("a zero γ does not differ from a γ of 1 in mistakes, at either depth",
+        all(against(wrong, f"zero last gamma {d}", f"baseline {d}") == "no clear difference"
+            for d in (20, 56)), "20 and 56 layers")
+verdict_above("at 20 layers, 400 updates leave the training loss of a zero γ higher",
+              final_loss["zero last gamma 20"], final_loss["baseline 20"], unit="nats")
+verdict_above("at 56 layers, α makes the unnormalised network far better",
+              wrong["no normalisation 56"], wrong["branch scale 56"], ratio=1.5, unit="wrong")
+for depth in (20, 56):
+    verdict_above(f"{depth} layers: with α and no normalisation, more mistakes than the baseline",
+                  wrong[f"branch scale {depth}"], wrong[f"baseline {depth}"], unit="wrong")
+
+# %% [markdown]
+# So $\alpha$ does part of what normalisation does: it makes 56 layers trainable. The rest does not
+# show, at this rate and in this time. And a start as the identity takes some updates to grow out
+# of, which a shallow network does not get back here. Goyal and his colleagues used it for very
+# large batches, and De and Smith for much deeper networks.
+
+# %% [markdown]
+# ## 6. A shortcut that is not the identity
+#
+# A shortcut that can learn can learn to be the identity. So it should be at least as good? He and
+# his colleagues tried (2016b, Section 3.1, Table 1), and none of their other shortcuts was. In our
+# variants, with $F$ for the branch and a **gate** $g(x)$ between 0 and 1:
+
+# %%
+SUMS = {
+    "baseline": lambda x, F, g: F + x,
+    "shortcut times 0.5": lambda x, F, g: F + 0.5 * x,
+    "both times 0.5": lambda x, F, g: 0.5 * F + 0.5 * x,
+    "exclusive gate": lambda x, F, g: g * F + (1 - g) * x,
+    "shortcut-only gate": lambda x, F, g: F + (1 - g) * x,
+}
+off = {}
+for variant, addition in SUMS.items():
+    gate = ["stage1_block2_gate"] if "gate" in variant else []
+    names = ["stage1_block1_out", "stage1_block2_norm3", *gate, "stage1_block2_out"]
+    x, F, *g, out = with_outputs(nets[variant], names)(images, training=True).values()
+    off[variant] = np.abs(np.maximum(addition(x, F, *(g or [0])), 0) - out).max()
+verdict("the package's blocks give the ReLU of these sums", max(off.values()) < 1e-5,
+        f"largest difference {max(off.values()):.1e}, {len(off)} variants")
+
+# %% [markdown]
+# - **Scaled.** *Both times 0.5* keeps the sum as large as its parts.
+# - **Gated.** The gate is learnt, $g(x) = \sigma(W_g x + b_g)$ with $\sigma(v) = 1 / (1 + e^{-v})$,
+#   one number for each number of $x$, from a 1×1 convolution. Highway networks work with the
+#   exclusive gate (Srivastava and others 2015). It closes one way as far as it opens the other. The
+#   *shortcut-only* gate leaves the branch alone.
+# - **Projected.** A 1×1 convolution with normalisation stands on *every* shortcut. It is option C
+#   of lesson 03.
+#
+# ### What is left of the signal
+#
+# Their argument is lesson 02's (2016b, Section 3, equations 6 to 8): what multiplies one shortcut
+# multiplies the line of *all* blocks. Behind $L$ blocks, $\lambda^L$ of the signal is left, and the
+# same of the gradient that comes back along the line.
+#
+# **Predict.** Halved shortcuts, nine blocks whose branches give zero. What is left?
+
+# %%
+@tf.function(autograph=False)
+def through_stage(stage, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = stage(x, training=False)
+    return y, tape.gradient(y, x)
+
+
+left = {}
+for variant in ("baseline", "shortcut times 0.5", "both times 0.5"):
+    net = deep[variant]
+    reset_weights(net, seed=0)
+    for block in BLOCKS[:9]:
+        net.get_layer(f"{block}_norm3").gamma.assign(tf.zeros(16))  # the branch gives zero
+    stem_out, end = (net.get_layer(name).output for name in ("stem_out", f"{BLOCKS[8]}_out"))
+    x = tf.random.stateless_uniform((8, 14, 14, 16), seed=(0, 0), minval=0.1)
+    left[variant] = through_stage(tf.keras.Model(stem_out, end), x)
+
+# %%
+factors = {"baseline": 1.0, "shortcut times 0.5": 0.5**9, "both times 0.5": 0.5**9}
+exact = [np.array_equal(y, factors[variant] * x) and np.all(gradient == factors[variant])
+         for variant, (y, gradient) in left.items()]
+verdict("nine halved shortcuts with zero branches leave 1/512 of signal and gradient, exactly; identity "
+        "shortcuts leave all", all(exact), f"{x.shape.num_elements()} numbers, {len(left)} variants")
+
+# %% [markdown]
+# Real branches are not zero. They put something new on the line, with a mean square of about 1
+# (above), so the line does not run dry. What runs dry is the *memory*. Before training, we
+# correlate the stem's output with that of each block of stage 1, channel by channel: 1 means that
+# nothing has changed.
+#
+# **Predict.** After nine blocks, how much of the stem's output can still be made out, with the
+# identity and with halved shortcuts?
+
+# %%
+def memory(variant, seed):
+    """Return the mean correlation of the stem's output with that of the first blocks."""
+    stem_out, *outputs = (x.reshape(-1, 16) for x in line(variant, seed)[:10])
+    return [1.0, *(np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(stem_out.T, out.T)
+                            if np.std(a) and np.std(b)]) for out in outputs)]
+
+
+KEPT = ("baseline", "both times 0.5", "shortcut times 0.5", "projected shortcuts", "no shortcut")
+memories = {variant: [memory(variant, seed) for seed in SEEDS] for variant in KEPT}
+plots.show(*plots.curves(range(10), memories, "blocks passed", "correlation with the stem's output",
+                         title="56 layers, before training"))
+
+# %%
+verdict_above("after nine blocks the identity has kept more of the stem's output than any shortcut that "
+              "is halved, projected or missing", [run[9] for run in memories["baseline"]],
+              [run[9] for variant in KEPT[1:] for run in memories[variant]])
+
+# %% [markdown]
+# ### And the gradient?
+#
+# **Predict.** Eighteen halved shortcuts leave $2^{-18}$ of the gradient along the line. How large
+# is the whole gradient at the first layers, compared with the baseline's?
+
+# %%
+def branch_gradients(variant, seed):
+    """Return the gradient's norm at each convolution of the stem and the branches."""
+    reset_weights(deep[variant], seed)
+    norms = gradient_norms(deep[variant], images, labels)
+    return [norm for name, norm in norms.items() if "_conv" in name]
+
+
+SCALED = ("no shortcut", "shortcut times 0.5", "both times 0.5", "baseline")
+at_start = {variant: [branch_gradients(variant, seed) for seed in SEEDS] for variant in SCALED}
+plots.show(*plots.curves(range(1, 56), at_start, "convolution", "gradient at its weights", log=True,
+                         title="56 layers, before training"))
+
+# %%
+first_layer = {variant: [run[0] for run in runs] for variant, runs in at_start.items()}
+verdict_above("with halved shortcuts the gradient does not vanish: at the first layer it is larger than the "
+              "baseline's", first_layer["shortcut times 0.5"] + first_layer["both times 0.5"],
+              first_layer["baseline"], ratio=3)
+
+# %% [markdown]
+# It *explodes*, like that of a plain network, only less. Lesson 02 has the reason: $\lambda^L$ is
+# about the line alone. Each block multiplies the whole gradient by about $\sqrt{\lambda^2 + g^2}$,
+# where $g$ is the gain of the branch. A normalised branch divides by the size of what comes in.
+# With identity shortcuts the line grows, so $g$ falls from block to block (lesson 05, section 4).
+# With halved shortcuts the line stays small, so $g$ stays large. The gradient goes through the
+# branches, as in a plain network. That is how He and his colleagues put it, too: the halved line
+# "forces it to flow through the weight layers" (Section 3).
+#
+# ### How far should a gate be open?
+#
+# The first bias decides. By the bias alone, a gate lets $1 - \sigma(b_g)$ of the shortcut through,
+# and a row of $L$ of them that to the power of $L$. He and his colleagues searched $b_g$ from 0 to
+# −10, and took −6 for the exclusive gate. Ours start there.
+#
+# **Predict.** In their network of 54 blocks, how much of the line is open at $b_g = 0$, $-3$, $-6$?
+
+# %%
+def opened(bias, blocks):
+    return (1 - 1 / (1 + np.exp(-bias))) ** blocks
+
+
+plots.table(["first bias", *(f"open after {n} blocks" for n in (1, 6, 18, 54))], [
+    [bias, *(f"{opened(bias, n):.2g}" for n in (1, 6, 18, 54))] for bias in (0, -1, -3, -5, -6, -7)])
+verdict("at a bias of 0 a row of gates is a row of halved shortcuts; at −6 most of the line is open after "
+        "54 blocks", opened(0, 54) == 0.5**54 and opened(GATE_BIAS, 54) > 0.5,
+        f"{opened(0, 54):.1e} and {opened(GATE_BIAS, 54):.2f}")
+
+# %% [markdown]
+# The paper's errors for 110 layers on CIFAR-10, the median of five runs each (2016b, Table 1).
+# "Fail" means an error above 20 %.
+#
+# | shortcut | error |
+# |---|---:|
+# | identity | 6.61 % |
+# | none (a plain network) | fail |
+# | times 0.5 | fail |
+# | times 0.5, and the branch as well | 12.35 % |
+# | exclusive gate, first bias 0 to −5 | fail |
+# | exclusive gate, first bias −6 | 8.70 % |
+# | exclusive gate, first bias −7 | 9.81 % |
+# | shortcut-only gate, first bias 0 | 12.86 % |
+# | shortcut-only gate, first bias −6 | 6.91 % |
+# | 1×1 convolution | 12.22 % |
+#
+# (A seventh, dropout on the shortcut, failed as well.)
+#
+# **Predict.** Which of ours is worst at 56 layers? Is one better than the baseline?
+
+# %%
+show_group("shortcut times 0.5", "both times 0.5", "projected shortcuts", "exclusive gate",
+           "shortcut-only gate")
+
+# %%
+TOUCHED = ("shortcut times 0.5", "both times 0.5", "projected shortcuts", "shortcut-only gate")
+for variant in TOUCHED:
+    verdict_above(f"56 layers, {variant}: more mistakes than the baseline, in every pair of runs",
+                  wrong[f"{variant} 56"], wrong["baseline 56"], unit="wrong")
+verdict("at 20 layers these four do not differ from the baseline",
+        all(against(wrong, f"{v} 20", "baseline 20") == "no clear difference" for v in TOUCHED),
+        f"{len(TOUCHED)} variants")
+
+# %%
+verdict_above("the exclusive gate: more mistakes at 20 layers", wrong["exclusive gate 20"],
+              wrong["baseline 20"], unit="wrong")
+verdict("and no clear difference at 56",
+        against(wrong, "exclusive gate 56", "baseline 56") == "no clear difference",
+        "; ".join(f"{min(wrong[name]):.2%} to {max(wrong[name]):.2%}"
+                  for name in ("exclusive gate 56", "baseline 56")))
+
+# %% [markdown]
+# None is better than the identity, and with depth four of five are worse. The projected shortcuts
+# *can* be the identity, or nearly so, and have parameters to spare. Training does not find it: the
+# riddle of lesson 01 once more. The exclusive gate shuts its own branch at first, so it begins
+# nearly as the identity. That costs time at 20 layers and does no visible harm at 56.
+
+# %% [markdown]
+# ## 7. Fewer blocks in training: stochastic depth
+#
+# Huang and his colleagues leave out blocks at random while they train, and use all of them
+# afterwards (2016, Section 3). Where a block is left out, its shortcut hands the input on. They had
+# two reasons. An update through fewer blocks is cheaper. And no block can rely on the one before
+# it: lesson 05 took blocks out of a trained network, this *trains* for it.
+#
+# Block $l$ of $L$ takes part with probability $p_l = 1 - \frac{l}{L}(1 - p_L)$, and $p_L =
+# \tfrac12$. Afterwards each branch counts by its $p_l$. The code of a block, without the details:
+#
+# ```python
+# if training:
+#     y = relu(x + F(x)) if random() < p else x
+# else:
+#     y = relu(x + p * F(x))
+# ```
+#
+# The mean number of blocks that take part is the sum of the probabilities:
+#
+# $$\sum_{l=1}^{L} p_l = L - (1 - p_L)\,\frac{L + 1}{2}.$$
+#
+# **Predict.** How many of 56 layers does an update train, on average? (The stem and the last layer
+# always take part, and a block has three layers.)
+
+# %%
+survivals = [deep["stochastic depth"].get_layer(f"{block}_survival") for block in BLOCKS]
+reset_weights(deep["stochastic depth"], seed=0)
+draw = tf.function(lambda: tf.stack([layer.drawn() for layer in survivals]), autograph=False)
+depths = np.array([2 + 3 * np.sum(draw()) for _ in range(2000)])
+error = depths.std() / np.sqrt(len(depths))
+verdict("the package draws the depth that the formula expects, within four standard errors",
+        abs(depths.mean() - expected_depth(56)) < 4 * error,
+        f"formula {expected_depth(56):.2f}, mean of {len(depths)} draws {depths.mean():.2f} ± {error:.2f}, "
+        f"from {depths.min()} to {depths.max()}")
+
+# %% [markdown]
+# And the work? We count the multiply-adds of each block, and weigh them by $p_l$.
+
+# %%
+work = dict.fromkeys(["always", *BLOCKS], 0)
+for count in layer_counts(deep["baseline"]):
+    block = count.name.rpartition("_")[0]
+    work[block if block in work else "always"] += count.multiply_adds
+trained = work["always"] + sum(layer.probability * work[block]
+                               for block, layer in zip(BLOCKS, survivals))
+share = trained / sum(work.values())
+verdict("at 56 layers an update with stochastic depth costs about three quarters of the multiply-adds",
+        0.7 < share < 0.8, f"{share:.1%}")
+
+# %% [markdown]
+# Does the clock agree? Both networks of 20 layers, in turns. Times are reported and not judged.
+
+# %%
+few = load_mnist(train=1280, val=0, test=0)
+trainers = {variant: Trainer(nets[variant]) for variant in ("baseline", "stochastic depth")}
+steps = {variant: [] for variant in trainers}
+for seed in SEEDS:
+    for variant, trainer in trainers.items():
+        steps[variant] += np.diff(trainer.run(few, seed, updates=20).seconds).tolist()
+plots.table(["network", "layers trained, on average", "milliseconds an update, median"], [
+    [variant, f"{depth:.1f}", f"{1000 * np.median(steps[variant]):.1f}"]
+    for variant, depth in (("baseline", 20), ("stochastic depth", expected_depth(20)))])
+
+# %% [markdown]
+# On CIFAR-10, with 110 layers and 500 passes over the data, stochastic depth lowered the error from
+# 6.41 % to 5.25 % (2016, Table 1). We have two passes. Its training loss comes from the shortened
+# networks, so it is not comparable: look at the test images.
+#
+# **Predict.** Better, worse, or no clear difference?
+
+# %%
+show_group("stochastic depth")
+
+# %%
+for depth in (20, 56):
+    verdict_above(f"{depth} layers: after equally many updates, stochastic depth makes more mistakes",
+                  wrong[f"stochastic depth {depth}"], wrong[f"baseline {depth}"], unit="wrong")
+
+# %% [markdown]
+# Worse, in two passes over the data. That does not contradict the paper: there the networks had
+# hundreds of passes, and over-fitting was their problem. Ours has hardly begun to learn. A remedy
+# for a disease that one does not have is only a cost.
+
+# %% [markdown]
+# ## 8. The head: an average, or a dense layer?
+#
+# The baseline takes the average over all pixels, then one dense layer. The older way, and the
+# article's, is to keep all pixels and give them to a dense layer of many units, here 128. Lin, Chen
+# and Yan (2014, Section 3.2) proposed the average: it has no parameters, so it can hardly over-fit.
+#
+# **Predict.** How many parameters has the dense head, compared with all the rest of the network?
+# (Section 1 has counted.)
+
+# %%
+head = 7 * 7 * 32 * 128 + 128 + 128 * 10 + 10
+rest = {depth: parameters("dense head", depth) - head for depth in (20, 56)}
+verdict("the dense head has several times the parameters of all the layers before it, at 20 and at 56 "
+        "layers", head > 3 * max(rest.values()), f"{head} in the head, {rest[20]} and {rest[56]} before it")
+
+# %% [markdown]
+# **Predict.** The last pictures have 7 × 7 pixels. A dense head can tell *where* something is; an
+# average cannot. Which one wins, on the training images and on the test images?
+
+# %%
+show_group("dense head")
+
+# %%
+verdict_above("at 20 layers the dense head makes fewer mistakes than the average, in every pair of runs",
+              wrong["baseline 20"], wrong["dense head 20"], unit="wrong")
+verdict("at 56 layers there is no clear difference",
+        against(wrong, "dense head 56", "baseline 56") == "no clear difference",
+        "; ".join(f"{min(wrong[name]):.2%} to {max(wrong[name]):.2%}"
+                  for name in ("dense head 56", "baseline 56")))
+
+# %% [markdown]
+# On centred digits it helps to know where something is, at least in a network that is not deep. The
+# price is the size. The average wins where parameters count.
+
+# %% [markdown]
+# ## 9. All in one table
+#
+# Beside ours stands the paper's test error on CIFAR-10 with 110 layers (He 2016b, Tables 1 and 2;
+# for stochastic depth Huang 2016, Table 1, where the baseline has 6.41 %). Sizes cannot be
+# compared: other images, another depth, hundreds of passes instead of two. The *order* can: does a
+# variant stand on the same side of the baseline?
+
+# %%
+PAPER = {  # test error in per cent, and where that is beside the paper's baseline
+    "baseline": ("6.61", ""), "no shortcut": ("fail", "worse"),
+    "pre-activation": ("6.37", "better"), "relu-only pre-activation": ("6.71", "worse"),
+    "relu before addition": ("7.84", "worse"), "norm after addition": ("8.17", "worse"),
+    "shortcut times 0.5": ("fail", "worse"), "both times 0.5": ("12.35", "worse"),
+    "projected shortcuts": ("12.22", "worse"), "exclusive gate": ("8.70", "worse"),
+    "shortcut-only gate": ("6.91", "worse"), "stochastic depth": ("5.25", "better"),
+}
+
+
+def agrees(variant):
+    """Say whether the test images of 56 layers put a variant where the paper has it."""
+    if variant == "baseline" or variant not in PAPER:
+        return "—"
+    ours = against(wrong, f"{variant} 56", "baseline 56")
+    return {PAPER[variant][1]: "yes", "no clear difference": "open"}.get(ours, "no")
+
+
+def interval(name, measure=wrong):
+    values = measure[name]
+    unit = ".2%" if measure is wrong else ".3f"
+    return f"{np.mean(values):{unit}} ({min(values):{unit}} to {max(values):{unit}})"
+
+
+# %%
+rows = []
+for variant in VARIANTS:
+    row = [variant]
+    for depth in (20, 56):
+        name, base = f"{variant} {depth}", f"baseline {depth}"
+        row += [interval(name), "" if name == base else against(wrong, name, base)]
+    rows.append([*row, *PAPER.get(variant, ("—", ""))[:1], agrees(variant)])
+plots.table(["variant", "20 layers: wrong, mean (range)", "against the baseline",
+             "56 layers: wrong, mean (range)", "against the baseline", "paper: error in %",
+             "same side at 56?"], rows)
+
+# %%
+sides = [agrees(variant) for variant in PAPER if variant != "baseline"]
+verdict("most variants stand on the paper's side of the baseline at 56 layers, and one stands on the other",
+        sides.count("yes") > len(sides) / 2 and sides.count("no") == 1,
+        f"{sides.count('yes')} yes, {sides.count('open')} open, {sides.count('no')} no")
+
+# %% [markdown]
+# The one that does not is stochastic depth, which the paper trains for hundreds of passes. What is
+# large in the paper shows here, too: whatever scales, projects or normalises the line does harm,
+# and depth brings it out. What is small there, a point or less, mostly does not show here.
+#
+# ## 10. What this shows, and what it does not
+#
+# - One learning rate for all, never searched. A variant that is worse here may only need another
+#   one.
+# - 400 updates: what costs time at the start looks worse than it is in the end.
+# - Five seeds and a strict rule: small differences stay hidden.
+# - MNIST, narrow networks, two depths.
+#
+# Within these limits the findings have one thing in common. Leave the line alone, normalise the
+# branch, and depth does no harm.
+#
+# **Try it.** Give one variant the rate that it may need: change `learning_rate` in the live row,
+# and predict first.
+#
+# ## Summary
+#
+# - A variant changes one thing and keeps the rest, down to the first weights.
+# - Where nothing follows the addition, the sum of lesson 02 is exact. Normalisation on the line did
+#   great harm at 56 layers; the other orders did not differ.
+# - Zero branches make a deep network start as a shallow one. A learnt scale makes an unnormalised
+#   network of 56 layers trainable, and does not bring it up to the baseline here.
+# - No shortcut was better than the identity. Scaled, projected and gated ones were worse with
+#   depth.
+# - Stochastic depth saves a quarter of the work, and was behind after equally many updates.
+# - "No clear difference at this size" is a finding. It is not "equal".
+#
+# You have seen what the parts do. Lesson 08 puts them together: the best honest recipe for MNIST,
+# and then your own problem.
+#
+# ## Quiz
+#
+# Five questions. Each option says at once why it is right or wrong.
+
+# %%
+from resnet_lesson import quizzes
+
+quizzes.show("07")
+
+# %% [markdown]
+# <!-- quiz: 07 -->
+#
+# ## References
+#
+# - K. He, X. Zhang, S. Ren, J. Sun 2016b: *Identity Mappings in Deep Residual Networks*. ECCV.
+#   [arXiv:1603.05027](https://arxiv.org/abs/1603.05027). Shortcuts: Section 3.1, Table 1. Orders:
+#   Section 4.1, Figure 4, Table 2. The sum: eq. 4.
+# - K. He, X. Zhang, S. Ren, J. Sun 2016a: *Deep Residual Learning for Image Recognition*. CVPR.
+#   [arXiv:1512.03385](https://arxiv.org/abs/1512.03385). Option C, projections everywhere: Section
+#   4.1.
+# - R. K. Srivastava, K. Greff, J. Schmidhuber 2015: *Training Very Deep Networks*. NIPS.
+#   [arXiv:1507.06228](https://arxiv.org/abs/1507.06228): gates.
+# - P. Goyal and others 2017: *Accurate, Large Minibatch SGD*.
+#   [arXiv:1706.02677](https://arxiv.org/abs/1706.02677), Section 5.1: γ = 0.
+# - S. De, S. L. Smith 2020: *Batch Normalization Biases Residual Blocks Towards the Identity
+#   Function in Deep Networks*. NeurIPS. [arXiv:2002.10444](https://arxiv.org/abs/2002.10444):
+#   SkipInit.
+# - T. Bachlechner, B. P. Majumder, H. Mao, G. Cottrell, J. McAuley 2021: *ReZero is All You Need*.
+#   UAI. [arXiv:2003.04887](https://arxiv.org/abs/2003.04887).
+# - G. Huang, Y. Sun, Z. Liu, D. Sedra, K. Q. Weinberger 2016: *Deep Networks with Stochastic
+#   Depth*. ECCV. [arXiv:1603.09382](https://arxiv.org/abs/1603.09382), Section 3.
+# - M. Lin, Q. Chen, S. Yan 2014: *Network In Network*. ICLR.
+#   [arXiv:1312.4400](https://arxiv.org/abs/1312.4400), Section 3.2: the average as head.
+# - Y. LeCun, C. Cortes, C. J. C. Burges: *The MNIST database of handwritten digits*. CC BY-SA 3.0.
