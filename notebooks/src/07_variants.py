@@ -19,7 +19,7 @@
 # [04](04_plain_vs_residual.ipynb) (the baseline) and [05](05_inside_the_network.ipynb) (gradients
 # by layer, networks without normalisation).
 #
-# **Reading time:** 45 minutes. **Computing time:** 2 minutes on two cores, without a GPU.
+# **Reading time:** 45 minutes. **Computing time:** 3 minutes on two cores, without a GPU.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -367,8 +367,8 @@ verdict("no clear difference at this size: the three orders with a clean line, a
 #
 # - **Zero last γ.** The last normalisation of each branch starts with $\gamma = 0$ (Goyal and
 #   others 2017, Section 5.1).
-# - **Branch scale.** One learnt number $\alpha$ a block, 0 at the start, multiplies the branch: $x
-#   + \alpha F(x)$. There is no normalisation. De and Smith (2020) call it **SkipInit**, Bachlechner
+# - **Branch scale.** One learnt number $\alpha$ a block, 0 at the start, multiplies the branch:
+#   $x + \alpha F(x)$. There is no normalisation. De and Smith (2020) call it **SkipInit**, Bachlechner
 #   and others (2021) **ReZero**. De and Smith argue that this is what normalisation does for a
 #   residual network: it keeps the branches small beside the line (lesson 05, section 4). If so,
 #   $\alpha$ can take its place.
@@ -649,8 +649,8 @@ verdict("at 20 layers, on the test images, none of these shortcuts clearly diffe
 # two reasons. An update through fewer blocks is cheaper. And no block can rely on the one before
 # it: lesson 05 took blocks out of a trained network, this *trains* for it.
 #
-# Block $l$ of $L$ takes part with probability $p_l = 1 - \frac{l}{L}(1 - p_L)$, and $p_L =
-# \tfrac12$. Afterwards each branch counts by its $p_l$. The code of a block, without the details:
+# Block $l$ of $L$ takes part with probability $p_l = 1 - \frac{l}{L}(1 - p_L)$, and
+# $p_L = \tfrac12$. Afterwards each branch counts by its $p_l$. The code of a block, without the details:
 #
 # ```python
 # if training:
