@@ -3,7 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson.checks.core import NotYet, array, call
+from resnet_lesson.checks.core import NotYet, array, call, close
+
+EPSILONS = (1e-3, 1e-5)  # of a normalisation: Keras's default, and that of others
 
 
 def built(function, *args, **options):
@@ -58,6 +60,27 @@ def kernels_of(block, shapes, projection):
         raise NotYet("all kernels are 1×1; the middle one should be 3×3")
     names = ", ".join(f"{shape}" for shape in have) or "none"
     raise NotYet(f"kernels of the shapes {names}; expected {', '.join(map(str, wanted))}")
+
+
+def compare(fits, mistakes, evaluated, trained):
+    """Raise NotYet unless the reader's block computes what it should, in training and evaluation.
+
+    Args:
+        fits: function of a mistake's name that tells whether the block computes what this mistake
+            gives; without an argument, whether it computes the right thing.
+        mistakes: dictionary: message → name.
+        evaluated, trained: the block's outputs with ``training=False`` and ``True``.
+    """
+    if not fits():
+        for message, change in mistakes.items():
+            if fits(change):
+                raise NotYet(message)
+        raise NotYet("the kernels have the right shapes, but the output is another one")
+    if close(evaluated, trained, 1e-3):
+        raise NotYet(
+            "training=True and training=False give the same output: hand `training` on to the "
+            "normalisations"
+        )
 
 
 def convolved(x, kernel, stride):
