@@ -1,10 +1,8 @@
 """The article's changing block: what is drawn, and the text alternative that says it."""
 
-import itertools
-
 import matplotlib.pyplot as plt
 import pytest
-from matplotlib.patches import Circle, FancyBboxPatch
+from drawings import shapes_apart
 
 from resnet_lesson.article_diagrams import article_blocks
 
@@ -44,8 +42,4 @@ def test_both_blocks_and_what_differs_between_them(drawn):
 
 def test_nothing_covers_anything_else(drawn):
     ax, _ = drawn
-    shapes = [patch for patch in ax.patches if isinstance(patch, (FancyBboxPatch, Circle))]
-    assert len(shapes) == (8 + 1 + 1) + (6 + 1 + 1)
-    for one, other in itertools.combinations([shape.get_window_extent() for shape in shapes], 2):
-        apart = max(one.x0, other.x0) >= min(one.x1, other.x1)
-        assert apart or max(one.y0, other.y0) >= min(one.y1, other.y1)
+    shapes_apart(ax, (8 + 1 + 1) + (6 + 1 + 1))

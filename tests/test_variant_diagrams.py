@@ -1,10 +1,8 @@
 """The orders of a block's parts: what is drawn, and the text alternative that says it."""
 
-import itertools
-
 import matplotlib.pyplot as plt
 import pytest
-from matplotlib.patches import Circle, FancyBboxPatch
+from drawings import shapes_apart
 
 from resnet_lesson.variant_diagrams import APART, SHOWN, block_orders
 from resnet_lesson.variants import ORDERS
@@ -35,8 +33,4 @@ def test_each_block_has_its_parts_from_top_to_bottom(drawn):
 
 def test_nothing_covers_anything_else(drawn):
     ax, _ = drawn
-    shapes = [patch for patch in ax.patches if isinstance(patch, (FancyBboxPatch, Circle))]
-    assert len(shapes) == sum(len(ORDERS[variant].split()) for variant in SHOWN)
-    for one, other in itertools.combinations([shape.get_window_extent() for shape in shapes], 2):
-        apart = max(one.x0, other.x0) >= min(one.x1, other.x1)
-        assert apart or max(one.y0, other.y0) >= min(one.y1, other.y1)
+    shapes_apart(ax, sum(len(ORDERS[variant].split()) for variant in SHOWN))
