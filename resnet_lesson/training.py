@@ -6,6 +6,7 @@ References
 
 import os
 import time
+from contextlib import nullcontext
 
 import keras
 import numpy as np
@@ -14,6 +15,7 @@ from tqdm.auto import tqdm
 
 from resnet_lesson.arguments import positive_number, whole_number
 from resnet_lesson.data import check_data
+from resnet_lesson.distribution import average, check_strategy, on_replicas, shares
 from resnet_lesson.models import reset_weights
 from resnet_lesson.records import Record
 from resnet_lesson.schedules import schedule
@@ -34,21 +36,28 @@ class Trainer:
         batch_size: number of images in each update.
         learning_rate: Adam's step size: a number, or pairs (first update, step size) as in
             ``[(0, 2e-3), (9000, 2e-4)]``.
+        strategy: tf.distribute.Strategy, in whose scope the model was built; None for one device.
     """
 
-    def __init__(self, model, batch_size=64, learning_rate=2e-3):
+    def __init__(self, model, batch_size=64, learning_rate=2e-3, strategy=None):
         self.model = model
         self.batch_size = whole_number("batch_size", batch_size, least=1)
         self.learning_rate = learning_rate
-        self._optimizer = keras.optimizers.Adam(schedule(learning_rate))
+        self.strategy = strategy
+        if strategy is not None:
+            check_strategy(strategy, model, self.batch_size)
         # Without it, some operations add up in an order that differs from run to run.
         tf.config.experimental.enable_op_determinism()
         tf.random.set_seed(0)
-        self._optimizer.build(model.trainable_variables)
+        with strategy.scope() if strategy else nullcontext():
+            self._optimizer = keras.optimizers.Adam(schedule(learning_rate))
+            self._optimizer.build(model.trainable_variables)
         self._fresh = [variable.numpy() for variable in self._optimizer.variables]
-        # XLA ("jit_compile") slows these small networks on a CPU; nothing here is for autograph.
+        # XLA ("jit_compile") takes long to compile and gains little here on a CPU: see lesson 09.
+        # Nothing here is for autograph.
         options = {"jit_compile": False, "autograph": False, "reduce_retracing": True}
-        self._step = tf.function(self._train_step, **options)
+        step = on_replicas(strategy, self._train_step) if strategy else self._train_step
+        self._step = tf.function(step, **options)
         self._logits = tf.function(lambda images: model(images, training=False), **options)
 
     def _train_step(self, images, labels):
@@ -61,12 +70,15 @@ class Trainer:
         # Not apply_gradients: TensorFlow would keep the graph of every step that was ever traced,
         # in its table of custom gradients.
         gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+        if self.strategy is not None:
+            gradients = average(gradients)
         rate = self._optimizer.learning_rate
         for gradient, variable in zip(gradients, variables, strict=True):
             self._optimizer.update_step(gradient, variable, rate)
         self._optimizer.iterations.assign_add(1)
         correct = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
-        return loss, tf.reduce_mean(tf.cast(correct, tf.float32))
+        measured = loss, tf.reduce_mean(tf.cast(correct, tf.float32))
+        return measured if self.strategy is None else average(measured)
 
     def run(
         self,
@@ -78,8 +90,9 @@ class Trainer:
         after_epoch=None,
         should_stop=None,
         on_update=None,
+        checkpoints=None,
     ):
-        """Train once. The arguments are those of ``train``; two more are for sweeps.
+        """Train once. The arguments are those of ``train``; two are for sweeps.
 
         Args:
             should_stop: function called before each update; the run ends where it returns True.
@@ -107,6 +120,11 @@ class Trainer:
                 reset_weights(self.model, seed)
             for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
                 variable.assign(value)
+            saved = [*self.model.variables, *self._optimizer.variables]
+            done = 0
+            if checkpoints is not None:
+                done = checkpoints.restore(record, saved, self.strategy)
+                spent = record.seconds[-1] if done else 0.0
             # The first call traces the step, which is no training: its seconds are not counted.
             self._step.get_concrete_function(*self._batch(data.train, np.arange(self.batch_size)))
             for update in range(updates):
@@ -114,6 +132,8 @@ class Trainer:
                     raise KeyboardInterrupt
                 if update % per_epoch == 0:
                     order = shuffle.permutation(len(data.train))
+                if update < done:  # a checkpoint holds it
+                    continue
                 start = time.perf_counter()
                 place = (update % per_epoch) * self.batch_size
                 loss, accuracy = self._step(
@@ -129,6 +149,8 @@ class Trainer:
                     record.epochs.append(self._epoch(record, data.val, update % per_epoch + 1))
                     if after_epoch is not None and not self._go_on(record, after_epoch(record)):
                         break
+                if checkpoints is not None:
+                    checkpoints.save(record, saved, self.strategy)
             if len(data.test):
                 record.test_logits = self.logits(data.test.images)
                 record.test_loss, record.test_accuracy = evaluate(
@@ -156,6 +178,10 @@ class Trainer:
         return np.concatenate(parts)
 
     def _batch(self, examples, at):
+        if self.strategy is not None:
+            return shares(self.strategy, examples.images[at]), shares(
+                self.strategy, examples.labels[at]
+            )
         return tf.constant(examples.images[at]), tf.constant(examples.labels[at])
 
     def _go_on(self, record, rate):
@@ -190,6 +216,8 @@ def train(
     reset=True,
     after_epoch=None,
     progress=True,
+    strategy=None,
+    checkpoints=None,
 ):
     """Train a classifier with Adam and record every update.
 
@@ -211,6 +239,11 @@ def train(
         after_epoch: function called with the Record after each epoch. It returns the learning rate
             of the next one, or None to end the run there.
         progress: show a progress bar.
+        strategy: tf.distribute.Strategy, in whose scope the model was built: its replicas share
+            each batch equally, and the result is that of one device, to rounding. Layers that
+            compute with the whole batch see their share of it alone: see
+            ``distribution.synchronise_norms``.
+        checkpoints: ``distribution_checkpoints.Checkpoints``: the run goes on from the newest one.
 
     Returns:
         Record. After each epoch it holds the validation loss, at the end the test accuracy and the
@@ -219,9 +252,18 @@ def train(
     Raises:
         TypeError, ValueError: an argument is unusable; the message ends with what was received.
     """
-    trainer = Trainer(model, batch_size, learning_rate)
+    trainer = Trainer(model, batch_size, learning_rate, strategy)
     with progress_bar(updates, progress, name) as bar:
-        record = trainer.run(data, seed, updates, name, reset, after_epoch, on_update=bar.update)
+        record = trainer.run(
+            data,
+            seed,
+            updates,
+            name,
+            reset,
+            after_epoch,
+            on_update=bar.update,
+            checkpoints=checkpoints,
+        )
     if record.interrupted:
         print(f"Interrupted after {len(record.loss)} of {updates} updates: the record holds those.")
     return record

@@ -332,11 +332,11 @@ LESSONS = [
     ("09", "Scaling out", "What if one machine is not enough?"),
 ]
 BUILDS_ON = [("00", "01"), ("01", "02"), ("02", "03"), ("03", "04"), ("04", "05"), ("04", "06"),
-             ("05", "07"), ("07", "08"), ("04", "09")]
+             ("05", "07"), ("07", "08"), ("07", "09")]
 plots.show(*diagrams.course_map(LESSONS, edges=BUILDS_ON))
 
 # %% [markdown]
-# This edition holds the lessons 00 to 07; the others are in preparation. The next one is
+# This edition holds all lessons but 08, which is in preparation. The next one is
 # [01 · Degradation](01_degradation.ipynb). It asks the question behind the whole course: should a
 # deeper network not be at least as good?
 #
