@@ -1,8 +1,11 @@
-"""MNIST: standardised and split. Where it comes from is in ``mnist_source``.
+"""MNIST and Fashion-MNIST: standardised and split.
+
+Where they come from is in ``mnist_source`` and ``fashion_source``.
 
 References
     Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST database of handwritten digits
     (CC BY-SA 3.0; see ``mnist/LICENSE.txt``).
+    H. Xiao, K. Rasul, R. Vollgraf 2017: Fashion-MNIST (arXiv:1708.07747; MIT licence).
 """
 
 from dataclasses import dataclass
@@ -11,11 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 from resnet_lesson.arguments import whole_number
+from resnet_lesson.fashion_source import raw_fashion_mnist
 from resnet_lesson.mnist_source import raw_mnist
 
 # Mean and standard deviation of all training pixels, on the scale 0 to 1.
 PIXEL_MEAN = 0.1306604762738429
 PIXEL_STD = 0.30810780385646264
+FASHION_MEAN = 0.2860405969887955
+FASHION_STD = 0.35302424451492254
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,25 @@ def load_mnist(train=None, val=5000, test=None, seed=0):
         TypeError: an argument is not an integer.
         ValueError: a number is negative or larger than what there is, or the file is damaged.
     """
-    raw = raw_mnist()
+    return _split(raw_mnist(), standardise, train, val, test, seed)
+
+
+def load_fashion_mnist(train=None, val=5000, test=None, seed=0):
+    """Load Fashion-MNIST as ``load_mnist`` loads MNIST: same sizes, its own mean and deviation.
+
+    It is not part of the package: it comes from ``keras.datasets``, which downloads it once.
+    The labels are positions in ``fashion_source.FASHION_CLASSES``. Arguments and what is returned
+    are those of ``load_mnist``.
+
+    Raises:
+        TypeError, ValueError: as ``load_mnist``, or the data cannot be had; then the message says
+            how to get it.
+    """
+    return _split(raw_fashion_mnist(), _standardise_fashion, train, val, test, seed)
+
+
+def _split(raw, standardised, train, val, test, seed):
+    """Draw the three sets; the last four arguments are those of ``load_mnist``."""
     n_train, n_test = len(raw["y_train"]), len(raw["y_test"])
     val = whole_number("val", val, most=n_train)
     train = whole_number("train", n_train - val if train is None else train, most=n_train - val)
@@ -67,9 +91,9 @@ def load_mnist(train=None, val=5000, test=None, seed=0):
     train_at = rest[stratified_indices(raw["y_train"][rest], train, seed)]
     test_at = np.arange(n_test) if test == n_test else stratified_indices(raw["y_test"], test, seed)
     return Mnist(
-        train=_examples(raw["x_train"], raw["y_train"], train_at),
-        val=_examples(raw["x_train"], raw["y_train"], val_at),
-        test=_examples(raw["x_test"], raw["y_test"], test_at),
+        train=_examples(standardised, raw["x_train"], raw["y_train"], train_at),
+        val=_examples(standardised, raw["x_train"], raw["y_train"], val_at),
+        test=_examples(standardised, raw["x_test"], raw["y_test"], test_at),
     )
 
 
@@ -148,14 +172,22 @@ def standardise(pixels):
     Returns:
         float32, shape (n, 28, 28, 1).
     """
+    return _standardise(pixels, PIXEL_MEAN, PIXEL_STD)
+
+
+def _standardise_fashion(pixels):
+    return _standardise(pixels, FASHION_MEAN, FASHION_STD)
+
+
+def _standardise(pixels, mean, deviation):
     scaled = pixels[..., np.newaxis].astype(np.float32)
-    scaled *= np.float32(1 / (255 * PIXEL_STD))
-    scaled -= np.float32(PIXEL_MEAN / PIXEL_STD)
+    scaled *= np.float32(1 / (255 * deviation))
+    scaled -= np.float32(mean / deviation)
     return scaled
 
 
-def _examples(images, labels, at):
-    return Examples(standardise(images[at]), labels[at].astype(np.int32))
+def _examples(standardised, images, labels, at):
+    return Examples(standardised(images[at]), labels[at].astype(np.int32))
 
 
 def _stratified_split(labels, n, generator):
