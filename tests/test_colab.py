@@ -5,6 +5,7 @@ a Python, they run more of it there: `make colab-test` names one that has Colab'
 """
 
 import ast
+import base64
 import os
 import re
 import subprocess
@@ -60,12 +61,18 @@ def test_notebook_carries_the_package_as_it_is(name):
     package = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("resnet_lesson/**/*.py")}
     assert package <= files.keys()
     for file, text in files.items():
-        assert text == (ROOT / file).read_text(encoding="utf-8"), file
+        if file.endswith(".base64"):
+            network = (ROOT / file.removesuffix(".base64")).read_bytes()
+            assert base64.b64decode(text) == network, file
+        else:
+            assert text == (ROOT / file).read_text(encoding="utf-8"), file
     code = "\n".join(cell.source for cell in nb.cells[3:] if cell.cell_type == "code")
     records = set(re.findall(r'read_record\("(\w+)"\)', code))
     assert {f"resnet_lesson/records/{record}.json" for record in records} <= files.keys()
     quizzes = set(re.findall(r'quizzes\.show\("(\w+)"\)', code))
     assert {f"resnet_lesson/quizzes/{quiz}.toml" for quiz in quizzes} <= files.keys()
+    has_network = any(file.endswith(".keras.base64") for file in files)
+    assert has_network == ("trained_network" in code)
     assert not any(file.endswith(".npz") for file in files)
     assert {"LICENSE", "LICENSE-CONTENT"} <= files.keys()
 

@@ -12,6 +12,7 @@ link between notebooks becomes plain text, for an uploaded notebook has no neigh
 """
 
 import argparse
+import base64
 import posixpath
 import re
 import sys
@@ -35,6 +36,7 @@ NOTE = (
 HEAD = """\
 #@title The course's package: run this cell first, unfold it to read {{ display-mode: "form" }}
 # resnet-lesson {version}. The code is under the MIT licence: see LICENSE below.
+import base64
 import sys
 import textwrap
 from pathlib import Path
@@ -47,7 +49,10 @@ _folder = Path("resnet_lesson_package").resolve()
 for _name, _text in _files.items():
     _path = _folder / _name
     _path.parent.mkdir(parents=True, exist_ok=True)
-    _path.write_text(_text, encoding="utf-8")
+    if _path.suffix == ".base64":
+        _path.with_suffix("").write_bytes(base64.b64decode(_text))
+    else:
+        _path.write_text(_text, encoding="utf-8")
 if str(_folder) not in sys.path:
     sys.path.insert(0, str(_folder))
 {quiz}
@@ -96,7 +101,8 @@ def file_name(pair: Pair) -> str:
 def carried_files(root: Path, text: str) -> dict[str, str]:
     """Return what a notebook carries, as names and texts.
 
-    That is the whole package, and those of its records and quizzes that the notebook names.
+    That is the whole package, and those of its records, quizzes and trained networks that the
+    notebook names. A network is no text, so it is written in base64.
     """
     package = root / "resnet_lesson"
     named = [
@@ -110,7 +116,11 @@ def carried_files(root: Path, text: str) -> dict[str, str]:
     paths = [*package.rglob("*.py"), *package.glob("mnist/*.txt"), *named]
     paths += [path for path in (root / "LICENSE", root / "LICENSE-CONTENT") if path.exists()]
     names = {path.relative_to(root).as_posix(): path for path in paths}
-    return {name: names[name].read_text(encoding="utf-8") for name in sorted(names)}
+    files = {name: path.read_text(encoding="utf-8") for name, path in names.items()}
+    for path in package.glob("trained/*.keras") if "trained_network" in text else ():
+        name = f"{path.relative_to(root).as_posix()}.base64"
+        files[name] = base64.encodebytes(path.read_bytes()).decode()
+    return dict(sorted(files.items()))
 
 
 def package_cell(files: dict[str, str], root: Path) -> NotebookNode:
