@@ -13,10 +13,12 @@ UNIT_TESTS = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(VENV_PYTHON) -m
   -n auto --maxprocesses=4 --dist=loadfile tests
 COLAB_PYTHON ?= python3.13
 COLAB_ENV = build/colab-env
+BENCH_PYTHON ?= python3.11
+BENCH_ENV = build/bench-env
 STUDIES = $(sort $(wildcard benchmarks/studies/$(N)*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test check notebooks studies colab colab-test wheel lock clean
+.PHONY: help setup lab test check notebooks studies bench bench-torch colab colab-test wheel lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +55,13 @@ notebooks: setup ## build the notebooks that are out of date (N=04: that one)
 studies: setup ## run the recorded studies again (N=04: those of lesson 04)
 	@test -n "$(STUDIES)" || echo "There is no study$(if $(N), whose name starts with $(N))."
 	@set -e; for study in $(STUDIES); do echo "$$study"; $(VENV_PYTHON) "$$study"; done
+
+bench: setup ## measure us and our peers again (ONLY=images_per_second: that part; QUICK=1: a trial)
+	@$(VENV_PYTHON) benchmarks/run.py --only "$(ONLY)" $(if $(QUICK),--quick)
+
+bench-torch: ## install PyTorch for it, in an environment of its own (BENCH_PYTHON=python3.11)
+	@test -x $(BENCH_ENV)/bin/python || "$(BENCH_PYTHON)" -m venv $(BENCH_ENV)
+	@$(BENCH_ENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 numpy
 
 colab: setup ## write single notebooks for Colab to build/colab (REPOSITORY=owner/name TAG=v1.0: links)
 	@$(VENV_PYTHON) tools/colab.py --repository "$(REPOSITORY)" --tag "$(TAG)"

@@ -336,9 +336,8 @@ BUILDS_ON = [("00", "01"), ("01", "02"), ("02", "03"), ("03", "04"), ("04", "05"
 plots.show(*diagrams.course_map(LESSONS, edges=BUILDS_ON))
 
 # %% [markdown]
-# This edition holds all lessons but 08, which is in preparation. The next one is
-# [01 · Degradation](01_degradation.ipynb). It asks the question behind the whole course: should a
-# deeper network not be at least as good?
+# The next lesson is [01 · Degradation](01_degradation.ipynb). It asks the question behind the whole
+# course: should a deeper network not be at least as good?
 #
 # ## Summary
 #

@@ -1,0 +1,116 @@
+"""Run the benchmarks: ``python benchmarks/run.py``, what ``make bench`` calls.
+
+``--only NAME`` runs one part and keeps the other's results. ``--quick`` runs each contestant for
+moments and writes to build/bench-quick.json: it shows that all works, and measures nothing.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import images_per_second
+import numpy as np
+import results
+import time_to_accuracy
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = {part.NAME: part for part in (time_to_accuracy, images_per_second)}
+TORCH = ROOT / "build" / "bench-env" / "bin" / "python"
+DATA, QUICK = ROOT / "build" / "bench-data.npz", ROOT / "build" / "bench-quick.json"
+# What a reader's shell sets must not change what is compared.
+SETTINGS = (
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "TF_XLA_FLAGS",
+    "OMP_NUM_THREADS",
+)
+
+
+def write_data():
+    """Write MNIST to one file, which contestants of any environment can read."""
+    sys.path.insert(0, str(ROOT))
+    from resnet_lesson.mnist_source import raw_mnist
+
+    DATA.parent.mkdir(exist_ok=True)
+    np.savez(DATA, **raw_mnist())
+
+
+def call(contestant, task, seed, quick):
+    """Run one contestant in a process of its own; return what it printed last, as a dictionary."""
+    name = contestant.rstrip("+")
+    python, script = sys.executable, "peers/tensorflow_peers.py"
+    if name == "ours":
+        script = "ours.py"
+    elif name.startswith("torch"):
+        python, script = str(TORCH), "peers/pytorch_peers.py"
+    command = [python, str(ROOT / "benchmarks" / script)]
+    command += [name, "--task", task, "--data", str(DATA), "--seed", str(seed)]
+    command += ["--our-settings"] * contestant.endswith("+") + ["--quick"] * quick
+    environment = {k: v for k, v in os.environ.items() if k not in SETTINGS}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{contestant} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def run_part(part, quick, run=call):
+    """Run a part's contestants in turn, A B C A B C; return its results."""
+    skipped = []
+    contestants = list(part.CONTESTANTS)
+    if not TORCH.exists():
+        skipped.append("PyTorch is not installed; `make bench-torch` installs it.")
+        contestants = [name for name in contestants if not name.startswith("torch")]
+    runs = []
+    for seed in range(1 if quick else part.REPEATS):
+        for contestant in contestants:
+            measured = run(contestant, part.NAME, seed, quick)
+            runs.append({"contestant": contestant, "seed": seed} | measured)
+            print(part.NAME, runs[-1], flush=True)
+    for line in skipped:
+        print(line)
+    return {
+        "date": datetime.date.today().isoformat(),
+        "repeats": 1 if quick else part.REPEATS,
+        "protocol": part.PROTOCOL,
+        "machine": results.machine(),
+        "versions": results.versions(),
+        "skipped": skipped,
+        "runs": runs,
+    }
+
+
+def main(arguments=None, run=call):
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="benchmarks/run.py")
+    parser.add_argument("--only", default="", help=f"one of {', '.join(PARTS)}")
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.only and options.only not in PARTS:
+        print(f"ONLY must be one of {', '.join(PARTS)}. Received: {options.only}", file=sys.stderr)
+        return 1
+    path, status = QUICK if options.quick else results.RESULTS, 0
+    if run is call:
+        write_data()
+    for name in [options.only] if options.only else PARTS:
+        try:
+            measured = run_part(PARTS[name], options.quick, run)
+        except RuntimeError as error:
+            print(f"{name} failed, its old results stay: {error}", file=sys.stderr)
+            status = 1
+            continue
+        found = results.read(path)
+        found["parts"][name] = measured
+        results.write(found, path)
+    if not options.quick and results.RESULTS.exists():
+        text = results.README.read_text()
+        results.README.write_text(results.with_table(text, results.read()))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
