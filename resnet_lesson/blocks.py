@@ -21,6 +21,7 @@ import keras
 from keras import layers, ops
 
 from resnet_lesson.arguments import one_of, whole_number
+from resnet_lesson.normalisation import FusedBatchNorm
 
 SHORTCUTS = ("none", "identity", "padded", "projection")
 
@@ -306,7 +307,7 @@ def batch_norm(name, gamma="ones", dtype=None):
         gamma: initialiser of the scale γ.
         dtype: dtype or dtype policy of the layer.
     """
-    return layers.BatchNormalization(
+    return FusedBatchNorm(
         momentum=BATCH_NORM_MOMENTUM,
         epsilon=BATCH_NORM_EPSILON,
         gamma_initializer=gamma,

@@ -23,9 +23,9 @@ import tensorflow as tf
 from keras import layers, ops
 
 from resnet_lesson.arguments import whole_number
-from resnet_lesson.blocks import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from resnet_lesson.blocks import batch_norm
 from resnet_lesson.data import PIXEL_MEAN, PIXEL_STD, load_mnist
-from resnet_lesson.fast import FastTrainer, FusedBatchNorm, one_thread_an_operation
+from resnet_lesson.fast import FastTrainer, one_thread_an_operation
 from resnet_lesson.training import progress_bar
 
 TRAINED = Path(__file__).parent / "trained" / "08_small_network.keras"
@@ -81,12 +81,7 @@ def _conv(filters, kernel_size, stride, name):
 
 def _conv_norm(x, filters, kernel_size, stride, name, gamma="ones"):
     x = _conv(filters, kernel_size, stride, name)(x)
-    return FusedBatchNorm(
-        momentum=BATCH_NORM_MOMENTUM,
-        epsilon=BATCH_NORM_EPSILON,
-        gamma_initializer=gamma,
-        name=f"{name}_norm",
-    )(x)
+    return batch_norm(f"{name}_norm", gamma)(x)
 
 
 def distort(images, seed, turn=15, scale=0.15, shear=0.2, shift=2):

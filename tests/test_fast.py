@@ -11,8 +11,9 @@ from keras import layers
 
 from resnet_lesson import fast
 from resnet_lesson.data import Examples, Mnist
-from resnet_lesson.fast import FastTrainer, FusedBatchNorm, one_cycle
+from resnet_lesson.fast import FastTrainer, one_cycle
 from resnet_lesson.models import reset_weights
+from resnet_lesson.normalisation import FusedBatchNorm
 
 
 def digits(n=64, seed=0):
@@ -38,37 +39,6 @@ def model(norm=None, dropout=0.0):
     if dropout:
         x = layers.Dropout(dropout, seed=0, name="dropout")(x)
     return keras.Model(inputs, layers.Dense(10, name="logits")(x))
-
-
-@pytest.mark.parametrize("shape", [(8, 5, 7, 3), (4, 3, 1, 4), (64, 14, 14, 16)])
-def test_fused_normalisation_is_that_of_keras(shape):
-    draw = np.random.default_rng(0)
-    x = tf.constant(draw.normal(2, 3, size=shape).astype("float32"))
-    direction = tf.constant(draw.normal(size=shape).astype("float32"))
-    found = []
-    for kind in (layers.BatchNormalization, FusedBatchNorm):
-        layer = kind(momentum=0.9, epsilon=1e-3)
-        layer.build(shape)
-        layer.gamma.assign(np.linspace(0.5, 2, shape[-1]))
-        layer.beta.assign(np.linspace(-1, 1, shape[-1]))
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = layer(x, training=True)
-            loss = tf.reduce_sum(y * direction)
-        gradients = tape.gradient(loss, [x, layer.gamma.value, layer.beta.value])
-        found.append([y, *gradients, layer.moving_mean, layer.moving_variance, layer(x)])
-    for keras_s, ours in zip(*found, strict=True):
-        np.testing.assert_allclose(ours, keras_s, rtol=2e-4, atol=2e-4 * np.abs(keras_s).max())
-
-
-def test_fused_normalisation_is_saved_and_loaded(tmp_path):
-    net = model(FusedBatchNorm)
-    x = digits().images
-    net(x, training=True)
-    net.save(tmp_path / "net.keras")
-    again = keras.models.load_model(tmp_path / "net.keras")
-    assert isinstance(again.get_layer("norm"), FusedBatchNorm)
-    np.testing.assert_array_equal(net(x), again(x))
 
 
 def test_one_cycle_rises_once_and_falls_once_to_zero():
@@ -99,10 +69,8 @@ def test_update_is_that_of_keras():
     wanted = net.get_weights()
     reset_weights(net, 0)
     trainer = FastTrainer(net, 32, 2, smoothing=0.1)
-    loss = trainer._update(
-        tf.constant(examples.images), tf.constant(examples.labels), 1e-2, tf.constant([0, 0]), 0.0
-    )
-    np.testing.assert_allclose(loss, keras_loss, rtol=1e-5)
+    loss = trainer._updates(examples.images, examples.labels, np.arange(32)[None], [1e-2], 0, 0)
+    np.testing.assert_allclose(loss, [keras_loss], rtol=1e-5)
     for a, b in zip(net.get_weights(), wanted, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
@@ -122,21 +90,52 @@ def test_it_learns():
     assert record.test_accuracy > 0.6
 
 
+def test_many_updates_in_one_call_are_those_of_many_calls():
+    examples, batches = (digits(64).images, digits(64).labels), np.arange(64).reshape(4, 16)
+    rates = np.linspace(1e-3, 1e-2, 4).astype("float32")
+    found = []
+    for calls in ([slice(0, 4)], [slice(0, 1), slice(1, 4)]):
+        net = model()
+        reset_weights(net, 0)
+        trainer = FastTrainer(net, 16, 2)
+        losses = [
+            trainer._updates(*examples, batches[part], rates[part], part.start, 0).numpy()
+            for part in calls
+        ]
+        found.append([np.concatenate(losses), *net.get_weights()])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_averages_follow_the_weights():
-    net = model()
-    seen = []
-    trainer = FastTrainer(net, 16, 2, average=0.5)
-    record = trainer.run(
-        data(), epochs=2, on_update=lambda: seen.append([w.copy() for w in net.get_weights()])
-    )
+    net, examples = model(), (digits(64).images, digits(64).labels)
     reset_weights(net, 0)
+    trainer = FastTrainer(net, 16, 2, average=0.5)
     mean = net.get_weights()
-    for update, weights in enumerate(seen):
+    for update in range(8):
+        batch = np.arange(16)[None] + 8 * (update % 6)
+        trainer._updates(*examples, batch, np.float32([1e-2]), update, 0)
         keep = min(0.5, (1 + update) / (10 + update))
-        mean = [keep * a + (1 - keep) * b for a, b in zip(mean, weights, strict=True)]
-    for a, b in zip(record.weights, mean, strict=True):
+        new = net.get_weights()
+        mean = [keep * a + (1 - keep) * b for a, b in zip(mean, new, strict=True)]
+    for a, b in zip(trainer._averages, mean, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
-    assert any(not np.allclose(a, b) for a, b in zip(mean, seen[-1], strict=True))
+    assert any(not np.allclose(a, b) for a, b in zip(mean, new, strict=True))
+
+
+def test_a_run_ends_with_the_averages():
+    trainer = FastTrainer(model(), 16, 2, average=0.9)
+    record = trainer.run(data(), epochs=2)
+    for a, b, own in zip(trainer._averages, trainer.model.weights, record.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(a, own)
+
+
+def test_progress_is_told(monkeypatch):
+    monkeypatch.setattr(fast, "UPDATES_A_CALL", 3)
+    told = []
+    record = FastTrainer(model(), 16, 2).run(data(), epochs=2, on_updates=told.append)
+    assert told == [3, 1, 3, 1] and np.all(np.diff(record.seconds) > 0)
 
 
 def test_each_piece_of_each_update_is_changed_by_a_seed_of_its_own():
