@@ -14,14 +14,16 @@ from resnet_lesson.data import load_mnist
 from resnet_lesson.fast import FastTrainer, one_thread_an_operation
 from resnet_lesson.recipe import small_network
 
-AIM, BLOCKS = 0.99, ((32, 2), (64, 2))
+# Chosen on validation images (5,000 of the training images, seeds 12 to 15): the fastest of some
+# twenty candidates of which each run read 99.0 % of them.
+AIM, NETWORK, EPOCHS, PEAK = 0.99, {"blocks": ((16, 2), (48, 2)), "stem": (8, 4)}, 3, 2e-2
 
 
 def time_to_accuracy(seed, quick):
-    """Train two epochs of one cycle; return the seconds (None: 99.0 % not reached)."""
+    """Train three epochs of one cycle; return the seconds (None: 99.0 % not reached)."""
     data = load_mnist(train=1280 if quick else None, val=0)
-    trainer = FastTrainer(small_network(blocks=BLOCKS), 128, pieces=2, smoothing=0.05)
-    record = trainer.run(data, seed, epochs=2, peak=1e-2)
+    trainer = FastTrainer(small_network(**NETWORK), 128, pieces=2, smoothing=0.05)
+    record = trainer.run(data, seed, EPOCHS, PEAK)
     reached, spent = record.test_accuracy >= AIM, record.seconds[-1]
     return {
         "seconds": spent if reached else None,

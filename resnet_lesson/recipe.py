@@ -37,23 +37,24 @@ RECIPE = {"epochs": 40, "peak": 1e-2, "batch_size": 128, "smoothing": 0.05, "ave
 DISTORTION = {"turn": 15, "scale": 0.15, "shear": 0.2, "shift": 2}
 
 
-def small_network(blocks=((16, 1), (32, 2), (32, 1)), name="small"):
+def small_network(blocks=((16, 1), (32, 2), (32, 1)), stem=(16, 5), name="small"):
     """Build the recipe's residual network.
 
-    A 5×5 convolution with 16 channels and a 2×2 pool, then basic blocks, the maximum of each
+    A convolution and a 2×2 pool, then basic blocks, the maximum of each
     channel over the image, and one dense layer. The last γ of each block starts at zero, so each
     block starts as its shortcut.
 
     Args:
         blocks: pairs (width in channels, stride), one a block.
+        stem: (channels, kernel size in pixels) of the first convolution.
         name: the model's name.
 
     Returns:
         keras.Model: float32 (batch, 28, 28, 1) → logits, float32 (batch, 10).
     """
     inputs = keras.Input((28, 28, 1), name="image")
-    x = layers.ReLU(name="stem_out")(_conv_norm(inputs, 16, 5, 1, "stem"))  # (B, 28, 28, 16)
-    x = layers.MaxPooling2D(2, name="stem_pool")(x)  # (B, 14, 14, 16)
+    x = layers.ReLU(name="stem_out")(_conv_norm(inputs, *stem, 1, "stem"))  # (B, 28, 28, C)
+    x = layers.MaxPooling2D(2, name="stem_pool")(x)  # (B, 14, 14, C)
     for number, (width, stride) in enumerate(blocks, start=1):
         at = f"block{number}"
         y = layers.ReLU(name=f"{at}_relu1")(_conv_norm(x, width, 3, stride, f"{at}_conv1"))

@@ -11,6 +11,7 @@ import pytest
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "peers")]
 
+import ours  # noqa: E402
 import results  # noqa: E402
 import run  # noqa: E402
 import tensorflow_peers  # noqa: E402
@@ -80,9 +81,9 @@ def test_pytorch_twins_have_our_parameters():
         return sum(p.numel() for p in m.parameters())
 
     assert count(pytorch_peers.Article()) == article_network().count_params()
-    ours = small_network(blocks=((32, 2), (64, 2)))
+    network = small_network(**ours.NETWORK)
     assert count(pytorch_peers.SmallNetwork()) == sum(
-        int(np.prod(v.shape)) for v in ours.trainable_variables
+        int(np.prod(v.shape)) for v in network.trainable_variables
     )
 
 

@@ -58,11 +58,11 @@ class Block(nn.Module):
 
 
 class SmallNetwork(nn.Module):
-    """Twin of ``recipe.small_network(blocks)``."""
+    """Twin of ``recipe.small_network(blocks, stem)``."""
 
-    def __init__(self, blocks=((32, 2), (64, 2))):
+    def __init__(self, blocks=((16, 2), (48, 2)), stem=(8, 4)):
         super().__init__()
-        self.stem, channels, made = ConvNorm(1, 16, 5), 16, []
+        self.stem, channels, made = ConvNorm(1, *stem), stem[0], []
         for filters, stride in blocks:
             made.append(Block(channels, filters, stride))
             channels = filters
@@ -132,7 +132,7 @@ def train(model, x, y, epochs, rate, smoothing=0.0):
     return seconds
 
 
-def one_cycle(update, updates, peak=1e-2, warm_up=0.25):
+def one_cycle(update, updates, peak=2e-2, warm_up=0.25):
     """Return the rate of an update, as ``resnet_lesson.fast.one_cycle``."""
     top = warm_up * updates
     if update < top:
@@ -168,7 +168,7 @@ def main():
         result = {"images_per_second": images / float(np.median(seconds[1:])), "epochs": seconds}
     else:
         model = SmallNetwork()
-        spent = sum(train(model, x, y, 2, one_cycle, smoothing=0.05))
+        spent = sum(train(model, x, y, 3, one_cycle, smoothing=0.05))
         x_test, labels = tensors(data["x_test"], data["y_test"])
         with torch.no_grad():
             model.eval()
