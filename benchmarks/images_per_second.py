@@ -1,5 +1,7 @@
 """Part of the benchmarks: training speed on the article's exact network, batches of 128."""
 
+from contestants import command  # noqa: F401  (how `run` starts them)
+
 NAME = "images_per_second"
 REPEATS = 5
 CONTESTANTS = ("ours", "article", "article+", "tf1", "tf1+", "torch", "torch_one_thread")

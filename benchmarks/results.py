@@ -1,4 +1,4 @@
-"""The results file: measurements in, goals and the README's table out.
+"""The results file: measurements in, goals out.
 
 Goals are computed from the measurements, so no verdict can be written by hand.
 """
@@ -10,22 +10,13 @@ import statistics
 from importlib import metadata
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS, README = ROOT / "benchmarks" / "results.json", ROOT / "README.md"
-BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
-TIME, SPEED = "time_to_accuracy", "images_per_second"
+import accuracy_for_size
+import course
+import growth
 
-LABELS = {
-    "ours": "ours",
-    "keras_example": "Keras's convnet example",
-    "article": "article's network as written, Keras `fit`",
-    "article_one_softmax": "the same with one softmax",
-    "article_fixed": "the same with all repairs",
-    "tf1": "article's network, TensorFlow 1 graph",
-    "torch": "PyTorch twin, channels last",
-    "torch_one_thread": "the same on one thread",
-}
-SWITCHED = ", with our settings of TensorFlow"
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results.json"
+TIME, SPEED, GROWTH, COURSE = "time_to_accuracy", "images_per_second", "growth", "course"
 
 
 def read(path=RESULTS):
@@ -74,8 +65,7 @@ def goals(parts):
     if TIME in parts:
         ours, peer = (middle(parts[TIME], name, "seconds") for name in ("ours", "keras_example"))
         ratio = ours / peer if ours and peer else None
-        name = "time to 99.0 %, as a share of the Keras example's, at most"
-        made.append(goal(name, 0.125, ratio, ratio is not None and ratio <= 0.125))
+        made.append(at_most("time to 99.0 %, as a share of the Keras example's", 0.125, ratio))
     if SPEED in parts:
         part = parts[SPEED]
         names = {run["contestant"] for run in part["runs"]} - {"ours"}
@@ -83,51 +73,27 @@ def goals(parts):
         ours = middle(part, "ours", "images_per_second")
         best = max((value for value in peers.values() if value), default=None)
         ratio = ours / best if ours and best else None
-        name = "images per second, as a multiple of the best peer's, at least"
-        made.append(goal(name, 1.3, ratio, ratio is not None and ratio >= 1.3))
+        made.append(at_least("images per second, as a multiple of the best peer's", 1.3, ratio))
+    least, most = accuracy_for_size.AIM, accuracy_for_size.MOST_PARAMETERS
+    name = f"test accuracy with at most {most:,} parameters, mean of five seeds"
+    made.append(at_least(name, least, accuracy_for_size.accuracy()))
+    if GROWTH in parts:
+        name = "growth of time and memory: the largest power above the expected one"
+        made.append(at_most(name, growth.TOLERANCE, growth.steepest(parts[GROWTH])))
+    if COURSE in parts:
+        measured = course.seconds(parts[COURSE])
+        for what, budget in course.BUDGETS.items():
+            made.append(at_most(f"seconds: {what}", budget, measured[what]))
     return made
 
 
-def goal(name, aim, measured, met):
-    """Return one entry of the list of goals."""
-    return {"name": name, "goal": aim, "measured": measured, "met": met}
+def at_most(name, aim, measured):
+    """Return one entry of the list of goals, met by ``aim`` or less; None is not met."""
+    met = measured is not None and measured <= aim
+    return {"name": f"{name}, at most", "goal": aim, "measured": measured, "met": met}
 
 
-def label(contestant):
-    """Return a contestant's name in words; ``+`` marks one with our settings."""
-    return LABELS[contestant.rstrip("+")] + (SWITCHED if contestant.endswith("+") else "")
-
-
-def table(results):
-    """Return the README's tables as Markdown."""
-    if not results["parts"]:
-        return "Nothing has been measured yet."
-    lines = []
-    columns = (
-        (TIME, "seconds", "seconds of training to 99.0 %"),
-        (SPEED, "images_per_second", "images a second"),
-    )
-    for name, key, head in columns:
-        if name not in results["parts"]:
-            continue
-        part = results["parts"][name]
-        lines += [f"| | {head} (median) | runs |", "| --- | ---: | ---: |"]
-        for contestant in dict.fromkeys(run["contestant"] for run in part["runs"]):
-            found = values(part, contestant, key)
-            reached = [value for value in found if value is not None]
-            median = f"{statistics.median(reached):,.0f}" if reached else "not reached"
-            missed = f", {len(found) - len(reached)} not there" if len(reached) < len(found) else ""
-            lines.append(f"| {label(contestant)} | {median} | {len(found)}{missed} |")
-        lines += [f"\nLeft out: {reason}" for reason in part["skipped"]] + [""]
-    lines += ["| goal | aim | measured | met |", "| --- | ---: | ---: | --- |"]
-    for entry in results["goals"]:
-        measured = "none" if entry["measured"] is None else f"{entry['measured']:.3f}"
-        met = "yes" if entry["met"] else "no"
-        lines.append(f"| {entry['name']} | {entry['goal']} | {measured} | {met} |")
-    return "\n".join(lines)
-
-
-def with_table(text, results):
-    """Return the README's text with the tables between the markers."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n\n{table(results)}\n\n{END}{rest.split(END)[1]}"
+def at_least(name, aim, measured):
+    """Return one entry of the list of goals, met by ``aim`` or more; None is not met."""
+    met = measured is not None and measured >= aim
+    return {"name": f"{name}, at least", "goal": aim, "measured": measured, "met": met}

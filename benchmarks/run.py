@@ -1,7 +1,10 @@
 """Run the benchmarks: ``python benchmarks/run.py``, what ``make bench`` calls.
 
-``--only NAME`` runs one part and keeps the other's results. ``--quick`` runs each contestant for
+``--only NAME`` runs one part and keeps the results of the others. ``--quick`` runs contestants for
 moments and writes to build/bench-quick.json: it shows that all works, and measures nothing.
+
+A part is a module with its ``NAME``, ``PROTOCOL``, ``REPEATS`` and ``CONTESTANTS``, in ``QUICK``
+those of a trial if not all, and ``command``: how a contestant is started, in its own process.
 """
 
 import argparse
@@ -10,17 +13,18 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
+import course
+import growth
 import images_per_second
 import numpy as np
 import results
+import tables
 import time_to_accuracy
+from contestants import DATA, ROOT, TORCH
 
-ROOT = Path(__file__).resolve().parent.parent
-PARTS = {part.NAME: part for part in (time_to_accuracy, images_per_second)}
-TORCH = ROOT / "build" / "bench-env" / "bin" / "python"
-DATA, QUICK = ROOT / "build" / "bench-data.npz", ROOT / "build" / "bench-quick.json"
+PARTS = {part.NAME: part for part in (time_to_accuracy, images_per_second, growth, course)}
+QUICK = ROOT / "build" / "bench-quick.json"
 # What a reader's shell sets must not change what is compared.
 SETTINGS = (
     "TF_ENABLE_ONEDNN_OPTS",
@@ -42,15 +46,7 @@ def write_data():
 
 def call(contestant, task, seed, quick):
     """Run one contestant in a process of its own; return what it printed last, as a dictionary."""
-    name = contestant.rstrip("+")
-    python, script = sys.executable, "peers/tensorflow_peers.py"
-    if name == "ours":
-        script = "ours.py"
-    elif name.startswith("torch"):
-        python, script = str(TORCH), "peers/pytorch_peers.py"
-    command = [python, str(ROOT / "benchmarks" / script)]
-    command += [name, "--task", task, "--data", str(DATA), "--seed", str(seed)]
-    command += ["--our-settings"] * contestant.endswith("+") + ["--quick"] * quick
+    command = PARTS[task].command(contestant, task, seed, quick)
     environment = {k: v for k, v in os.environ.items() if k not in SETTINGS}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -61,8 +57,8 @@ def call(contestant, task, seed, quick):
 def run_part(part, quick, run=call):
     """Run a part's contestants in turn, A B C A B C; return its results."""
     skipped = []
-    contestants = list(part.CONTESTANTS)
-    if not TORCH.exists():
+    contestants = list(getattr(part, "QUICK", part.CONTESTANTS) if quick else part.CONTESTANTS)
+    if not TORCH.exists() and any(name.startswith("torch") for name in contestants):
         skipped.append("PyTorch is not installed; `make bench-torch` installs it.")
         contestants = [name for name in contestants if not name.startswith("torch")]
     runs = []
@@ -107,8 +103,8 @@ def main(arguments=None, run=call):
         found["parts"][name] = measured
         results.write(found, path)
     if not options.quick and results.RESULTS.exists():
-        text = results.README.read_text()
-        results.README.write_text(results.with_table(text, results.read()))
+        text = tables.README.read_text()
+        tables.README.write_text(tables.with_table(text, results.read()))
     return status
 
 

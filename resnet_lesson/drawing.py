@@ -22,17 +22,22 @@ INK, PAPER = 30, 255
 _SCRIPT = """
 function render({ model, el }) {
   const side = model.get("side"), pen = model.get("pen"), field = model.get("field");
-  el.innerHTML = `<div class="resnet-pad" style="display: flex; flex-wrap: wrap; gap: 1em">
-    <div><canvas tabindex="0" role="img" width="${side}" height="${side}" aria-label="A field to draw
-      one digit in. Arrow keys move the pen, the space bar puts it down and lifts it."
-      style="border: 2px solid #777; background: white; touch-action: none; cursor: crosshair;
-      max-width: 100%"></canvas><br><button type="button">Clear</button></div>
-    <div><canvas role="img" aria-label="What the network sees: the digit, cropped, scaled and
-      centred." width="${field}" height="${field}" style="width: ${5 * field}px; border: 2px solid
-      #777; background: black; image-rendering: pixelated"></canvas>
+  el.innerHTML = `<div class="resnet-pad">
+    <style>
+      .resnet-pad { display: flex; flex-wrap: wrap; gap: 1em; }
+      .resnet-pad canvas { border: 2px solid #777; background: white; max-width: 100%; }
+      .resnet-pad .field { touch-action: none; cursor: crosshair; }
+      .resnet-pad .seen { background: black; image-rendering: pixelated; width: ${5 * field}px; }
+    </style>
+    <div><canvas class="field" tabindex="0" role="img" width="${side}" height="${side}" aria-label=
+      "A field to draw one digit in. Arrow keys move the pen, the space bar puts it down and lifts
+      it."></canvas><br><button type="button">Clear</button></div>
+    <div><canvas class="seen" role="img" width="${field}" height="${field}" aria-label=
+      "What the network sees: the digit, cropped, scaled and centred."></canvas>
       <p role="status"></p></div></div>`;
   const [canvas, seen] = el.querySelectorAll("canvas"), context = canvas.getContext("2d");
-  let strokes = model.get("strokes").slice(), stroke = null, x = side / 2, y = side / 2, down = false;
+  let strokes = model.get("strokes").slice(), stroke = null, down = false;
+  let x = side / 2, y = side / 2;
   function draw() {
     context.clearRect(0, 0, side, side);
     Object.assign(context, { lineWidth: pen, lineCap: "round", lineJoin: "round" });
@@ -41,8 +46,7 @@ function render({ model, el }) {
       context.beginPath();
       context.moveTo(...points[0]);
       points.forEach((point) => context.lineTo(...point));
-      context.lineTo(points[0][0] === points.at(-1)[0] ? points.at(-1)[0] + 0.1 :
-        points.at(-1)[0], points.at(-1)[1]);
+      context.lineTo(points.at(-1)[0] + 0.1, points.at(-1)[1]);  // a dot is seen, too
       context.stroke();
     }
     if (document.activeElement === canvas) {  // where the pen of the keys is
@@ -129,6 +133,7 @@ def show(read):
     if anywidget is None:
         print("The package anywidget is not installed, so there is no field to draw in.")
         return None
+    print("Below is a field to draw in, as long as a kernel runs.")
     pad = DrawingPad(read)
     display(pad)
     return pad

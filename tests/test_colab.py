@@ -96,12 +96,16 @@ def test_notebook_is_valid_small_folded_and_without_outputs(name):
 
 
 @each_notebook
-def test_nothing_is_installed_but_what_shows_the_quiz(name):
+def test_nothing_is_installed_but_what_shows_the_quiz_and_the_field_to_draw_in(name):
     nb = edition(name)
-    source = first_code(nb).source.replace(carried(nb)["resnet_lesson/quizzes/__init__.py"], "")
-    installs = re.findall(r'_pip, "(.+)"\]', source)
-    assert installs == (["jupyterquiz>=2.9.6"] if "quizzes.show(" in str(nb.cells[3:]) else [])
-    assert ("--no-deps" in source) == bool(installs)
+    source = first_code(nb).source
+    for text in carried(nb).values():
+        source = source.replace(text, "")
+    (line,) = re.findall(r"in (\{.*\})\.items\(\):", source) or ["{}"]
+    rest = str(nb.cells[3:])
+    wanted = {"jupyterquiz": "quizzes.show(", "anywidget": "drawing.show("}
+    assert set(ast.literal_eval(line)) == {name for name, call in wanted.items() if call in rest}
+    assert ("pip" in source) == (line != "{}")
     assert not re.search(r"^\s*[%!]\s*pip", source, re.MULTILINE)
 
 

@@ -29,6 +29,7 @@ from nbformat import NotebookNode
 from notebook_checks import README_TAG, lesson_problems, problems, source_problems, tags
 from notebook_kernel import Refused, execute
 from quiz_text import with_quiz
+from slide_cells import without_slides
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_TIMEOUT = 900  # seconds
@@ -103,6 +104,12 @@ def source_hash(path: Path) -> str:
     return hashlib.sha256(path.read_text(encoding="utf-8").encode()).hexdigest()
 
 
+def notebook_hash(pair: Pair) -> str:
+    """Return the SHA-256 of what a source gives its notebook: its slides are for the deck alone."""
+    text = pair.source.read_text(encoding="utf-8")
+    return hashlib.sha256(without_slides(text).encode()).hexdigest()
+
+
 def package_hash(root: Path = ROOT) -> str:
     """Return the SHA-256 over names and texts of the package's modules and study records."""
     folder = root / "resnet_lesson"
@@ -154,7 +161,7 @@ def text_problems(pair: Pair, nb: NotebookNode) -> list[str]:
 def build(pair: Pair, root: Path = ROOT, timeout: float = CELL_TIMEOUT) -> None:
     """Execute one source and write its notebook, or raise Refused and write nothing."""
     # Both are taken before the run, so that a change during the run counts as a change.
-    hashes = {"source_sha256": source_hash(pair.source), "package_sha256": package_hash(root)}
+    hashes = {"source_sha256": notebook_hash(pair), "package_sha256": package_hash(root)}
     nb = from_source(pair)
     private = private_texts(root)
     _refuse(source_problems(nb, private))
@@ -195,7 +202,7 @@ def _reasons(pair: Pair, package: str) -> list[str]:
         nb = nbformat.read(pair.target, as_version=4)
         recorded = nb.metadata["resnet_lesson"]
         cells = [(cell.cell_type, cell.get("id"), cell.source) for cell in nb.cells]
-        reasons = [] if recorded["source_sha256"] == source_hash(pair.source) else [SOURCE]
+        reasons = [] if recorded["source_sha256"] == notebook_hash(pair) else [SOURCE]
         expected = [(cell.cell_type, cell.id, cell.source) for cell in from_source(pair).cells]
         if not reasons and cells != expected:
             reasons.append(EDITED)
@@ -214,7 +221,8 @@ def _figure_reasons(pair: Pair, nb: NotebookNode) -> list[str]:
 
 
 def _read(pair: Pair) -> NotebookNode:
-    return jupytext.reads(pair.source.read_text(encoding="utf-8"), fmt="py:percent")
+    text = without_slides(pair.source.read_text(encoding="utf-8"))
+    return jupytext.reads(text, fmt="py:percent")
 
 
 def _refuse(found: list[str]) -> None:

@@ -55,7 +55,7 @@ for _name, _text in _files.items():
         _path.write_text(_text, encoding="utf-8")
 if str(_folder) not in sys.path:
     sys.path.insert(0, str(_folder))
-{quiz}
+{libraries}
 from resnet_lesson.mnist_source import raw_mnist
 
 try:
@@ -63,16 +63,19 @@ try:
 except ValueError as _error:
     print(textwrap.fill(str(_error).split(" Received: ")[0], 88))
 """
-QUIZ = """
-# Colab lacks the library that shows the quiz. Without it, the quiz stands there as text.
+LIBRARIES = """
+# Colab lacks {names}. Without, a quiz stands there as text, and there is no field to draw in.
 import importlib.util
 import subprocess
 
-if importlib.util.find_spec("jupyterquiz") is None:
-    _pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--retries", "1"]
-    subprocess.run([*_pip, "{jupyterquiz}"], capture_output=True, check=False)
-    importlib.invalidate_caches()
+for _name, _wanted in {wanted!r}.items():
+    if importlib.util.find_spec(_name) is None:
+        _pip = [sys.executable, "-m", "pip", "install", "--quiet", "--retries", "1"]
+        subprocess.run([*_pip, _wanted], capture_output=True, check=False)
+        importlib.invalidate_caches()
 """
+# What a notebook shows only if a library is there: the library, and the call that needs it.
+OPTIONAL = {"jupyterquiz": "quizzes.show(", "anywidget": "drawing.show("}
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 
@@ -123,18 +126,27 @@ def carried_files(root: Path, text: str) -> dict[str, str]:
     return dict(sorted(files.items()))
 
 
-def package_cell(files: dict[str, str], root: Path) -> NotebookNode:
-    """Return the folded code cell that writes the files and looks for MNIST."""
+def package_cell(files: dict[str, str], root: Path, text: str) -> NotebookNode:
+    """Return the folded code cell that writes the files and looks for MNIST.
+
+    ``text`` is the notebook's source: it tells which optional libraries it needs.
+    """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lab = project["optional-dependencies"]["lab"]
-    (jupyterquiz,) = (wanted for wanted in lab if wanted.startswith("jupyterquiz"))
-    has_quiz = any(name.endswith(".toml") for name in files)
+    wanted = {
+        name: line
+        for name, call in OPTIONAL.items()
+        for line in lab
+        if call in text and line.startswith(name)
+    }
     parts = [HEAD.format(version=project["version"])]
-    for name, text in files.items():
-        if QUOTES in text or text.endswith("\\"):
+    for name, content in files.items():
+        if QUOTES in content or content.endswith("\\"):
             raise ValueError(f"{name} must not hold {QUOTES} or end in a backslash")
-        parts.append(f"# {'-' * 20} {name}\n_files[{name!r}] = r{QUOTES}{text}{QUOTES}\n")
-    parts.append(TAIL.format(quiz=QUIZ.format(jupyterquiz=jupyterquiz) if has_quiz else ""))
+        parts.append(f"# {'-' * 20} {name}\n_files[{name!r}] = r{QUOTES}{content}{QUOTES}\n")
+    names = " and ".join(wanted)
+    libraries = LIBRARIES.format(names=names, wanted=wanted) if wanted else ""
+    parts.append(TAIL.format(libraries=libraries))
     cell = nbformat.v4.new_code_cell("\n".join(parts).rstrip("\n"), id="colab-package")
     cell.metadata.update(cellView="form", jupyter={"source_hidden": True})
     return cell
@@ -165,7 +177,7 @@ def colab_notebook(pair: Pair, root: Path, tag: Tag | None = None) -> NotebookNo
     first = next(i for i, cell in enumerate(nb.cells) if cell.cell_type == "code")
     nb.cells[first:first] = [
         nbformat.v4.new_markdown_cell(NOTE, id="colab-note"),
-        package_cell(carried_files(root, text), root),
+        package_cell(carried_files(root, text), root, text),
     ]
     nb.metadata["colab"] = {"provenance": [], "toc_visible": True}
     return nb

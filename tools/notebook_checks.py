@@ -25,7 +25,7 @@ OPENING = {
     "reading time": rf"^{_MINUTES}.*\bread(?:ing)?\b",
     "computing time": rf"^{_MINUTES}.*\bcomput(?:e|ing)\b",
 }
-# The headings that end a lesson, in this order.
+# The headings that end a lesson, in this order. Another, such as Exercises, may stand between.
 CLOSING = ("Summary", "Quiz", "References")
 
 # The lookbehind spares the paths of web addresses.

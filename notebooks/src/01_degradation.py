@@ -485,6 +485,11 @@ quizzes.show("01")
 # %% [markdown]
 # <!-- quiz: 01 -->
 #
+# ## Exercises
+#
+# Reading is half of it. [Exercises to lesson 01](exercises/01_degradation.ipynb): five tasks, each with a check
+# that answers at once and with hints that unfold.
+#
 # ## References
 #
 # - K. He, X. Zhang, S. Ren, J. Sun 2016a: *Deep Residual Learning for Image Recognition*. CVPR.

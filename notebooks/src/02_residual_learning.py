@@ -18,6 +18,18 @@
 #
 # **Reading time:** 35 minutes. **Computing time:** 2 minutes on two cores, without a GPU.
 
+# %% [markdown] tags=["slide"]
+# # 02 · Residual learning
+#
+# What if we give the identity to a block, and let it learn only the difference?
+#
+# $$F(x) = H(x) - x$$
+#
+# <!-- notes -->
+# Lesson 01 ended with a riddle: weights that make the extra layers harmless exist, but training does
+# not find them. Ask: what would you change, the training or the network? Expected: both; today the
+# network.
+
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
 import keras
@@ -62,6 +74,16 @@ from resnet_lesson.verdicts import verdict, verdict_above
 
 # %%
 plots.show(*diagrams.compare_blocks("basic", filters=(16, 16), in_filters=16, normalisation=False))
+
+# %% [markdown] tags=["slide"]
+# ## One addition apart
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Both blocks have the same layers and the same weights. Ask: which weights make the residual block
+# pass on its input? Expected: zeros in the branch. And the plain block? Expected: something like the
+# identity in each layer, which nobody starts from.
 
 # %% [markdown]
 # $H$ is what arrives before the last ReLU. The two blocks have the same layers and the same weights.
@@ -160,6 +182,16 @@ toy_loss = {form: [at_best_rate(form, lambda x, wiggle, c=c: c * x + wiggle) for
 series = {form: np.transpose(losses) for form, losses in toy_loss.items()}
 plots.show(*plots.curves(CS, series, "c in H(x) = c x + wiggle", "loss after 100 updates", log=True,
                          title="From a target near zero to one near the identity"))
+
+# %% [markdown] tags=["slide"]
+# ## Whoever starts nearer to the target wins
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Before you show it, ask: where do the lines cross? Expected: somewhere on the right, since the
+# residual form is said to be better. They cross in the middle: the branch has c x to learn in one
+# form and (c − 1) x in the other.
 
 # %%
 plain, residual = toy_loss["plain"], toy_loss["residual"]
@@ -1067,6 +1099,11 @@ quizzes.show("02")
 
 # %% [markdown]
 # <!-- quiz: 02 -->
+#
+# ## Exercises
+#
+# Reading is half of it. [Exercises to lesson 02](exercises/02_residual_learning.ipynb): six tasks, each with a check
+# that answers at once and with hints that unfold.
 #
 # ## References
 #

@@ -993,6 +993,11 @@ quizzes.show("03")
 # %% [markdown]
 # <!-- quiz: 03 -->
 #
+# ## Exercises
+#
+# Reading is half of it. [Exercises to lesson 03](exercises/03_bottleneck_block.ipynb): six tasks, each with a check
+# that answers at once and with hints that unfold.
+#
 # ## References
 #
 # - K. He, X. Zhang, S. Ren, J. Sun 2016a: *Deep Residual Learning for Image Recognition*. CVPR.

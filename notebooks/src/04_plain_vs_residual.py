@@ -571,6 +571,11 @@ quizzes.show("04")
 # %% [markdown]
 # <!-- quiz: 04 -->
 #
+# ## Exercises
+#
+# Reading is half of it. [Exercises to lesson 04](exercises/04_plain_vs_residual.ipynb): five tasks, each with a check
+# that answers at once and with hints that unfold.
+#
 # ## References
 #
 # - K. He, X. Zhang, S. Ren, J. Sun 2016a: *Deep Residual Learning for Image Recognition*. CVPR.

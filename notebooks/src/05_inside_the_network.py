@@ -1033,6 +1033,11 @@ quizzes.show("05")
 # %% [markdown]
 # <!-- quiz: 05 -->
 #
+# ## Exercises
+#
+# Reading is half of it. [Exercises to lesson 05](exercises/05_inside_the_network.ipynb): six tasks, each with a check
+# that answers at once and with hints that unfold.
+#
 # ## References
 #
 # - K. He, X. Zhang, S. Ren, J. Sun 2016a: *Deep Residual Learning for Image Recognition*. CVPR.

@@ -1007,6 +1007,11 @@ quizzes.show("06")
 # %% [markdown]
 # <!-- quiz: 06 -->
 #
+# ## Exercises
+#
+# Reading is half of it. [Exercises to lesson 06](exercises/06_reading_the_article.ipynb): six tasks, each with a check
+# that answers at once and with hints that unfold.
+#
 # ## References
 #
 # - The article: a blog post in Chinese on residual networks with a TensorFlow 1 program for MNIST.

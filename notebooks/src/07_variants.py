@@ -971,6 +971,11 @@ quizzes.show("07")
 # %% [markdown]
 # <!-- quiz: 07 -->
 #
+# ## Exercises
+#
+# Reading is half of it. [Exercises to lesson 07](exercises/07_variants.ipynb): six tasks, each with a check
+# that answers at once and with hints that unfold.
+#
 # ## References
 #
 # - K. He, X. Zhang, S. Ren, J. Sun 2016a: *Deep Residual Learning for Image Recognition*. CVPR.

@@ -25,7 +25,7 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image, ImageDraw
 
-from resnet_lesson import plots
+from resnet_lesson import drawing, plots
 from resnet_lesson.data import load_fashion_mnist, load_mnist, standardise
 from resnet_lesson.diagnostics import layer_counts
 from resnet_lesson.fashion_source import FASHION_CLASSES
@@ -259,9 +259,18 @@ for digit in probabilities.argsort()[::-1][:3]:
     print(f"{digit}: {probabilities[digit]:.1%}")
 
 # %% [markdown]
-# Is it right? One photo proves nothing, for or against. So let us make three hundred. We take test
-# digits of MNIST and make photos of them: enlarged by chance, somewhere on unevenly lit, noisy grey
-# paper. That is done for three seeds.
+# No pen and paper at hand? Run the next cell and draw here, with the mouse or a finger, or with the
+# arrow keys and the space bar. At the end of each stroke the small field shows what the network
+# sees, and the line below what it reads. Draw a small digit in a corner: does it matter? Draw a 1
+# that lies on its side: what does it become?
+
+# %%
+pad = drawing.show(lambda image: read([image])[0])
+
+# %% [markdown]
+# Is it right? One digit proves nothing, for or against. So let us make three hundred photos, as it
+# were: test digits of MNIST, enlarged by chance, somewhere on unevenly lit, noisy grey paper. That
+# is done for three seeds.
 
 # %%
 def photo_of(digit, chance):
@@ -532,6 +541,11 @@ quizzes.show("08")
 
 # %% [markdown]
 # <!-- quiz: 08 -->
+#
+# ## Exercises
+#
+# Reading is half of it. [Exercises to lesson 08](exercises/08_your_turn.ipynb): seven tasks, each with a check
+# that answers at once and with hints that unfold.
 #
 # ## References
 #

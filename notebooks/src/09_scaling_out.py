@@ -666,6 +666,11 @@ quizzes.show("09")
 # %% [markdown]
 # <!-- quiz: 09 -->
 #
+# ## Exercises
+#
+# Reading is half of it. [Exercises to lesson 09](exercises/09_scaling_out.ipynb): six tasks, each with a check
+# that answers at once and with hints that unfold.
+#
 # ## References
 #
 # - J. Dean, G. S. Corrado, R. Monga et al. 2012: *Large Scale Distributed Deep Networks*. NIPS.

@@ -1,0 +1,86 @@
+"""Part of the benchmarks: seconds and peak memory of every notebook, of the checks and the tests.
+
+As a script it runs one of them, ``course.py notebooks/00_start_here.ipynb`` or ``course.py "make
+check"``, and watches the memory of all its processes.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+NAME = "course"
+REPEATS = 1
+NOTEBOOKS = sorted(
+    (path.relative_to(ROOT).as_posix() for path in (ROOT / "notebooks").rglob("[0-9]*.ipynb")),
+    key=lambda name: (name.count("/"), name),
+)
+COMMANDS = ["make check", "make test"]
+CONTESTANTS = [*NOTEBOOKS, *COMMANDS]
+QUICK = NOTEBOOKS[:1]
+PROTOCOL = (
+    "Each notebook is run from top to bottom in a fresh kernel, its start included. Memory: the "
+    "largest sum over its processes, in which shared pages count once, looked at twice a second."
+)
+FLAGSHIP = "notebooks/04_plain_vs_residual.ipynb"
+# Seconds at most: the flagship, all lessons one after the other, and the two commands.
+BUDGETS = {"flagship": 180, "lessons": 900, "make check": 120, "make test": 1800}
+
+
+def command(contestant, task, seed, quick):
+    """Return the command that measures one notebook or command once."""
+    return [sys.executable, str(Path(__file__).resolve()), contestant]
+
+
+def seconds(part):
+    """Return the seconds that each budget is compared with; None for what was not measured."""
+    found = {run["contestant"]: run["seconds"] for run in part["runs"]}
+    lessons = [name for name in NOTEBOOKS if name.count("/") == 1]
+    whole = all(name in found for name in lessons)
+    return {
+        "flagship": found.get(FLAGSHIP),
+        "lessons": sum(found[name] for name in lessons) if whole else None,
+    } | {name: found.get(name) for name in COMMANDS}
+
+
+def measure(what):
+    """Run a notebook or a command; return its seconds and the peak of its memory in bytes."""
+    import psutil
+
+    line = what.split()
+    if what not in COMMANDS:
+        line = [sys.executable, "-m", "jupyter", "execute", what]
+    start, peak = time.perf_counter(), 0
+    with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
+        root = psutil.Process(run.pid)
+        while True:
+            try:
+                output, _ = run.communicate(timeout=0.5)
+                break
+            except subprocess.TimeoutExpired:
+                peak = max(peak, _memory(root, psutil))
+    if run.returncode:
+        sys.exit(f"{what} ended with {run.returncode}:\n{output.decode()[-1500:]}")
+    return {"seconds": time.perf_counter() - start, "memory": peak}
+
+
+def _memory(root, psutil):
+    """Return the bytes that a process and all below it hold together."""
+    total = 0
+    try:
+        for process in [root, *root.children(recursive=True)]:
+            memory = process.memory_full_info()
+            total += getattr(memory, "pss", memory.uss)
+    except psutil.Error:  # one has just ended: half a second later it is not there
+        return 0
+    return total
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=CONTESTANTS)
+    print(json.dumps(measure(parser.parse_args().what)))

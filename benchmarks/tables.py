@@ -1,0 +1,109 @@
+"""The README's tables, made from the results."""
+
+import statistics
+
+import growth
+from results import COURSE, GROWTH, ROOT, SPEED, TIME, values
+
+README = ROOT / "README.md"
+BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+
+LABELS = {
+    "ours": "ours",
+    "keras_example": "Keras's convnet example",
+    "article": "article's network as written, Keras `fit`",
+    "article_one_softmax": "the same with one softmax",
+    "article_fixed": "the same with all repairs",
+    "tf1": "article's network, TensorFlow 1 graph",
+    "torch": "PyTorch twin, channels last",
+    "torch_one_thread": "the same on one thread",
+}
+SWITCHED = ", with our settings of TensorFlow"
+QUANTITIES = {
+    "update": ("an update", "ms", 1e3),
+    "tracing": ("tracing", "s", 1),
+    "epoch": ("an epoch", "s", 1),
+    "memory": ("memory", "MiB", 2**-20),
+}
+
+
+def label(contestant):
+    """Return a contestant's name in words; ``+`` marks one with our settings."""
+    return LABELS[contestant.rstrip("+")] + (SWITCHED if contestant.endswith("+") else "")
+
+
+def table(results):
+    """Return the README's tables as Markdown."""
+    if not results["parts"]:
+        return "Nothing has been measured yet."
+    parts, lines = (
+        results["parts"],
+        ["| goal | aim | measured | met |", "| --- | ---: | ---: | --- |"],
+    )
+    for entry in results["goals"]:
+        measured = "none" if entry["measured"] is None else f"{entry['measured']:,.4g}"
+        met = "yes" if entry["met"] else "no"
+        lines.append(f"| {entry['name']} | {entry['goal']:,} | {measured} | {met} |")
+    lines.append("")
+    columns = (
+        (TIME, "seconds", "seconds to 99.0 %"),
+        (SPEED, "images_per_second", "images a second"),
+    )
+    for name, key, head in columns:
+        if name in parts:
+            lines += [*_contest(parts[name], key, head), ""]
+    if GROWTH in parts:
+        lines += [*_growth(parts[GROWTH]), ""]
+    if COURSE in parts:
+        lines += [*_course(parts[COURSE]), ""]
+    return "\n".join(lines).rstrip("\n")
+
+
+def _contest(part, key, head):
+    lines = [f"| {head} | median | from … to | runs |", "| --- | ---: | ---: | ---: |"]
+    for contestant in dict.fromkeys(run["contestant"] for run in part["runs"]):
+        found = values(part, contestant, key)
+        reached = [value for value in found if value is not None]
+        median = f"{statistics.median(reached):,.0f}" if reached else "not reached"
+        span = f"{min(reached):,.0f} … {max(reached):,.0f}" if reached else ""
+        missed = f", {len(found) - len(reached)} not there" if len(reached) < len(found) else ""
+        lines.append(f"| {label(contestant)} | {median} | {span} | {len(found)}{missed} |")
+    return lines + [f"\nLeft out: {reason}" for reason in part["skipped"]]
+
+
+def _growth(part):
+    lines = [
+        "| with | of | from … to | line through all | power at the end |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for fit in growth.fits(part):
+        words, unit, scale = QUANTITIES[fit["quantity"]]
+        first, last, start, slope = (
+            scale * value
+            for value in (fit["values"][0], fit["values"][-1], fit["start"], fit["slope"])
+        )
+        span = f"{fit['sizes'][0]:,} … {fit['sizes'][-1]:,}"
+        lines.append(
+            f"| {fit['what']} {span} | {words} | {first:,.3g} … {last:,.3g} {unit} "
+            f"| {start:,.3g} + {slope:,.3g} · {fit['what']} | {fit['power']:.2f} |"
+        )
+    return lines
+
+
+def _course(part):
+    lines = ["| notebook or command | seconds | peak memory, MiB |", "| --- | ---: | ---: |"]
+    rows = {}
+    for run in part["runs"]:
+        name = run["contestant"].removeprefix("notebooks/").removesuffix(".ipynb")
+        folder, _, file = name.rpartition("/")
+        rows.setdefault(f"all {folder} together" if folder else file, []).append(run)
+    for name, runs in rows.items():
+        seconds, memory = sum(r["seconds"] for r in runs), max(r["memory"] for r in runs)
+        lines.append(f"| {name} | {seconds:,.0f} | {memory / 2**20:,.0f} |")
+    return lines
+
+
+def with_table(text, results):
+    """Return the README's text with the tables between the markers."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n\n{table(results)}\n\n{END}{rest.split(END)[1]}"

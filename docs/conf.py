@@ -1,0 +1,29 @@
+"""The site's configuration for Sphinx. `make site` stages this folder beside the notebooks."""
+
+project = "Residual networks, tested"
+author = "the authors of the course"
+copyright = "Text and figures: CC BY 4.0. Code: MIT"
+
+# The second one brings MathJax along, so formulas need no network.
+extensions = ["myst_nb", "sphinx-mathjax-offline"]
+nb_execution_mode = "off"  # the notebooks are committed with their outputs
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
+myst_heading_anchors = 3
+# A solution has the headings of its exercise; a lesson's first cell has several formats of bold.
+suppress_warnings = ["mystnb.unknown_mime_type"]
+
+html_theme = "sphinx_book_theme"
+html_title = project
+html_static_path = ["_static"]
+html_css_files = ["course.css"]
+html_theme_options = {
+    "show_toc_level": 2,
+    "use_download_button": True,
+    "home_page_in_toc": True,
+    "navigation_with_keys": False,  # the arrow keys belong to the quizzes
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+html_show_sphinx = False
+html_last_updated_fmt = None

@@ -1,0 +1,101 @@
+"""Build the site: ``python tools/book.py``, what ``make site`` calls.
+
+The committed notebooks and the folder docs/ are staged in build/site-source, and Sphinx makes
+build/site from them. Nothing is executed, nothing is fetched. A warning is an error, and then the
+old site stays.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from build_notebooks import ROOT, Pair, pairs
+from editions import EXERCISE, SOLUTION
+from nbformat import NotebookNode
+
+SOURCE, SITE = "build/site-source", "build/site"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="tools/book.py")
+    parser.add_argument("--root", type=Path, default=ROOT)
+    root = parser.parse_args(arguments).root
+    stage(root)
+    return build(root)
+
+
+def build(root: Path = ROOT) -> int:
+    """Make the site from what is staged; the old one is replaced only by a whole new one."""
+    source, site, new = root / SOURCE, root / SITE, root / f"{SITE}.new"
+    shutil.rmtree(new, ignore_errors=True)
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going"]
+    command += ["-d", str(root / "build" / "site-cache"), str(source), str(new)]
+    done = subprocess.run(command, check=False)
+    if done.returncode:
+        print("The site was not built; the old one, if there was one, stays.", file=sys.stderr)
+        return 1
+    old = root / f"{SITE}.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if site.exists():
+        os.replace(site, old)
+    os.replace(new, site)
+    shutil.rmtree(old, ignore_errors=True)
+    print(f"The site is in {SITE}: open {SITE}/index.html.")
+    return 0
+
+
+def stage(root: Path = ROOT) -> None:
+    """Copy docs/ and the notebooks to where Sphinx reads them; what is no longer there goes."""
+    source = root / SOURCE
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(root / "docs", source)
+    by_target = {pair.target: pair for pair in pairs(root)}
+    for pair in by_target.values():
+        nb = nbformat.read(pair.target, as_version=4)
+        target = source / pair.target.relative_to(root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(page(nb, pair, root), target)
+
+
+def page(nb: NotebookNode, pair: Pair, root: Path) -> NotebookNode:
+    """Return a notebook as the site shows it: text alternatives, folded answers, links."""
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            alt = output.get("metadata", {}).get("image/png", {}).get("alt")
+            if alt:
+                cell.metadata["mystnb"] = {"image": {"alt": alt.replace("\n", " ")}}
+    if pair.edition == SOLUTION:
+        exercise = nbformat.read(root / "notebooks/exercises" / pair.target.name, as_version=4)
+        _fold_answers(nb, {cell.source for cell in exercise.cells})
+        _retitle(nb, "Exercises to", "Solutions to")
+    elif pair.edition == EXERCISE:
+        name = pair.target.name
+        nb.cells.append(
+            nbformat.v4.new_markdown_cell(
+                f"**Done, or stuck?** Compare with the [solutions](../solutions/{name}).",
+                id="solutions",
+            )
+        )
+    return nb
+
+
+def _fold_answers(nb: NotebookNode, shown: set[str]) -> None:
+    """Fold up what the exercise does not show: the answers."""
+    for cell in nb.cells:
+        if cell.source in shown:
+            continue
+        tag = "hide-input" if cell.cell_type == "code" else "hide-cell"
+        cell.metadata.setdefault("tags", []).append(tag)
+
+
+def _retitle(nb: NotebookNode, old: str, new: str) -> None:
+    nb.cells[0].source = nb.cells[0].source.replace(old, new, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
