@@ -18,7 +18,7 @@ BENCH_ENV = build/bench-env
 STUDIES = $(sort $(wildcard benchmarks/studies/$(N)*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test check notebooks studies bench bench-torch colab colab-test wheel lock clean
+.PHONY: help setup lab test check notebooks studies site slides bench bench-torch colab colab-test wheel lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,12 @@ notebooks: setup ## build the notebooks that are out of date (N=04: that one)
 studies: setup ## run the recorded studies again (N=04: those of lesson 04)
 	@test -n "$(STUDIES)" || echo "There is no study$(if $(N), whose name starts with $(N))."
 	@set -e; for study in $(STUDIES); do echo "$$study"; $(VENV_PYTHON) "$$study"; done
+
+site: setup ## build the site from the notebooks into build/site
+	@$(VENV_PYTHON) tools/book.py
+
+slides: setup ## build the decks of slides into build/slides (N=04: that one)
+	@$(VENV_PYTHON) tools/slides.py $(N)
 
 bench: setup ## measure us and our peers again (ONLY=images_per_second: that part; QUICK=1: a trial)
 	@$(VENV_PYTHON) benchmarks/run.py --only "$(ONLY)" $(if $(QUICK),--quick)

@@ -10,8 +10,6 @@ nb_execution_mode = "off"  # the notebooks are committed with their outputs
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
-# A solution has the headings of its exercise; a lesson's first cell has several formats of bold.
-suppress_warnings = ["mystnb.unknown_mime_type"]
 
 html_theme = "sphinx_book_theme"
 html_title = project
@@ -27,3 +25,8 @@ html_theme_options = {
 }
 html_show_sphinx = False
 html_last_updated_fmt = None
+html_favicon = "_static/favicon.svg"
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system has it
+# What is folded up on the site is an answer.
+nb_code_prompt_show = "Show the answer"
+nb_code_prompt_hide = "Hide the answer"

@@ -7,6 +7,7 @@ old site stays.
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -60,6 +61,48 @@ def stage(root: Path = ROOT) -> None:
         target = source / pair.target.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(page(nb, pair, root), target)
+    lessons = {p.source.stem: p for p in by_target.values() if not p.edition}
+    texts = {name: _references(pair) for name, pair in lessons.items()}
+    with (source / "references.md").open("a", encoding="utf-8") as file:
+        file.write("\n" + reference_list(texts) + "\n")
+
+
+def reference_list(texts: dict[str, str]) -> str:
+    """Return one list of all references, as Markdown, each with the lessons that cite it.
+
+    Args:
+        texts: of each lesson, its list of references. What an entry says after its link, or after
+            its first sentence behind the title, is about sections and is left out.
+    """
+    entries: dict[str, tuple[str, list[str]]] = {}
+    for lesson, text in texts.items():
+        for item in re.findall(r"^- (.*(?:\n  .*)*)", text, re.MULTILINE):
+            whole = " ".join(item.split())
+            known = re.match(r".*?\]\(https?://[^)]*\)", whole)
+            shown = (known[0] if known else whole).rstrip(".,;: ") + "."
+            link = re.search(r"\((https?://[^)]*)\)", shown)
+            key = link[1] if link else shown[:60]
+            old, lessons = entries.get(key, ("", []))
+            entries[key] = (max(old, shown, key=len), [*lessons, lesson])
+    lines = []
+    for shown, lessons in sorted(entries.values(), key=lambda entry: _by_name(entry[0])):
+        links = ", ".join(f"[{name[:2]}](notebooks/{name}.ipynb)" for name in lessons)
+        lines.append(
+            f"- {shown} *Lessons:* {links}." if len(lessons) > 1 else f"- {shown} *Lesson* {links}."
+        )
+    return "\n".join(lines)
+
+
+def _by_name(reference: str) -> str:
+    """Return what a reference is sorted by: the first author's family name, then all."""
+    first = re.split(r",| et al| and others| \d{4}|:", reference)[0]
+    return f"{first.split()[-1]} {reference}".casefold()
+
+
+def _references(pair: Pair) -> str:
+    nb = nbformat.read(pair.target, as_version=4)
+    text = "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+    return text.rpartition("## References")[2]
 
 
 def page(nb: NotebookNode, pair: Pair, root: Path) -> NotebookNode:

@@ -40,15 +40,24 @@ def without_slides(text: str) -> str:
 
 
 def slides(text: str, nb: NotebookNode) -> list[Slide]:
-    """Return the slides of a lesson's source, with the code cells of its executed notebook."""
-    code = iter([cell for cell in nb.cells if cell.cell_type == "code"])
+    """Return the slides of a lesson's source, with the code cells of its executed notebook.
+
+    Raises:
+        ValueError: a slide shows something of a cell that the notebook does not have.
+    """
+    executed = {cell.source: cell for cell in nb.cells if cell.cell_type == "code"}
     found, above = [], None
     for cell in jupytext.reads(text, fmt="py:percent").cells:
         if cell.cell_type == "code":
-            above = next(code)
+            above = executed.get(cell.source)
         elif TAG in cell.metadata.get("tags", []):
             shown, _, notes = cell.source.partition(NOTES)
             needed = OUTPUT.search(shown) or CODE.search(shown)
+            if needed and above is None:
+                raise ValueError(
+                    "a slide shows a cell that is not in the notebook: build that first. "
+                    f"Received: {shown.splitlines()[0]}"
+                )
             found.append(Slide(_with_code(shown, above), notes.strip(), above if needed else None))
     return found
 

@@ -79,7 +79,8 @@ def write(pair: Pair, folder: Path) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(_package("sphinx_revealjs") / "_static" / "revealjs", target / "reveal.js")
     shutil.copytree(_package("sphinx-mathjax-offline") / "static" / "mathjax", target / "mathjax")
-    shutil.copy(TEMPLATE / "deck.css", target / "deck.css")
+    shutil.copy(TEMPLATE / "deck.css", target)
+    shutil.copy(ROOT / "docs" / "_static" / "favicon.svg", target)
     (target / "index.html").write_text(html, encoding="utf-8")
     return target
 

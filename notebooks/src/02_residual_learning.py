@@ -46,6 +46,7 @@ from resnet_lesson.diagnostics import (
     layer_counts,
     median_seconds,
 )
+from resnet_lesson.explorers import explore
 from resnet_lesson.models import network, reset_weights, segments, with_outputs
 from resnet_lesson.path_diagrams import residual_line
 from resnet_lesson.training import Trainer, evaluate
@@ -785,6 +786,47 @@ verdict("with branches of a tenth of the size or less, the formula that counts t
 # depends on the branches. He and his colleagues trained 110 layers with shortcuts scaled by 0.5.
 # Training went badly, or, with the branches scaled as well, ended with a much higher error (2016b,
 # Section 3.1, Table 1).
+#
+# ### Move it yourself
+#
+# The figure shows the gain of the gradient and, dashed, how many times as large as $x_0$ the output
+# has become. With a running kernel, the sliders below it change the number of blocks, $\lambda$
+# (`keep`) and the size of the branches (`scale`).
+#
+# **Predict.** Take branches of half the usual size. Which $\lambda$ keeps both lines nearest to 1? It
+# is not 1.
+
+# %%
+def line_and_branches(blocks, keep, scale):
+    """Draw, block by block, the gain of the gradient and the growth of the output."""
+    found = {"gain of the gradient": [], "size of the output": []}
+    for seed in range(3):
+        x0 = start(seed)
+        jacobians = gradient_by_hand(x0, random_branches(seed, blocks), scale, keep)
+        gain, size = found.values()
+        gain.append([np.linalg.norm(J) / np.sqrt(WIDTH) for J in jacobians])
+        # Without biases the chain is linear between its kinks, so x_L is the Jacobian times x_0.
+        size.append([np.linalg.norm(J @ x0) / np.linalg.norm(x0) for J in jacobians])
+    return plots.curves(range(1, blocks + 1), found, "blocks", "times as large", log=True,
+                        title=f"λ = {keep:g}, branches of {scale:g} times the usual size")
+
+# %%
+sliders = explore(line_and_branches, {"blocks": 30, "keep": 1, "scale": 0.5},
+                  blocks=range(5, 65, 5), keep=(0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.5),
+                  scale=(0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1))
+
+# %%
+by_lambda = {keep: [gains(seed, 0.5, keep)[-1] for seed in range(3)] for keep in (0.7, 1)}
+rows = [[f"{keep:g}", f"{(keep**2 + 0.5) ** 15:.1f}", ", ".join(f"{gain:.1f}" for gain in found)]
+        for keep, found in by_lambda.items()]
+plots.table(["λ", "by the formula", "gain of 30 blocks, each seed"], rows)
+verdict_above("with branches of half the usual size, λ = 1 lets the gradient grow more than a "
+              "hundred times as much as λ = 0.7", by_lambda[1], by_lambda[0.7], ratio=100)
+
+# %% [markdown]
+# $\lambda^2 + g^2 = \lambda^2 + 2 \cdot 0.5^2 = 1$ gives $\lambda \approx 0.7$. (Single chains mostly
+# lie below the formula, so a little more is best.) A scaled shortcut is not bad in itself: its
+# scale must fit the size of the branches.
 #
 # ## 7. A new block in a trained network
 #

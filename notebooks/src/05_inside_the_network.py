@@ -36,6 +36,7 @@ from resnet_lesson.diagnostics import (
     path_gradients, probe_accuracy, reordered, response_deviations, run_parts, set_averages,
     without_branch,
 )
+from resnet_lesson.explorers import explore
 from resnet_lesson.models import network, reset_weights, segments
 from resnet_lesson.path_diagrams import unrolled_paths
 from resnet_lesson.records import by_name
@@ -498,6 +499,36 @@ verdict_above("at 34 layers, the larger the branch, the more its block is missed
               "agree", above=agreement, below=[0.6], unit="rank correlation")
 
 # %% [markdown]
+# ### Take blocks out yourself
+#
+# The figure shows which share of each digit's images the network of 34 layers still reads without one
+# or more blocks in a row (first seed). With a running kernel, the sliders choose where the gap begins
+# and how many blocks it has. One seed makes no claim: this is to play with.
+#
+# **Predict.** Four blocks in a row at the end of the network, or one at its beginning: which is
+# worse? Does the network confuse all digits, or does it take all for the same one?
+
+# %%
+deep = cut(load("residual 34", 0))
+BYPASSED = {block: without_branch(deep, block)[block] for block in exchangeable(deep)}
+
+
+def gap(begins_at, blocks):
+    """Draw the share of each digit that is read with some blocks in a row taken out."""
+    load("residual 34", 0)
+    out = list(BYPASSED)[begins_at - 1:begins_at - 1 + blocks]
+    found = {}
+    for name, parts in (("whole", deep), ("with the gap", deep | {b: BYPASSED[b] for b in out})):
+        right = run_parts(parts, looked_at[0]).argmax(axis=1) == looked_at[1]
+        found[name] = [right[looked_at[1] == digit].mean() for digit in range(10)]
+    named = f"{len(out)} from block {begins_at} on" if out else "none"
+    return plots.curves(range(10), found, "digit", "share read", title=f"Blocks taken out: {named}")
+
+
+sliders = explore(gap, {"begins_at": 1, "blocks": 1}, begins_at=range(1, len(BYPASSED) + 1),
+                  blocks=range(6))
+
+# %% [markdown]
 # ### Two neighbours swapped, and a stage shuffled
 #
 # Blocks of one shape can also change places. Greff, Srivastava and Schmidhuber see in such
@@ -931,6 +962,34 @@ verdict("does not show here: at 18 layers it is not so that the plain slices ris
 
 # %% [markdown]
 # If anything, it is the other way round. (Mind that the residual networks start from a lower loss.)
+#
+# With a running kernel you can walk on the slice: the slider moves the weights of both networks
+# (first seed, first direction), and the loss is measured anew. $e^{-\text{loss}}$ is the probability
+# that the network gives to the right digit, as a geometric mean.
+#
+# **Predict.** How far can you go, as a share of each filter's length, until the right digit gets
+# less than a half?
+
+# %%
+def walk(alpha):
+    """Draw the slices of the first seed, and where the weights are."""
+    here = {}
+    for name in valleys:
+        net = load(name, 0)
+        step = filter_normalised_direction(net, 0)
+        here[name] = losses_around(net, [step], [alpha], *some)[0]
+    ax, text = plots.curves(ALPHAS, {name: pairs[0][0] for name, pairs in valleys.items()}, "α",
+                            "loss", log=True, title="; ".join(
+                                f"{name}: loss {loss:.2f}, right digit {np.exp(-loss):.0%}"
+                                for name, loss in here.items()))
+    for loss in here.values():
+        ax.plot(alpha, loss, "o", color="black")
+    return ax, f"{text} Dots at α = {alpha:g} mark the weights."
+
+
+sliders = explore(walk, {"alpha": 0.2}, alpha=np.round(np.linspace(-0.5, 0.5, 21), 2))
+
+# %% [markdown]
 # In the paper, too, it takes depth: without shortcuts, 20 layers are harmless and 56 are chaotic
 # (Figure 5). At 34 layers our plain network does not learn in the time we have, so it has no valley
 # to look at. But we can look at where it *starts*. Call a curve **rough** if its points lie far from

@@ -22,17 +22,20 @@ def show(ax, alt):
     """
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt must say what the figure shows. Received: {alt!r}")
-    png = io.BytesIO()
-    # Without matplotlib's version in it, the same figure gives the same bytes.
-    ax.figure.savefig(
-        png, dpi=DPI, bbox_inches="tight", facecolor="white", metadata={"Software": None}
-    )
-    plt.close(ax.figure)
-    content = png.getvalue()
+    content = png(ax, DPI, bbox_inches="tight")
     pixels = int.from_bytes(content[16:20], "big")  # the width stands at the start of a PNG
     width = round(pixels * SHOWN_DPI / DPI)
     display(Image(content, format="png", width=width, metadata={"alt": alt}))
     display(Markdown(f"*Figure: {alt}*"))
+
+
+def png(ax, dpi=SHOWN_DPI, **options):
+    """Return the figure that the Axes belong to as the bytes of a PNG, and close it."""
+    content = io.BytesIO()
+    # Without matplotlib's version in it, the same figure gives the same bytes.
+    ax.figure.savefig(content, dpi=dpi, facecolor="white", metadata={"Software": None}, **options)
+    plt.close(ax.figure)
+    return content.getvalue()
 
 
 def table(header, rows):
