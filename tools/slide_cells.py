@@ -12,6 +12,7 @@ and what follows ``<!-- notes -->`` is for the speaker.
 
 import re
 from dataclasses import dataclass
+from textwrap import dedent
 
 import jupytext
 from nbformat import NotebookNode
@@ -67,6 +68,6 @@ def _with_code(text: str, cell: NotebookNode | None) -> str:
         shown = cell.source.split("\n")
         if match[1]:
             shown = shown[int(match[1]) - 1 : int(match[2])]
-        return "\n".join(["```python", *shown, "```"])
+        return "\n".join(["```python", dedent("\n".join(shown)), "```"])
 
     return CODE.sub(lines, text).strip()

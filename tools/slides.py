@@ -51,14 +51,15 @@ def _cells(slide: Slide) -> list[NotebookNode]:
 
 
 def _shown(cell: NotebookNode, height: str | None) -> NotebookNode:
-    """Return the output that a slide shows: the figure if there is one, else the first."""
+    """Return the output that a slide shows: the figure, or else the table, or else the first."""
     for output in cell.outputs:
         if "image/png" in output.get("data", {}):
             picture, alt = output.data["image/png"], output.metadata["image/png"]["alt"]
             style = f' style="height: {height}px"' if height else ""
             text = f'<img src="data:image/png;base64,{picture}" alt="{escape(alt)}"{style}>'
             return nbformat.v4.new_output("display_data", {"text/html": text})
-    return cell.outputs[0]
+    tables = (o for o in cell.outputs if o.get("data", {}).get("text/markdown", "")[:1] == "|")
+    return next(tables, cell.outputs[0])
 
 
 def write(pair: Pair, folder: Path) -> Path:

@@ -17,6 +17,30 @@
 #
 # **Reading time:** 40 minutes. **Computing time:** 2 minutes on two cores, without a GPU.
 
+# %% [markdown] tags=["slide"]
+# # 08 · Your turn
+#
+# Can I use it on my own problem?
+#
+# <!-- notes -->
+# Seven lessons were about understanding; this one is about using. Ask: what would you want to read
+# or sort with a small network? Collect answers: the exercise at the end asks for such an
+# experiment.
+
+# %% [markdown] tags=["slide"]
+# ## How good can 40,000 parameters be?
+#
+# Highway Networks (Srivastava 2015, Table 1), MNIST test accuracy:
+#
+# - 99.40 ± 0.03 % with 39,000 parameters
+# - 99.54 ± 0.02 % with 151,000 parameters
+#
+# **Predict:** what does a small residual network reach today?
+#
+# <!-- notes -->
+# Let everybody write down a number with two digits after the point. Expected: between 99.4 and
+# 99.8. Say that ten images are 0.1 %.
+
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
 import keras
@@ -73,6 +97,29 @@ shown = np.concatenate([digits.images[:8], *(distort(digits.images[:8], [0, i]) 
 captions = [*(str(label) for label in digits.labels[:8]), *["distorted"] * 16]
 plots.show(*plots.digit_grid(shown, captions, title="Eight digits, each distorted twice"))
 
+# %% [markdown] tags=["slide"]
+# ## Never the same image twice
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Each image is turned, scaled, sheared and shifted a little, anew each time. Ask: which change
+# would be wrong for digits? Expected: mirroring, or turning by 180 degrees: a 6 would become a 9.
+
+# %% [markdown] tags=["slide"]
+# ## The recipe
+#
+# 1. a small residual network, last γ zero
+# 2. batch normalisation
+# 3. distorted images
+# 4. one cycle of the learning rate: up once, down once
+# 5. averaged weights
+#
+# <!-- notes -->
+# Ask: which of these five would you leave out first? Expected: different answers. The course does
+# not claim to know: the record compares four candidates and no single part. That would be an
+# experiment for a thesis.
+
 # %% [markdown]
 # ### Chosen without the test images
 #
@@ -94,6 +141,17 @@ plots.table(["candidate", *seeds, "mean"],
             [[name, *(f"{100 * one:.2f} %" for one in found), f"{100 * np.mean(found):.2f} %"]
              for name, found in tried.items()])
 print("chosen:", results["chosen"])
+
+# %% [markdown] tags=["slide"]
+# ## Chosen without the test images
+#
+# <!-- output: 300 -->
+#
+# Twenty recipes and the best test accuracy: then you have fitted the test set.
+#
+# <!-- notes -->
+# Ask: what is wrong with choosing by the test images, if no network was trained on them? Expected:
+# nothing. But the maximum of twenty numbers is too high, even if all recipes are equally good.
 
 # %%
 means = {name: np.mean(found) for name, found in tried.items()}
@@ -123,6 +181,16 @@ plots.table(["network", "parameters", "mean", "lowest", "highest", "deviation"],
              ["Highway Networks (paper)", "151 K", "99.54 %", "—", "—", "0.02"]])
 print(f"{min(minutes):.0f} to {max(minutes):.0f} minutes a run, on the machine of the record")
 
+# %% [markdown] tags=["slide"]
+# ## Five new seeds, tested once
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Compare with the numbers that were written down. Ask: may we say that residual networks are better
+# than highway networks? Expected: yes. No: the recipe differs in everything, and ten years lie
+# between. We may say that this recipe reaches more with fewer parameters.
+
 # %%
 verdict("with at most 40,000 parameters, every run is better than the paper's mean with 151,000",
         size <= 40_000 and min(accuracies) > 99.54,
@@ -150,6 +218,15 @@ plots.show(*plots.digit_grid(digits.images[wrong[:24]],
                              [f"{digits.labels[at]}, read {said[at]}" for at in wrong[:24]],
                              title="What it still gets wrong"))
 
+# %% [markdown] tags=["slide"]
+# ## What it still gets wrong
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask for each in the first row: what would you have read? Expected: disagreement. Some labels are
+# debatable, so 100 % is not the aim.
+
 # %% [markdown]
 # Look at them closely. Which of them would you have read as the label says?
 #
@@ -171,6 +248,17 @@ except ValueError as error:
     fashion = None
     print(error)
 
+# %% [markdown] tags=["slide"]
+# ## Other images: does it carry over?
+#
+# <!-- output: 420 -->
+#
+# **Predict:** will 56 plain layers learn clothes? Will the shortcut help at 8 layers?
+#
+# <!-- notes -->
+# The networks are those of lesson 04. Take a show of hands for both questions. Expected: most say
+# that it fails at 56 layers, and half say that the shortcut always helps a little.
+
 # %% [markdown]
 # We take the networks of lesson 04: 8 and 56 layers, plain and residual, the same blocks but for
 # one addition, three seeds.
@@ -185,6 +273,15 @@ if fashion:
     records = sweep(networks, seeds=[0, 1, 2], data=fashion, updates=200)
     runs = by_name(records)
     plots.show(*plots.learning_curves(records, title="Fashion-MNIST, training loss", log=True))
+
+# %% [markdown] tags=["slide"]
+# ## Degradation is no peculiarity of digits
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: what does this experiment not show? Expected: that it holds for large colour images. A short
+# training, one learning rate, one more set of small grey images: that is all it tells.
 
 # %%
 def compare(runs):
@@ -247,6 +344,18 @@ names = ["photo", "ink", "cropped", "in the box", "centred"]
 plots.show(*plots.digit_grid(pictures, names, columns=5,
                              title="From a photo to an image like MNIST's"))
 
+# %% [markdown] tags=["slide"]
+# ## From a photo to an image like MNIST's
+#
+# <!-- output: 380 -->
+#
+# Ink light on black, in a box of 20 × 20, centre of mass in the middle of 28 × 28.
+#
+# <!-- notes -->
+# A photo and an MNIST image of the same digit have little in common for a network. Ask: why the
+# centre of mass and not the middle of the box? Expected: no idea. A long thin stroke moves the box,
+# and the centre of mass hardly.
+
 # %%
 def read(images):
     """Return the probability of each digit, for images like MNIST's."""
@@ -266,6 +375,18 @@ for digit in probabilities.argsort()[::-1][:3]:
 
 # %%
 pad = drawing.show(lambda image: read([image])[0])
+
+# %% [markdown] tags=["slide"]
+# ## Draw one
+#
+# Live: the field to draw in, lesson 08, section 3.
+#
+# - a small digit in a corner: does it matter?
+# - a 1 that lies on its side: what does it become?
+#
+# <!-- notes -->
+# Let somebody from the audience draw. Ask before each digit: will it be read? Expected: yes. The
+# small field shows what the network sees, and that is mostly where the failure can be seen.
 
 # %% [markdown]
 # Is it right? One digit proves nothing, for or against. So let us make three hundred photos, as it
@@ -327,12 +448,37 @@ WAYS = {"all steps": lambda one: one.centred,
         "in a corner": in_the_corner,
         "stretched": lambda one: resized(one.cropped, 28, 28)}
 
+# %% [markdown] tags=["slide"]
+# ## One step left out at a time
+#
+# **Predict:** order these by the harm that they do.
+#
+# - dark ink on light paper
+# - the whole photo scaled down
+# - half as large
+# - in a corner instead of the middle
+# - stretched to fill the field
+#
+# <!-- notes -->
+# Give two minutes in pairs. Expected: the corner is thought to be the worst. Do not give the answer
+# yet: it is the next slide.
+
 # %%
 right = {"MNIST itself": [np.mean(read(originals[s]).argmax(axis=1) == labels[s]) for s in SEEDS]}
 right |= {name: [np.mean(read([way(one) for one in prepared[s]]).argmax(axis=1) == labels[s])
                  for s in SEEDS] for name, way in WAYS.items()}
 plots.show(*plots.intervals(right, "share of 300 photos that are read correctly",
                             title="One step left out at a time"))
+
+# %% [markdown] tags=["slide"]
+# ## It is right about images like its training images
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# A shift and a stretch do little harm: the training images were shifted and stretched. Size and
+# dark ink it has never seen. Ask: how would you make it read dark ink? Expected: train with both,
+# or turn the colours round beforehand, which is one line.
 
 # %%
 lost = [a - b for a, b in zip(right["MNIST itself"], right["all steps"])]
@@ -415,6 +561,18 @@ verdict("at nearly the parameters of ResNet's bottleneck of inner width 64",
         resnext == grouped.count_params() and abs(resnext / resnet - 1) < 0.02,
         f"{resnext:,} by formula and by count, against {resnet:,}")
 
+# %% [markdown] tags=["slide"]
+# ## ResNeXt: many thin branches
+#
+# $$y = x + \sum_{i=1}^{C} T_i(x)$$
+#
+# 32 branches, each a bottleneck of inner width 4: together one bottleneck with a **grouped** 3×3
+# convolution. Same numbers, to rounding.
+#
+# <!-- notes -->
+# Ask: is the sum of 32 branches exactly the grouped bottleneck, or only roughly? Expected: roughly,
+# because of the ReLUs. It is exact: a ReLU works on each channel by itself.
+
 # %% [markdown]
 # For the same number of parameters the 3×3 convolution works on twice as many channels.
 #
@@ -463,6 +621,19 @@ for seed in SEEDS:
     apart.append(np.abs(appended - added).max())
 verdict("with equal kernels for both parts, a convolution of what is appended reads the sum",
         max(apart) < 1e-9, f"largest difference {max(apart):.1e}")
+
+# %% [markdown] tags=["slide"]
+# ## DenseNet: append instead of add
+#
+# $$y = [x,\; F(x)]$$
+#
+# - the first channels of the last layer still *are* the input
+# - each layer adds $k$ channels
+# - with equal kernels for both parts, the next convolution reads the sum
+#
+# <!-- notes -->
+# Ask: can appending do what adding does? Expected: no. It can, with equal kernels; it costs
+# channels. Can adding do what appending does? No.
 
 # %% [markdown]
 # ### The Transformer's residual stream
@@ -516,6 +687,18 @@ verdict("with normalisation inside the branches, the end is the start plus all b
 verdict("with normalisation after the addition it is not", min(apart["after the addition"]) > 0.05,
         f"{min(apart['after the addition']):.2f} apart at least")
 
+# %% [markdown] tags=["slide"]
+# ## The Transformer's residual stream
+#
+# $$x \leftarrow x + \mathrm{Attention}(\mathrm{LN}(x)), \qquad x \leftarrow x + \mathrm{Dense}(\mathrm{LN}(x))$$
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Normalisation inside the branch is pre-activation from lesson 07: nothing stands on the line. Ask:
+# for which form is the end the start plus all branches? Expected: for both. Only where nothing
+# stands on the line.
+
 # %% [markdown]
 # Today's large language models are Transformers. They, too, are $x + F(x)$, many times over.
 #
@@ -538,6 +721,20 @@ verdict("with normalisation after the addition it is not", min(apart["after the 
 from resnet_lesson import quizzes
 
 quizzes.show("08")
+
+# %% [markdown] tags=["slide"]
+# ## What to remember
+#
+# - Choose by validation images; use the test images once.
+# - Degradation shows on clothes, too, and the shortcut cures it there.
+# - A network reads images like those that it was trained on.
+# - Descendants keep the line: ResNeXt, DenseNet, the Transformer.
+#
+# **Exercises:** lesson 08; number 7 is your own ten digits.
+#
+# <!-- notes -->
+# Ask: what is the first thing that you would do with your own data? Expected: train. Better: look
+# at fifty examples, and lay test data aside.
 
 # %% [markdown]
 # <!-- quiz: 08 -->

@@ -20,6 +20,18 @@
 # This lesson needs no second machine. Two processes of one machine talk to each other in the same
 # way as two machines do. The last section says how to start the same program on a real cluster.
 
+# %% [markdown] tags=["slide"]
+# # 09 · Scaling out
+#
+# What if one machine is not enough?
+#
+# Two processes of one machine talk to each other as two machines would.
+#
+# <!-- notes -->
+# So far everything ran in one process. Ask: your training takes a week, and you get four machines:
+# what do you give to each? Expected: a quarter of the layers, or a quarter of the images. Both
+# exist. Today it is the images.
+
 # %%
 import os
 
@@ -69,6 +81,31 @@ mnist = load_mnist(train=1280, val=0, test=0)
 
 # %%
 plots.show(*data_parallel(2))
+
+# %% [markdown] tags=["slide"]
+# ## Cut the batch, not the model
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Model parallelism cuts the network, data parallelism cuts the batch. Each worker has all weights
+# and a share of the images. Ask: what must the workers tell each other after each update? Expected:
+# their gradients, and nothing else. The usual wrong answer: their weights.
+
+# %% [markdown] tags=["slide"]
+# ## The mean of the gradients is the gradient of the mean
+#
+# $$\nabla \frac{1}{B}\sum_{i=1}^{B} \ell_i
+#   = \frac{1}{k}\sum_{r=1}^{k} \Big(\nabla \frac{k}{B}\sum_{i\in S_r} \ell_i\Big)$$
+#
+# The bracket is what replica $r$ computes: the gradient of its own mean loss.
+#
+# Two conditions: equal shares, and an image's loss depends on that image alone.
+#
+# <!-- notes -->
+# Ask: which of the two conditions does a usual network break? Expected: the second one, by batch
+# normalisation; hardly anybody sees it at once, so leave the question open until its slide. By how
+# much will the two sides differ on a computer? Expected: by rounding.
 
 # %% [markdown]
 # Why is that right? The loss of a batch is the mean of the images' losses $\ell_i$. Cut a batch of
@@ -131,6 +168,16 @@ verdict("the mean of the gradients of two equal shares is the gradient of the ba
 verdict("with shares of 16 and 48 images, the plain mean is another gradient",
         min(unequal) > 1e-3, f"smallest relative difference {min(unequal):.2f}")
 
+# %% [markdown] tags=["slide"]
+# ## It is exact, with equal shares
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Double precision, so that nothing hides behind rounding. Ask: shares of 16 and 48 images; what
+# would be right? Expected: a weighted mean, a quarter and three quarters. The plain mean is another
+# gradient.
+
 # %% [markdown]
 # Unequal shares need a weighted mean. It is easier to make them equal: the course's code refuses a
 # batch that does not divide by the number of replicas.
@@ -172,6 +219,28 @@ def ring_all_reduce(arrays):
     return [np.concatenate(parts) for parts in chunks], sent
 
 
+# %% [markdown] tags=["slide"]
+# ## Everybody needs the sum: all-reduce
+#
+# - One collects, adds, sends out: $(k-1)n$ numbers into one machine.
+# - The ring: cut each array into $k$ chunks, send only to the right neighbour.
+# - First $k-1$ rounds add, then $k-1$ rounds pass the complete chunks on.
+#
+# **Predict:** how many numbers does each worker send, with a hundred workers?
+#
+# <!-- notes -->
+# Play it: four people in a circle, four numbers each. Expected answer: a hundred times as many.
+# Right: 2(k − 1)/k times n, less than 2n whatever k is. What grows is the number of rounds.
+
+# %% [markdown] tags=["slide"]
+# ## The ring in code
+#
+# <!-- code: 5-13 -->
+#
+# <!-- notes -->
+# Ask: which line tells adding from passing on? Expected: the one with `adding`. Ask: what happens
+# if one worker is slow? Expected: every round waits for it.
+
 # %%
 WORKERS = (2, 3, 4, 8, 16)
 wrong, counted = [], {}
@@ -184,6 +253,15 @@ verdict("after the ring, every worker has the sum", max(wrong) < 1e-9,
         f"largest difference {max(wrong):.1e}, with {WORKERS} workers")
 verdict("each worker has sent 2(k − 1)/k · n numbers",
         all(counted[k] * k == 2 * (k - 1) * 240 for k in WORKERS), f"sent, for n = 240: {counted}")
+
+# %% [markdown] tags=["slide"]
+# ## Less than twice the gradient, however many workers
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Counted, not timed. Ask: so why is a run with a thousand workers not a thousand times as fast?
+# Expected: more rounds, each waiting for the slowest; and shares that become too small.
 
 # %% [markdown]
 # So each worker sends less than $2n$ numbers, however many workers there are. That is why data
@@ -221,6 +299,17 @@ fitted = {name: [fit_losses(scope, seed) for seed in SEEDS]
 apart = np.abs(np.subtract(*fitted.values())).max()
 verdict("fit on two devices has the losses of fit on one, to rounding", apart < 1e-3,
         f"largest difference {apart:.1e}, over {len(SEEDS)} seeds")
+
+# %% [markdown] tags=["slide"]
+# ## Two devices in one process
+#
+# TensorFlow's `MirroredStrategy`; the processor is cut into two logical devices.
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# The code is that of a machine with two GPUs. Ask: will the losses be equal to the last digit?
+# Expected: yes. They are not: sums are added in another order.
 
 # %% [markdown]
 # They need not be equal in the last digit: the sums are added in another order.
@@ -278,6 +367,18 @@ differences = {"no normalisation": distances("none"), "of each share": distances
                "of all shares": distances("all")}
 plots.show(*plots.intervals(differences, "relative difference of the gradients", log=True))
 
+# %% [markdown] tags=["slide"]
+# ## Batch normalisation by shares is another computation
+#
+# <!-- output: 420 -->
+#
+# Each replica normalises by the statistics of its own share.
+#
+# <!-- notes -->
+# Here is the second condition again. Ask: is the other gradient a wrong one? Expected: yes. It is
+# not wrong: it is as if the batch were smaller where the statistics are concerned. Synchronised
+# normalisation repairs it, for many more messages.
+
 # %%
 exact = differences["no normalisation"] + differences["of all shares"]
 verdict("without normalisation, and with that of all shares, two replicas have the gradient of one",
@@ -332,6 +433,15 @@ for record in two:
     record.name = "two workers"
 plots.show(*plots.learning_curves([*one, *two], title="The same global batch"))
 
+# %% [markdown] tags=["slide"]
+# ## Two processes train like one
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Two lines on top of each other. Ask: rounding errors begin in the last digit; do they stay there?
+# Expected: yes. They grow with the updates. So equality is a claim for a limited number of updates.
+
 # %%
 def largest(first, second):
     """Return the largest difference of the losses, and that of the weights."""
@@ -346,6 +456,19 @@ verdict("two workers have the losses and the weights of one process, to rounding
         np.max(apart) < 0.02 * min(moved),
         f"losses {max(a for a, _ in apart):.1e}, weights {max(b for _, b in apart):.1e} apart, "
         f"after {UPDATES} updates that moved the loss by {min(moved):.2f}")
+
+# %% [markdown] tags=["slide"]
+# ## If they differ in the second update, it is a mistake
+#
+# - a sum instead of a mean: the gradient is $k$ times too large
+# - shares that overlap
+# - other first weights on each worker
+# - batch normalisation
+#
+# <!-- notes -->
+# Ask: your two workers agree in the first loss and differ in the second. Which of the four is it?
+# Expected answers: the first weights are out, since the first losses agree. A sum, or the
+# normalisation, show exactly there.
 
 # %% [markdown]
 # The two lines in the figure lie on top of each other. The differences start at the last digit of a
@@ -397,6 +520,19 @@ for seed in SEEDS:
 verdict_above("one update with both batches is closer to two updates if its rate is doubled",
               above=same_rate, below=twice_rate, ratio=1.2, unit="of the way")
 
+# %% [markdown] tags=["slide"]
+# ## Twice the batch: twice the rate?
+#
+# $$w_2 = w_0 - \eta\,(\nabla L_{B_1}(w_0) + \nabla L_{B_2}(w_1))$$
+#
+# If the two gradients hardly change in between, this is one update with both batches and rate $2\eta$
+# (Goyal 2017, Section 2.1). For SGD; for Adam $\sqrt{k}$ has been argued for.
+#
+# <!-- notes -->
+# Ask: when is the assumption worst? Expected: at the start of training, so they warm up. The cell
+# compares one update at η and at 2η with two updates: 2η comes closer. It is a first guess, not a
+# law.
+
 # %% [markdown]
 # The rule is for SGD. This course trains with Adam, which divides each gradient by its usual size.
 # There the square root of $k$ has been argued for (Malladi 2022). With either, look at the learning
@@ -421,6 +557,16 @@ for name, (workers, threads) in SETUPS.items():
         seconds = [np.diff(record.seconds)[5:] for record in started.records()]  # without warm-up
     speeds[name] = [128 / np.median(one) for one in seconds]
 plots.show(*plots.intervals(speeds, "images per second, median of 19 updates"))
+
+# %% [markdown] tags=["slide"]
+# ## Does it get faster?
+#
+# <!-- output: 440 -->
+#
+# <!-- notes -->
+# All share the same two cores. Ask for the order before you show it. Expected: two threads and two
+# processes are the same. On the machine that made this figure, two processes gain more: they cut
+# one large piece of work, the batch. No verdict: times depend on the machine.
 
 # %% [markdown]
 # On the machine that built this page the second thread brought less than the second process. The
@@ -464,6 +610,31 @@ with Workers(2, RUN) as started:
         print(*(textwrap.fill(line, 88) for line in str(error).splitlines()), sep="\n")
 statuses = [process.returncode for process in started.processes]
 
+# %% [markdown] tags=["slide"]
+# ## A worker dies
+#
+# Three things are needed:
+#
+# 1. a clear end: a sentence, and an exit status that is not zero
+# 2. checkpoints: weights, Adam's averages, the number of updates
+# 3. whole files: written under another name, then renamed
+#
+# **Predict:** we kill one of two workers. What will the other do?
+#
+# <!-- notes -->
+# The danger is that the other waits for ever, and somebody pays. Ask who has seen a hanging job.
+# Expected: most of them. If the connection breaks, TensorFlow tells at once; if the other machine
+# falls silent, only a watchdog helps.
+
+# %% [markdown] tags=["slide"]
+# ## It says so, at once
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# This is what the worker that stayed alive printed. Ask: why must its exit status not be zero?
+# Expected: the scheduler would take the run for finished.
+
 # %%
 verdict("both workers have ended within a minute, and neither says that all went well",
         took < 60 and 0 not in statuses, f"{took:.1f} s, exit statuses {statuses}")
@@ -486,6 +657,15 @@ verdict("the run that was killed and went on ends like the run that was never ki
         0 < begun < UPDATES and max(losses, weights) < 1e-6,
         f"went on after update {begun} of {UPDATES}; losses {losses:.1e}, weights {weights:.1e} "
         "apart")
+
+# %% [markdown] tags=["slide"]
+# ## The restart ends with the same bits
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: what would differ if the checkpoint held the weights alone? Expected: nothing. Adam would
+# begin as if it had never seen a gradient: the next slide.
 
 # %% [markdown]
 # ### What if the optimiser is forgotten?
@@ -516,6 +696,17 @@ for seed in SEEDS:
     apart.append(largest(again, one[seed])[0])
 verdict("without Adam's averages a restart ends elsewhere", min(apart) > 1e-3,
         f"losses at least {min(apart):.3f} apart, over {len(SEEDS)} seeds")
+
+# %% [markdown] tags=["slide"]
+# ## A checkpoint must hold the optimiser, too
+#
+# <!-- output -->
+#
+# It trains on, and no error tells that something is missing.
+#
+# <!-- notes -->
+# Ask: how would you notice it in your own program? Expected: compare the loss of a restarted run
+# with that of an uninterrupted one, for a few updates. That is the test in this cell.
 
 # %% [markdown]
 # It trains on, but it is another run: Adam begins as if it had never seen a gradient.
@@ -590,6 +781,16 @@ for kind, config in KINDS.items():
 plots.table(["network", "precision", "XLA", "ms a step", "times plain float32",
              "seconds until the first update"], rows)
 
+# %% [markdown] tags=["slide"]
+# ## Fewer bits and a compiler: measure
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Read the fifth column: above 1 it hurts. Ask before: who has heard that 16 bits are twice as fast?
+# On a processor that must convert all the time they are not. What helps on one machine hurts on the
+# next.
+
 # %% [markdown]
 # Read the fifth column: above 1 it hurts. (All rows have TensorFlow's deterministic operations, as
 # all training here.) Three things pull in different directions:
@@ -662,6 +863,21 @@ plots.table(["network", "precision", "XLA", "ms a step", "times plain float32",
 from resnet_lesson import quizzes
 
 quizzes.show("09")
+
+# %% [markdown] tags=["slide"]
+# ## What to remember
+#
+# - The mean of the gradients of equal shares is the gradient of the batch.
+# - A ring sends less than twice the gradient from each worker.
+# - Batch normalisation by shares is another computation.
+# - A lost worker must end the run with a sentence.
+# - A checkpoint holds the optimiser, too.
+#
+# **Exercises:** lesson 09, 1 to 5; exercise 6 for a discussion.
+#
+# <!-- notes -->
+# Ask: which of these would you check first in a program that somebody hands to you? Expected: the
+# checkpoint. It costs one restart to test it.
 
 # %% [markdown]
 # <!-- quiz: 09 -->
