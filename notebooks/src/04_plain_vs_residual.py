@@ -17,6 +17,17 @@
 #
 # **Reading time:** 30 minutes. **Computing time:** 4 minutes on two cores, without a GPU.
 
+# %% [markdown] tags=["slide"]
+# # 04 · Plain against residual
+#
+# Does the shortcut help, at equal everything?
+#
+# <!-- notes -->
+# Lesson 01: deep plain networks degrade. Lesson 02: a residual block passes x on if its branch is
+# zero. Now both on MNIST. Start section 4 live before you go on. Ask: what would convince you that
+# the shortcut helps? Expected: a better accuracy. Better: equal conditions, several seeds, and a
+# claim that can fail.
+
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
 import math
@@ -60,6 +71,15 @@ from resnet_lesson.verdicts import verdict, verdict_above
 # %%
 plots.show(*diagrams.compare_blocks("bottleneck", filters=(8, 8, 16), in_filters=16))
 
+# %% [markdown] tags=["slide"]
+# ## One block, one addition apart
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# The same bottleneck in both. Ask: how many parameters has the shortcut? Expected: those of one
+# layer. None: it carries x and, where the shape changes, zeros.
+
 # %% [markdown]
 # *A caution.* The 1×1 keeps half of the channels. So a plain bottleneck cannot pass *every* $x$ on,
 # whatever its weights (lesson 03); the shortcut can. He and his colleagues saw degradation with
@@ -78,6 +98,15 @@ plots.show(*diagrams.compare_blocks("bottleneck", filters=(8, 8, 16), in_filters
 stages = [(9, "bottleneck", 16, 14), (9, "bottleneck", 32, 7)]  # blocks, kind, channels, pixels
 stem, head = [("3×3 conv\n16, stride 2", 1)], [("average\npool", 0), ("dense\n10", 1)]
 plots.show(*diagrams.network(stages, stem, head, shortcut="padded"))
+
+# %% [markdown] tags=["slide"]
+# ## Depths 8, 20 and 56
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# A stem, two stages of n bottlenecks, an average, a dense layer: 6n + 2 weighted layers. Ask: n = 9
+# gives? Expected: 56. The paper has depths 20 and 56 too, from other blocks.
 
 # %%
 DEPTHS = (8, 20, 56)
@@ -108,6 +137,16 @@ for depth in DEPTHS:
 verdict("plain and residual start from the same weights at each depth", all(equal),
         f"{len(equal)} pairs of arrays; {', '.join(sizes)}")
 
+# %% [markdown] tags=["slide"]
+# ## Are they really equal?
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# A comparison is fair if one thing differs. Ask: which two things must be checked? Expected: the
+# number of parameters. And every single first weight: from one seed both networks start at the same
+# point.
+
 # %% [markdown]
 # The shortcut has no parameters: it carries $x$, and fills up with zeros.
 #
@@ -133,6 +172,17 @@ plots.table(["layers", "convolutions", "normalisation", "additions", "share of a
 share = [added / total for added, total in zip(additions, totals, strict=True)]
 verdict("the additions are at most a fiftieth of the work at each depth", max(share) <= 1 / 50,
         f"largest share {max(share):.2%}")
+
+# %% [markdown] tags=["slide"]
+# ## What does the addition cost?
+#
+# **Predict:** what share of the work are the additions: 30 %, 10 %, 2 %?
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Take a show of hands before you show the line. Expected: 10 %. In arithmetic it is little. What it
+# costs in seconds is reported in the lesson and not judged: seconds depend on the machine.
 
 # %% [markdown]
 # The table is in millions of multiply-adds. The article behind this course, a Chinese blog post that
@@ -175,6 +225,21 @@ print("by hand ", " ".join(f"{loss:.5f}" for loss in by_hand))
 print("package ", " ".join(f"{loss:.5f}" for loss in by_package))
 verdict("the package trains as the loop above does", np.allclose(by_hand, by_package, rtol=1e-3),
         f"largest difference {np.abs(np.subtract(by_hand, by_package)).max():.1e} nats")
+
+# %% [markdown] tags=["slide"]
+# ## The experiment
+#
+# - six networks: plain and residual, 8, 20 and 56 layers
+# - three seeds each: first weights and the order of the images
+# - 12,800 images, batches of 64, 400 updates
+# - Adam, batch normalisation, equal first weights
+#
+# **Predict:** rank the six by training loss. Write it down.
+#
+# <!-- notes -->
+# Give two minutes, on paper. Ask afterwards for the ranks of plain 56 and residual 56. Expected:
+# half of the room has plain 56 in the middle. He and his colleagues needed tens of thousands of
+# updates on harder images: will 400 do?
 
 # %% [markdown]
 # ## 4. The experiment
@@ -219,6 +284,16 @@ for ax, kind in zip(axes, ("plain", "residual"), strict=True):
 axes[1].set_ylabel("")
 plots.show(axes[0], " ".join(texts))
 
+# %% [markdown] tags=["slide"]
+# ## Deep plain networks do not learn, deep residual ones do
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Each line is the mean of three seeds, the band runs from the lowest to the highest. Ask: why do
+# some curves begin above log 10? Expected: a mistake. An untrained network can be sure and wrong;
+# each addition makes the first logits larger.
+
 # %% [markdown]
 # **Before you read on:** which of your predictions held?
 #
@@ -236,6 +311,15 @@ series = {
 }
 plots.show(*plots.dots(series, "layers", f"training loss after {UPDATES} updates", log=True))
 
+# %% [markdown] tags=["slide"]
+# ## The same runs, seen from their end
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: in which direction do the two rows go? Expected: plain rises, residual falls. Every dot is a
+# run; the two groups at 56 layers do not come near each other.
+
 # %% [markdown]
 # ### Verdicts
 #
@@ -249,6 +333,17 @@ verdict_above(
     above=final["plain 56"], below=final["plain 20"], ratio=2, unit="nats",
 )
 
+# %% [markdown] tags=["slide"]
+# ## Degradation, in every seed
+#
+# <!-- output -->
+#
+# A verdict compares every run of one side with every run of the other.
+#
+# <!-- notes -->
+# Ask: why not the means? Expected: means are more exact. A mean can hide a seed that contradicts
+# the claim.
+
 # %%
 verdict_above(
     f"after {UPDATES} updates the 56-layer residual network is not above the 20-layer one",
@@ -260,6 +355,16 @@ verdict_above(
     f"after {UPDATES} updates, at 56 layers, plain has a loss many times that of residual",
     above=final["plain 56"], below=final["residual 56"], ratio=5, unit="nats",
 )
+
+# %% [markdown] tags=["slide"]
+# ## At 56 layers: one addition, many times the loss
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Same layers, same parameters, same first weights. Ask: what else could explain it? Collect: a bad
+# learning rate, over-fitting, it is only slower, the narrow middle. Each has its slide or its
+# lesson.
 
 # %%
 verdict_above(
@@ -283,6 +388,19 @@ control = by_name(sweep(wide, seeds=[0, 1, 2], data=mnist, updates=200))
 shallow, deep = ([record.final_loss(100) for record in group] for group in control.values())
 verdict_above("degradation shows without narrowing too, after 200 updates", deep, shallow, ratio=2,
               unit="nats")
+
+# %% [markdown] tags=["slide"]
+# ## Is it only the narrow middle?
+#
+# A plain bottleneck keeps half of the channels: it cannot pass every $x$ on.
+#
+# The control has `reduction=1`: nothing is narrowed.
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: does the degradation go away? Expected: yes, for those who have listened to lesson 03. It
+# does not: the caution was justified, and the control answers it.
 
 # %% [markdown]
 # ### Is it over-fitting?
@@ -309,6 +427,17 @@ verdict_above(
     below=[1 - end["accuracy"] for end in ends["plain 20"]],
     ratio=2, unit="wrong",
 )
+
+# %% [markdown] tags=["slide"]
+# ## Is it over-fitting?
+#
+# **Ask the training loss.** Over-fitting is: low in training, high on new images.
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: the deep plain network gets few test images right; does it over-fit? Expected: yes, since it
+# has more layers. It is bad on the images that it was trained on.
 
 # %% [markdown]
 # ## 5. Does the shortcut make training faster?
@@ -347,6 +476,18 @@ for depth, ratio in ((20, 1), (56, 2)):
     )
 print("at 8 layers: plain", updates_needed("plain 8"), "residual", updates_needed("residual 8"))
 
+# %% [markdown] tags=["slide"]
+# ## Does the shortcut make training faster?
+#
+# Speed has two parts: how many updates, and how long an update takes.
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# The article says much faster. In updates that holds at 20 and 56 layers; at 8 layers three seeds
+# show no gain, so there is no claim. Ask: why is there no verdict on seconds? Expected: they depend
+# on the machine.
+
 # %% [markdown]
 # There is no verdict for 8 layers. Read the last line: do the two lists overlap? Then three seeds
 # show no gain.
@@ -381,6 +522,15 @@ verdict_above(
 shown = runs["residual 56"][0]
 predictions = shown.test_logits.argmax(axis=1)
 plots.show(*plots.confusion_matrix(mnist.test.labels, predictions, title="56 layers, residual"))
+
+# %% [markdown] tags=["slide"]
+# ## Which digits are confused?
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# The residual network of 56 layers, first seed, test images. Ask which pair will be the worst.
+# Expected: 4 and 9, or 7 and 2. One seed makes no claim; it is to look at.
 
 # %% [markdown]
 # ### The worst mistakes
@@ -422,6 +572,16 @@ print("learning rate:", settings["learning_rate"], "until the plateau, then",
 long_runs = runs_of(study)
 title = "20 and 56 layers, to the plateau and beyond (recorded)"
 plots.show(*plots.learning_curves(long_runs, "epoch_loss", log=True, title=title, each_seed=True))
+
+# %% [markdown] tags=["slide"]
+# ## Is the plain network only slower?
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# A recorded study: each run kept its rate until its own training loss stopped falling, then got a
+# tenth of it. Ask before: does plain 56 catch up? Expected: many think so. It is slower, and it
+# stops higher.
 
 # %% [markdown]
 # ### Does the record fit your machine?
@@ -486,6 +646,18 @@ for when, losses in (("at the plateau", at_plateau), ("at the end", at_end)):
     verdict_above(f"{when}, it has a several times higher loss than the 56-layer residual network",
                   losses["plain 56"], losses["residual 56"], ratio=2, unit="nats")
 
+# %% [markdown] tags=["slide"]
+# ## Slower and worse
+#
+# - it takes more updates to stop falling
+# - where it stops, it is above the network with a third of its layers
+# - the residual network of 56 layers is not above that of 20
+#
+# <!-- notes -->
+# Ask: could a smaller learning rate change that? Expected: yes. The plateau belongs to one rate and
+# one rule. Lesson 01 searched the rates: at its best one the deep plain network does better and
+# still degrades.
+
 # %% [markdown]
 # And the residual networks? Their runs overlap, so we compare means.
 
@@ -517,6 +689,17 @@ verdict("does not show with every seed: the plain networks of 20 and 56 layers o
                   for name in ("plain 20", "plain 56")))
 verdict_above("the 56-layer plain network makes more mistakes than the 56-layer residual one",
               mistakes["plain 56"], mistakes["residual 56"], ratio=1.3, unit="wrong")
+
+# %% [markdown] tags=["slide"]
+# ## On the test set, at the end
+#
+# - plain 20 and plain 56 overlap in mistakes: depth does not show there with every seed
+# - residual 56 stays ahead of plain 56
+#
+# <!-- notes -->
+# An effect that does not show is reported as not showing. Ask: how can the loss differ and the
+# mistakes not? Expected: no idea. Both have learnt nearly all their images; the loss still tells
+# how sure they are.
 
 # %% [markdown]
 # On the training images, depth still costs the plain network at its plateau. On the test images that is
@@ -567,6 +750,21 @@ verdict_above("the 56-layer plain network makes more mistakes than the 56-layer 
 from resnet_lesson import quizzes
 
 quizzes.show("04")
+
+# %% [markdown] tags=["slide"]
+# ## What to remember
+#
+# - One addition apart, equal in everything else.
+# - The deep plain network is worse in *training*: not over-fitting.
+# - The deep residual network is no worse than the shallow one.
+# - Slower and worse, to its own plateau.
+# - We have seen *that*, not *why*: lesson 05.
+#
+# **Exercises:** lesson 04, 1 to 4; number 5 for a discussion.
+#
+# <!-- notes -->
+# Ask: which limit of this experiment would you remove first? Expected: larger images. The rate of
+# the residual networks was never searched: that is the first one.
 
 # %% [markdown]
 # <!-- quiz: 04 -->
