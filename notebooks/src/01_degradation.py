@@ -15,6 +15,16 @@
 #
 # **Reading time:** 25 minutes. **Computing time:** 3 minutes on two cores, without a GPU.
 
+# %% [markdown] tags=["slide"]
+# # 01 · Degradation
+#
+# Should a deeper network not be at least as good?
+#
+# <!-- notes -->
+# From 2012 to 2014 the leading networks grew from 8 layers to 22. Ask: why not 100? Collect the
+# reasons on the board. Expected: over-fitting, vanishing gradients, time. Each of them is tested
+# today.
+
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
 import numpy as np
@@ -54,6 +64,17 @@ mnist = load_mnist(train=12800, val=1000)
 # 10 layers. Put 90 identity mappings before its last layer. The result has 100 layers and computes
 # the same.
 
+# %% [markdown] tags=["slide"]
+# ## 10 layers against 100
+#
+# Same images, same time. Plain networks: a chain of layers.
+#
+# **Predict:** which one has the lower *training* loss? Write down a reason.
+#
+# <!-- notes -->
+# Insist on the word training. Ask for a show of hands. Expected: two thirds for 100 layers, since
+# it has more parameters.
+
 # %%
 trained = [("image", "other"), ("layer 1", "learnt"), ("…", "learnt"), ("layer 9", "learnt")]
 added = [("identity", "identity"), ("…", "identity"), ("identity", "identity")]
@@ -61,6 +82,18 @@ plots.show(*chains({
     "10 layers, trained": [*trained, ("logits", "learnt")],
     "100 layers, made from it": [*trained, *added, ("logits", "learnt")],
 }))
+
+# %% [markdown] tags=["slide"]
+# ## The deeper network can copy the shallow one
+#
+# <!-- output: 330 -->
+#
+# $\mathrm{ReLU}(I x + 0) = \max(x, 0) = x$ where $x \ge 0$: an identity mapping.
+#
+# <!-- notes -->
+# Ask: can a ReLU layer be the identity? Expected: no, it cuts off the negative half. Its input
+# comes from a ReLU, so there is no negative half. The argument is from He and his colleagues
+# (2016a, Section 1).
 
 # %% [markdown]
 # Can a dense layer with ReLU be the identity? It computes $\mathrm{ReLU}(Wx + b)$. Let $W$ be the
@@ -116,6 +149,15 @@ apart = np.abs(deep.predict(images, verbose=0) - shallow.predict(images, verbose
 verdict("a 100-layer network can compute exactly what a 10-layer network computes", apart == 0,
         f"{weighted_layers(deep)} layers, {len(images)} images, largest difference {apart}")
 
+# %% [markdown] tags=["slide"]
+# ## Exactly, to the last bit
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask before: zero, a rounding error, or more, after 90 further layers? Expected: a rounding error.
+# Multiplying by one and adding zeros rounds nothing. So a good network of 100 layers exists.
+
 # %% [markdown]
 # Multiplying by one and adding zeros rounds nothing. We note the training loss of each copy, for
 # later.
@@ -152,6 +194,19 @@ print("networks:", ", ".join(settings["networks"]))
 print("learning rates:", settings["learning_rates"], " seeds:", settings["seeds"])
 print("updates:", settings["updates"], "of", settings["batch_size"], "images each")
 
+# %% [markdown] tags=["slide"]
+# ## Now train it: a fair learning rate for each depth
+#
+# A rate that suits 10 layers may be wrong for 100.
+#
+# So each depth gets **its own best rate**, the one with the lowest training loss: a recorded study.
+#
+# **Predict:** does a deeper network want a larger or a smaller rate? Does that close the gap?
+#
+# <!-- notes -->
+# Ask: why choose on the training loss and not on validation? Expected: that would be cheating. The
+# question is about the training loss; choosing on it favours every depth alike.
+
 # %% [markdown]
 # **Predict.** Does a deeper network want a larger or a smaller learning rate? And will the best rate
 # close the gap between the depths?
@@ -172,6 +227,16 @@ ax, alt = plots.curves(RATES, series, "learning rate", "training loss after 600 
                        title="Dense plain networks (recorded)")
 ax.set_xscale("log")
 plots.show(ax, alt)
+
+# %% [markdown] tags=["slide"]
+# ## The best rate falls with depth
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Each line has its own lowest point. Ask: what if the lowest point were at the edge? Expected: then
+# a better rate may lie outside, and the comparison would be unfair. The lesson tests that it is
+# not.
 
 # %% [markdown]
 # Guessing costs $\log 10 \approx 2.3$. The best rate of a depth is where its line is lowest, by the
@@ -206,6 +271,15 @@ runs = {name: by_name(live)[name] for name in dense}
 title = "Dense plain networks, each at its best learning rate"
 plots.show(*plots.learning_curves([run for group in runs.values() for run in group], title=title))
 
+# %% [markdown] tags=["slide"]
+# ## Each depth at its best rate
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# These runs are live in the notebook. Ask: which line would you expect at the bottom, and what do
+# you see? Expected: the 100 layers. It is the other way round.
+
 # %% [markdown]
 # Do the live runs agree with the record? Rounding differs from machine to machine, and training
 # makes small differences larger. So we compare the mean loss of the first epoch, over the seeds.
@@ -229,6 +303,15 @@ verdict("the live runs begin as the recorded ones did", max(apart) < 0.1,
 final = {name: [run.final_loss() for run in group] for name, group in runs.items()}
 plots.show(*plots.dots({"plain": {name.split()[1]: final[name] for name in dense}},
                        "weighted layers", f"training loss after {UPDATES} updates"))
+
+# %% [markdown] tags=["slide"]
+# ## Degradation: deeper ends higher
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Every dot is a run. From 10 to 20 to 50 the groups do not overlap. From 50 to 100 there is no
+# claim: the seeds overlap. Ask: is this a test loss? Expected: yes. It is the training loss.
 
 # %%
 verdict_above("20 layers end with a higher training loss than 10", final["dense 20"],
@@ -257,6 +340,17 @@ for run in runs["dense 100"]:
     reached.append(evaluate(deep.predict(images, verbose=0), labels)[0])
 verdict_above("the 100-layer networks that copy a 10-layer one have a lower training loss than "
               "those that were trained", above=reached, below=copied, ratio=3, unit="nats")
+
+# %% [markdown] tags=["slide"]
+# ## The better network was there
+#
+# <!-- output -->
+#
+# A good solution exists. Training does not find it.
+#
+# <!-- notes -->
+# Ask: so what is wrong with the deep network: what it can compute, or how it is trained? Expected:
+# after these slides, the second. Depth makes the plain network hard to optimise.
 
 # %% [markdown]
 # So the trouble is not what a deep network *can* compute. A good solution exists. Training, from
@@ -292,6 +386,16 @@ plots.table(["network", "training accuracy", "validation accuracy"], [
     [name, *(f"{np.mean([end[key] for end in group]):.1%}" for key in ("accuracy", "val_accuracy"))]
     for name, group in ends.items()
 ])
+
+# %% [markdown] tags=["slide"]
+# ## This is not over-fitting
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# One network was over-fitted on purpose, with 256 images. Ask: which of the two numbers is bad for
+# it, and which for 100 layers? Expected: the validation accuracy for both. For 100 layers the
+# training accuracy is.
 
 # %%
 own, new = ([1 - end[key] for end in ends["dense 10, 256 images"]]
@@ -334,6 +438,16 @@ ax, alt = plots.curves(ALL_RATES, series, "learning rate", "training loss after 
 ax.set_xscale("log")
 plots.show(ax, alt)
 
+# %% [markdown] tags=["slide"]
+# ## Convolutions with batch normalisation degrade, too
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask before: does batch normalisation cure it? Expected: yes, that is what it was made for. Look at
+# 56 layers: at low rates it hardly learns, at its best rate the gap is far smaller, and still
+# there. Whoever tries one rate only may take a badly tuned network for a bad one.
+
 # %%
 for name in convolutional:
     best[name] = min(ALL_RATES, key=lambda rate: np.mean(recorded(name, rate, results)))
@@ -361,6 +475,17 @@ verdict_above("at its best rate, the 56-layer network ends with a higher trainin
 # %%
 verdict_above("20 convolutional layers end lower than 8 (recorded)", at_best["convolutional 8"],
               at_best["convolutional 20"], unit="nats")
+
+# %% [markdown] tags=["slide"]
+# ## Depth is not bad in itself
+#
+# <!-- output -->
+#
+# Degradation sets in beyond some depth, here between 20 and 56.
+#
+# <!-- notes -->
+# Ask: so where would you stop to add layers? Expected: at the best validation accuracy. That is
+# what people did before 2015; the question of this course is why they had to.
 
 # %% [markdown]
 # ## 6. Do the gradients vanish?
@@ -395,6 +520,16 @@ first = {f"weights × {factor:g}": [[first_gradient(depth, seed, factor) for dep
 plots.show(*plots.curves(DEPTHS, first, "weighted layers", "gradient at the first layer", log=True,
                          title="Dense networks before training"))
 
+# %% [markdown] tags=["slide"]
+# ## Do the gradients vanish?
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# With weights of 0.7 times the size they do, on purpose. With the usual first weights they do not.
+# Ask: 0.7 to the power of 50, without a computer? Expected: a few hundredths. 0.7² is ½, so about 3
+# · 10⁻⁸.
+
 # %% [markdown]
 # Both axes matter: the vertical one is logarithmic. Weights of the right size keep the gradient
 # alive at any depth. Weights a little too small kill it.
@@ -427,6 +562,16 @@ for seed in SEEDS:
 by_layer = {when: [list(one.values()) for one in group] for when, group in norms.items()}
 plots.show(*plots.curves(range(1, 57), by_layer, "layer", "gradient at the layer's weights",
                          log=True, title="56 convolutional layers, plain"))
+
+# %% [markdown] tags=["slide"]
+# ## With batch normalisation they grow
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: in which direction does the gradient shrink? Expected: towards the first layer. Before
+# training it grows on its way back; after 100 updates it is level. So vanishing gradients are not
+# the cause here. Yang and colleagues (2019) explain the growth.
 
 # %% [markdown]
 # **Before you read on:** in which direction does the gradient shrink?
@@ -481,6 +626,20 @@ verdict_above("after 100 updates, it is at least a tenth of the last layer's: it
 from resnet_lesson import quizzes
 
 quizzes.show("01")
+
+# %% [markdown] tags=["slide"]
+# ## What to remember
+#
+# - A deeper network can copy a shallow one, exactly.
+# - Trained, it ends with the *higher* training loss, at its own best rate.
+# - It is not over-fitting, and at the first layer no gradient vanishes.
+# - A good solution exists, and training does not find it.
+#
+# **Exercises:** lesson 01, 1 to 4; number 5 is an experiment of one's own.
+#
+# <!-- notes -->
+# Ask: an identity would do no harm, and training does not find it. What would you change? Expected:
+# better first weights, other optimisers. Some will say: give it the identity. That is lesson 02.
 
 # %% [markdown]
 # <!-- quiz: 01 -->
