@@ -26,9 +26,9 @@
 # $$F(x) = H(x) - x$$
 #
 # <!-- notes -->
-# Lesson 01 ended with a riddle: weights that make the extra layers harmless exist, but training does
-# not find them. Ask: what would you change, the training or the network? Expected: both; today the
-# network.
+# Lesson 01 ended with a riddle: weights that make the extra layers harmless exist, but training
+# does not find them. Ask: what would you change, the training or the network? Expected: the
+# training. Today it is the network.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -83,8 +83,8 @@ plots.show(*diagrams.compare_blocks("basic", filters=(16, 16), in_filters=16, no
 #
 # <!-- notes -->
 # Both blocks have the same layers and the same weights. Ask: which weights make the residual block
-# pass on its input? Expected: zeros in the branch. And the plain block? Expected: something like the
-# identity in each layer, which nobody starts from.
+# pass on its input? Expected: zeros in the branch. And the plain block? Something like the identity
+# in each layer, which nobody starts from.
 
 # %% [markdown]
 # $H$ is what arrives before the last ReLU. The two blocks have the same layers and the same weights.
@@ -170,6 +170,19 @@ def at_best_rate(form, target):
         runs.append([np.mean(loss[-10:]) for loss in losses])
     return min(runs, key=np.mean)
 
+# %% [markdown] tags=["slide"]
+# ## Is the difference easier to learn?
+#
+# A toy: one small branch, with and without a shortcut, from the same first weights.
+#
+# $$H(x) = c\,x + 0.1 \tanh(R\,x)$$
+#
+# **Predict:** $c$ goes from 0 to 1. Where do the two lines of the final loss cross?
+#
+# <!-- notes -->
+# c = 0 is near zero, c = 1 near the identity. Let everybody sketch both lines. Expected: the
+# residual form is below everywhere, or they cross far on the left.
+
 # %% [markdown]
 # As in lesson 01, each form gets the best of several learning rates, for each target anew.
 #
@@ -190,9 +203,8 @@ plots.show(*plots.curves(CS, series, "c in H(x) = c x + wiggle", "loss after 100
 # <!-- output -->
 #
 # <!-- notes -->
-# Before you show it, ask: where do the lines cross? Expected: somewhere on the right, since the
-# residual form is said to be better. They cross in the middle: the branch has c x to learn in one
-# form and (c − 1) x in the other.
+# They are mirror images and meet in the middle. Ask why. Expected: chance. The branch has c x to
+# learn in one form and (c − 1) x in the other: at one half both have equally far to go.
 
 # %%
 plain, residual = toy_loss["plain"], toy_loss["residual"]
@@ -225,6 +237,17 @@ for seed in TOY_SEEDS:
 verdict("learning H with a shortcut goes as learning H − x without one", max(apart) < 1e-3,
         f"largest relative difference {max(apart):.1e}, over {len(apart)} updates")
 
+# %% [markdown] tags=["slide"]
+# ## The shortcut only moves the target
+#
+# <!-- output -->
+#
+# No magic: inside a network nobody knows $H$, so the shortcut subtracts $x$ for us.
+#
+# <!-- notes -->
+# Ask: then why not subtract x ourselves? Expected: we could. In the toy we can; in the middle of a
+# network there is no target to subtract it from.
+
 # %% [markdown]
 # So the shortcut is no magic. It only moves the target. In the toy we could have subtracted $x$
 # ourselves. Inside a network we cannot, since nobody knows the $H$ of a block there. The shortcut
@@ -255,6 +278,17 @@ for name, forms in far.items():
     verdict(f"near {name}, neither form wins with every seed", 0 < wins < len(forms["plain"]),
             f"residual lower with {wins} of {len(forms['plain'])} seeds; means "
             f"{np.mean(forms['plain']):.3f} plain, {np.mean(forms['residual']):.3f} residual")
+
+# %% [markdown] tags=["slide"]
+# ## A shortcut is a bet
+#
+# that what a block should do is close to doing nothing.
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Targets far from both: −x, and a rotation. Ask: which form is ahead? Expected: the plain one,
+# since these lie nearer to zero. Five seeds do not decide it, and that is what the verdict says.
 
 # %% [markdown]
 # Both functions lie closer to zero than to the identity, so one would expect the plain form to be
@@ -301,6 +335,17 @@ plots.table(["block", "shortcut", "normalisation", "largest |y − x|, x ≥ 0",
              "largest |y − ReLU(x)|, any x"], rows)
 verdict("a zero branch makes a residual block ReLU(x), to the last bit, and a plain block 0",
         all(exact), f"{len(exact)} cases, {sum(exact)} exact")
+
+# %% [markdown] tags=["slide"]
+# ## A branch of zero is the identity: where $x \ge 0$
+#
+# $$\mathrm{ReLU}(0 + x) = \mathrm{ReLU}(x) = x \quad\text{where } x \ge 0$$
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: input (−2, 3), branch zero, a ReLU at the end. What comes out? Expected: (−2, 3). It is (0,
+# 3). A plain block with a zero branch gives nothing at all.
 
 # %% [markdown]
 # So the article's sentence is exact wherever the input has passed a ReLU, as in the block that its
@@ -370,6 +415,19 @@ plots.table(["order", "share that gets smaller, each seed"], [
 verdict("with the ReLU before the addition, no number ever gets smaller; with the addition first, "
         "some do", max(smaller["ReLU, then addition"]) == 0 < min(smaller["addition, then ReLU"]),
         f"{min(smaller['addition, then ReLU']):.1%} or more with the addition first")
+
+# %% [markdown] tags=["slide"]
+# ## Why the addition comes before the ReLU
+#
+# $$\mathrm{ReLU}(z) + a \ge a$$
+#
+# A branch behind a ReLU could only add.
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: what could such a network never compute? Expected: negative numbers. It could never make a
+# number smaller on its way, for example x/2.
 
 # %% [markdown]
 # Does that matter for learning? Let the target be $H(x) = x/2$. With the ReLU first, the output is
@@ -449,6 +507,19 @@ verdict("formula, differences and tape give the same gradient", max(apart.values
         f"largest distance to the formula: differences {apart['differences']:.1e}, tape "
         f"{apart['tape']:.1e}; nearest kink {distance:.2f} away")
 
+# %% [markdown] tags=["slide"]
+# ## The gradient, three ways
+#
+# $$\frac{\partial a^{[l+2]}}{\partial a^{[l]}} = \mathrm{diag}\big(1[z^{[l+2]} + a^{[l]} > 0]\big)
+# \Big(I + \frac{\partial F}{\partial a^{[l]}}\Big)$$
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Derive it on the board. Ask: where does the I come from? Expected: from the ReLU. It is the
+# derivative of the shortcut. What do the three say exactly at a kink? Differences say one half, the
+# tape says 0: there is no derivative.
+
 # %% [markdown]
 # The first output is cut off by the last ReLU, so its row is zero. In the other rows, each number
 # on the diagonal is 1 from the shortcut, plus the branch's share.
@@ -477,6 +548,18 @@ verdict("at the kink they disagree: differences give the mean of both slopes, th
 
 # %%
 plots.show(*residual_line(3))
+
+# %% [markdown] tags=["slide"]
+# ## Unrolled: nothing but additions on the line
+#
+# <!-- output: 300 -->
+#
+# $$x_L = x_0 + \sum_{i} F_i(x_i), \qquad
+# \frac{\partial x_L}{\partial x_0} = I + \frac{\partial}{\partial x_0} \sum_{i} F_i(x_i)$$
+#
+# <!-- notes -->
+# He and his colleagues 2016b, equations 4 and 5, without the last ReLU. Ask: does x_0 reach the end
+# loudly? Expected: yes, directly. Exactly, but the sum of the branches may drown it.
 
 # %% [markdown]
 # Nothing but additions is on the line. Put the first equation into the second, that into the third,
@@ -588,6 +671,16 @@ small = {name: [gains(seed, 0.3, keep) for seed in range(3)]
 plots.show(*plots.curves(BLOCKS, small, "blocks", "gain of the gradient", log=True,
                          title="Branches of 0.3 times the usual size"))
 
+# %% [markdown] tags=["slide"]
+# ## The identity keeps the gradient from vanishing
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Branches of 0.3 times the usual size. Ask: and from exploding? Expected: yes, the article says
+# both. It does not: the line rises, and with branches of the usual size it explodes. Normalisation
+# is for lesson 05.
+
 # %%
 plain, residual = (np.array(runs)[:, -1] for runs in small.values())
 verdict_above("with small branches, 30 plain blocks leave less than a billionth of the gradient",
@@ -677,6 +770,18 @@ verdict_above("with the last ReLU, x_0 plus the branches misses x_2 by more than
 verdict("with the part that is cut off, the sum is exact", sizes[:, :, 1].max() < 1e-5,
         f"largest relative distance {sizes[:, :, 1].max():.1e}")
 
+# %% [markdown] tags=["slide"]
+# ## With the last ReLU, the sum is not exact
+#
+# $$x_L = x_0 + \sum_i F_i(x_i) + \sum_i \mathrm{ReLU}\big(-x_i - F_i(x_i)\big)$$
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# The third part is what each ReLU cuts off. Ask: how large is it in a small trained network, 1 % or
+# 10 %? Expected: 1 %. More than a tenth. He and his colleagues found the effect on training small
+# up to 164 layers.
+
 # %% [markdown]
 # For blocks that end in a ReLU, "directly" is *not* exact. A number that is cut off is gone, and in
 # the Jacobian of section 4 its row is zero, $I$ included. He and his colleagues saw this: with
@@ -720,6 +825,15 @@ LAMBDAS = (0.5, 0.9, 1, 1.1, 1.5)
 tiny = {f"λ = {lam:g}": [gains(seed, 0.01, lam) for seed in range(3)] for lam in LAMBDAS}
 plots.show(*plots.curves(BLOCKS, tiny, "blocks", "gain of the gradient", log=True,
                          title="Scaled shortcuts, tiny branches"))
+
+# %% [markdown] tags=["slide"]
+# ## A scaled shortcut: $\lambda$ to the power of the depth
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: 0.9 to the power of 30, roughly? Expected: a half. It is 0.04; and 1.1 to the power of 30 is
+# 17. With tiny branches only λ = 1 neither vanishes nor explodes.
 
 # %%
 zero = [abs(gains(0, 0, lam)[-1] / lam**30 - 1) for lam in LAMBDAS]
@@ -814,6 +928,17 @@ def line_and_branches(blocks, keep, scale):
 sliders = explore(line_and_branches, {"blocks": 30, "keep": 1, "scale": 0.5},
                   blocks=range(5, 65, 5), keep=(0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.5),
                   scale=(0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1))
+
+# %% [markdown] tags=["slide"]
+# ## It must fit the branches
+#
+# <!-- output: 430 -->
+#
+# $\sqrt{\lambda^2 + g^2}$ for each block, $g$ the gain of a branch.
+#
+# <!-- notes -->
+# Live: the sliders of lesson 02, section 6. Ask: branches of half the usual size; which λ keeps
+# both lines nearest to 1? Expected: 1. About 0.7 by the formula, a little more in single chains.
 
 # %%
 by_lambda = {keep: [gains(seed, 0.5, keep)[-1] for seed in range(3)] for keep in (0.7, 1)}
@@ -972,6 +1097,16 @@ for ax, title, number in zip(axes, ("at once", f"after {MORE} more updates"), (1
 axes[0].get_legend().remove()
 plots.show(axes[0], " ".join(texts))
 
+# %% [markdown] tags=["slide"]
+# ## A new block in a trained network
+#
+# <!-- output: 480 -->
+#
+# <!-- notes -->
+# The article: a block may be added in the middle or at the end without harm. Ask: which of the four
+# kinds is harmless at once? Expected: both residual ones. Only the zero branch and the Dirac block
+# are; the usual residual block does harm at once, and 60 updates repair most of it.
+
 # %%
 level = np.tile([control[seed] for seed in SEEDS], len(PLACES))
 plots.table(["loss over the control's", "lowest", "mean", "highest"], [
@@ -1026,6 +1161,16 @@ verdict("the last layer moves in the first update, the layer before it only in t
         "largest change of a weight, layers 1 and 2: " + "; ".join(
             f"after {n} update{'s' * (n > 1)} {one:.4f} and {two:.4f}"
             for n, (one, two) in moved.items()))
+
+# %% [markdown] tags=["slide"]
+# ## Does a zero branch ever wake up?
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: all gradients pass through zero weights; are they not zero for ever? Expected: yes. The
+# gradient of the last weights themselves is not zero: they move first, the layer before them in the
+# second update.
 
 # %% [markdown]
 # ### Mind the normalisation
@@ -1138,6 +1283,20 @@ plots.table(["block, 16 channels", "milliseconds"],
 from resnet_lesson import quizzes
 
 quizzes.show("02")
+
+# %% [markdown] tags=["slide"]
+# ## What to remember
+#
+# - A residual block learns $F(x) = H(x) - x$: the same branch, another target.
+# - Easier near the identity, harder near zero.
+# - The identity in the gradient keeps it from vanishing, not from exploding.
+# - A zero branch can be inserted anywhere; a plain block needs Dirac weights.
+#
+# **Exercises:** lesson 02, 1 to 5; number 6 for a discussion.
+#
+# <!-- notes -->
+# Ask: two 3×3 convolutions are a costly branch. How would you make it cheaper without narrowing the
+# line? Expected: fewer channels inside the branch. That is lesson 03.
 
 # %% [markdown]
 # <!-- quiz: 02 -->
