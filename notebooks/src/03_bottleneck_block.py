@@ -17,6 +17,16 @@
 #
 # **Reading time:** 40 minutes. **Computing time:** 2 minutes on two cores, without a GPU.
 
+# %% [markdown] tags=["slide"]
+# # 03 · The bottleneck block
+#
+# How is 1×1 → 3×3 → 1×1 built, and what does it save?
+#
+# <!-- notes -->
+# Lesson 02 built blocks from two 3×3 convolutions. Ask: you double the channels of such a block;
+# how many times more multiply-adds? Expected: twice. Four times: the cost grows with the square of
+# the width.
+
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
 import gc
@@ -80,6 +90,17 @@ ratios = {f"{C} → {2 * C}": float(basic[2 * C][1] / basic[C][1]) for C in WIDT
 verdict("twice the channels cost four times the multiply-adds", set(ratios.values()) == {4},
         ", ".join(f"{step}: {ratio:g} times" for step, ratio in ratios.items()))
 
+# %% [markdown] tags=["slide"]
+# ## A basic block costs $18\,C^2$ a pixel
+#
+# <!-- output -->
+#
+# The idea: let the 3×3 work on few channels.
+#
+# <!-- notes -->
+# Two convolutions of 9 C² each. Ask: how do you get from many channels to few and back, cheaply?
+# Expected: by pooling. Pooling shrinks the image, not the channels: a 1×1 convolution does it.
+
 # %% [markdown]
 # The block has two convolutions of $9 C^2$ parameters, $18 C^2$ in all. The cost grows with the
 # square of the width. The idea of the bottleneck is to let the 3×3 work on few channels. For that it
@@ -107,6 +128,17 @@ apart = np.abs(by_pixel - y.numpy()).max()
 verdict("a 1×1 convolution multiplies each pixel's channels by one matrix", apart < 1e-5,
         f"kernel {conv.kernel.shape}, largest difference {apart:.1e}, rounding")
 
+# %% [markdown] tags=["slide"]
+# ## A 1×1 convolution is a dense layer at every pixel
+#
+# One $c \times c'$ matrix, the same for all pixels. A ninth of the cost of a 3×3.
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: is it the same up to the borders? Expected: except at the borders. There is no border, since
+# no neighbour is needed.
+
 # %% [markdown]
 # The same everywhere: there is no border, since no neighbour is needed. And it costs
 # $h\,w\,c\,c'$ multiply-adds, a ninth of a 3×3.
@@ -123,6 +155,15 @@ verdict("a 1×1 convolution multiplies each pixel's channels by one matrix", apa
 
 # %%
 plots.show(*diagrams.block("bottleneck", "identity", filters=(16, 16, 64), in_filters=64))
+
+# %% [markdown] tags=["slide"]
+# ## Reduce, work, restore
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# The bottleneck of He 2016a, Figure 5. Ask: why has no convolution a bias? Expected: somebody
+# forgot it. The normalisation after each subtracts the mean and would remove it.
 
 # %% [markdown]
 # Read the drawing from top to bottom and write it down, line by line. The convolutions have no bias:
@@ -183,6 +224,16 @@ wrong = keras.Model(inputs, layers.Add()([layers.ReLU()(branch), inputs]))
 apart = difference(wrong, package, x)
 verdict("with the last ReLU before the addition the outputs differ", apart > 0.01,
         f"largest difference {apart:.2f} of the largest output")
+
+# %% [markdown] tags=["slide"]
+# ## Build it, and test it so that the test can fail
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# The lesson writes the block in plain Keras layers and compares it with the package's. Then it
+# plants a mistake: a ReLU before the addition. Ask: what is a test worth that has never failed?
+# Expected: silence. Little.
 
 # %% [markdown]
 # ### Where the shape changes
@@ -249,6 +300,17 @@ plots.table(["channels C", "basic, millions", "bottleneck r = 2, millions", "tim
              "bottleneck r = 4, millions", "times cheaper"], rows)
 verdict("formula and count agree at every width", all(exact), f"{len(exact)} comparisons, all equal")
 
+# %% [markdown] tags=["slide"]
+# ## What it saves
+#
+# $$\left(\frac{2}{r} + \frac{9}{r^2}\right) C^2 \quad\text{instead of}\quad 18\,C^2$$
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask for r = 4, in the head: 2/4 + 9/16 is about 1.06, so about 17 times cheaper, whatever C.
+# Expected: four times. And for r = 2, as in this course? Five and a half times.
+
 # %% [markdown]
 # The factor is $18 / (2/r + 9/r^2)$, whatever $C$ is.
 #
@@ -262,6 +324,15 @@ figure, axes = plt.subplots(1, 2, figsize=(8, 7.2), layout="constrained")
 _, left = diagrams.block("basic", "identity", (64, 64), in_filters=64, ax=axes[0])
 _, right = diagrams.block("bottleneck", "identity", (64, 64, 256), in_filters=256, ax=axes[1])
 plots.show(axes[0], f"Left: {left} Right: {right}")
+
+# %% [markdown] tags=["slide"]
+# ## The same money, four times the width
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# In units of 64² a pixel: 9 + 9 against 4 + 9 + 4. Ask: what do you get for the price? Expected:
+# nothing. Four times the channels between blocks, and one more layer in each.
 
 # %% [markdown]
 # **Predict.** In units of $64^2$ multiply-adds a pixel the basic block costs $9 + 9$. What does a
@@ -312,6 +383,17 @@ for C in (16, 64, 256):
                  f"{milliseconds[0] / milliseconds[1]:.1f}"])
 plots.table(["channels C", "basic, ms a step", "bottleneck, ms a step",
              "times fewer multiply-adds", "times less time"], rows)
+
+# %% [markdown] tags=["slide"]
+# ## Do seconds follow?
+#
+# <!-- output -->
+#
+# Reported, not claimed: the numbers are this machine's.
+#
+# <!-- notes -->
+# Ask before: a tenth of the arithmetic, how much of the time? Expected: a tenth. Compare the last
+# two columns: the saving in time is the smaller one, most of all at few channels.
 
 # %% [markdown]
 # Compare the last two columns. The saving in time should be the smaller one, most of all at few
@@ -385,6 +467,16 @@ verdict_above("a 3×3 at full width does ten times as much with each number as a
               [use["3×3, 64 → 64"]], [use["1×1, 64 → 16"], use["1×1, 16 → 64"]], ratio=10,
               unit="multiply-adds a number")
 
+# %% [markdown] tags=["slide"]
+# ## A 1×1 does little with each number that it fetches
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Look at the third column: multiply-adds per number moved. Ask: what sets the pace where little is
+# computed with each number? Expected: the clock. Memory does (the roofline model). Normalisation
+# and addition do not shrink either.
+
 # %% [markdown]
 # Read the last column from top to bottom. On most machines fewer multiply-adds a second are done where
 # fewer fall on each number that is moved. So multiply-adds are a fair measure of arithmetic, and only a hint
@@ -415,6 +507,18 @@ verdict("v is invisible to the plain bottleneck, and not to the residual one",
         f"outputs change by at most {changes['none']:.1e} (plain, rounding) and "
         f"{changes['identity']:.2f} (residual); largest entry of v {np.abs(null).max():.2f}")
 
+# %% [markdown] tags=["slide"]
+# ## What a narrow branch cannot do
+#
+# The first 1×1 has a null space: some $v \neq 0$ with $F(x + v) = F(x)$.
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# So a plain bottleneck can never be the identity for every input. Ask: can it be trained long
+# enough to become the identity? Expected: yes. No later layer can bring back what is gone; the
+# shortcut carries it past the branch.
+
 # %% [markdown]
 # This limits the argument of lesson 01, that a deeper network can copy a shallow one. A plain block
 # that narrows cannot be the identity for *every* input, so the proof does not go through. (It might
@@ -435,6 +539,20 @@ verdict("v is invisible to the plain bottleneck, and not to the residual one",
 
 # %%
 plots.show(*diagrams.block("bottleneck", "padded", (16, 16, 32), in_filters=16, stride=2))
+
+# %% [markdown] tags=["slide"]
+# ## Where the shape changes: three options
+#
+# - **A**, padded: every second pixel, channels of zeros
+# - **B**: a projection where the shape changes
+# - **C**: a projection everywhere
+#
+# <!-- output: 330 -->
+#
+# <!-- notes -->
+# Ask: what does a padded shortcut throw away? Expected: nothing, it has no parameters. Three of
+# four pixels. On ImageNet C was slightly better than B, and B than A; the authors call that small
+# (2016a, Table 3).
 
 # %% [markdown]
 # **Predict.** A padded shortcut takes 16 channels on 14 × 14 pixels to 32 channels on 7 × 7. What
@@ -575,6 +693,16 @@ grids = [paths(BottleneckBlock((1, 1, 1), "padded", False, stride=2, stride_on=p
 title = "Paths from each input pixel to the output, by the place of the stride"
 plots.show(*plots.number_grids(grids, list(PLACES.values()), title=title))
 
+# %% [markdown] tags=["slide"]
+# ## Which convolution takes the stride?
+#
+# <!-- output: 430 -->
+#
+# <!-- notes -->
+# In the block of 2015 it is the first 1×1: it looks at a quarter of the positions, and so does the
+# projection. Ask: so does the network ignore three quarters of the image? Expected: yes. Of that
+# block's input; a 3×3 before it has mixed neighbours.
+
 # %%
 shares = [np.mean(grid > 0) for grid in grids]
 verdict("with the stride on the 1×1 the branch looks at a quarter of the pixels, "
@@ -643,6 +771,17 @@ grids = [paths(block, 7, at=3) for block in kinds.values()]
 title = "Paths from each input pixel to the output pixel in the middle"
 plots.show(*plots.number_grids(grids, list(kinds), title=title))
 
+# %% [markdown] tags=["slide"]
+# ## How far a block sees
+#
+# <!-- output: 400 -->
+#
+# $r = 1 + \sum_i (k_i - 1) \prod_{j<i} s_j$
+#
+# <!-- notes -->
+# Ask: how many pixels does a bottleneck see? Expected: 5 × 5, like the basic block. 3 × 3: a 1×1
+# sees nothing new. That is the bottleneck's other price.
+
 # %%
 formula = [1 + 2 + 2, 1 + 0 + 2 + 0]
 seen = [int(np.any(grid > 0, axis=1).sum()) for grid in grids]
@@ -702,6 +841,15 @@ stages = [(3, "bottleneck", 256, 56), (4, "bottleneck", 512, 28), (6, "bottlenec
 stem, head = [("7×7 conv\n64", 1), ("max\npool", 0)], [("average\npool", 0), ("dense\n1000", 1)]
 plots.show(*diagrams.network(stages, stem, head, shortcut="projection", in_filters=64))
 
+# %% [markdown] tags=["slide"]
+# ## The ResNet-50 of 2015
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: ResNet-50 has as many blocks as ResNet-34. Where do the 16 layers come from? Expected: from a
+# fifth stage. Each block has one layer more.
+
 # %% [markdown]
 # **Predict.** ResNet-50 has as many blocks as ResNet-34. Where do the 16 extra layers come from, and
 # what do they cost?
@@ -753,6 +901,16 @@ verdict("the name is the depth: stem + layers in blocks + dense layer",
 apart = {depth: abs(found[depth][2] / 1e9 - TABLE_1[depth][2]) for depth in TABLE_1}
 verdict("multiply-adds are those of the paper's Table 1, within a tenth of a billion",
         max(apart.values()) < 0.1, f"at most {max(apart.values()):.3f} billion apart")
+
+# %% [markdown] tags=["slide"]
+# ## Table 1, counted again
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Parameters equal those of Keras's own ResNet-50, exactly, less its biases. Ask: which of the four
+# is the cheapest for its depth? Expected: 18. Compare 34 and 50: nearly the same cost, four times
+# the width between blocks.
 
 # %% [markdown]
 # Projections do not count as depth: they lie beside the longest path. The last digit
@@ -893,6 +1051,16 @@ series = {kind: {costs[pair]: loss[pair[i]] for pair in pairs}
 plots.show(*plots.dots(series, "multiply-adds for one image", f"training loss after {UPDATES} updates",
                        title="Two kinds of block at equal cost", log=True))
 
+# %% [markdown] tags=["slide"]
+# ## As accurate, and cheaper?
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Rows of equal cost, and one pair of equal width. Ask: at equal cost, which kind is ahead?
+# Expected: the bottleneck. A gain of the bottleneck at equal cost does not show here; in the larger
+# pair the basic block is a little ahead.
+
 # %%
 def listed(values, form):
     return ", ".join(format(value, form) for value in values)
@@ -989,6 +1157,20 @@ for dear, cheap in ((large_basic, small_basic), (large_bottleneck, small_bottlen
 from resnet_lesson import quizzes
 
 quizzes.show("03")
+
+# %% [markdown] tags=["slide"]
+# ## What to remember
+#
+# - Reduce, work, restore: about 17 times cheaper with $r = 4$.
+# - Multiply-adds are a measure of arithmetic, and only a hint for time.
+# - A plain bottleneck cannot be the identity; a residual one can.
+# - At equal *width* it is far cheaper and clearly worse. At equal *cost* it is level, here.
+#
+# **Exercises:** lesson 03, 1 to 5; number 6 for a discussion.
+#
+# <!-- notes -->
+# Ask: a report says, as accurate with a tenth of the computation. What do you ask first? Expected:
+# on which machine. Better: what was held fixed, and is a usual network of that cost worse at all?
 
 # %% [markdown]
 # <!-- quiz: 03 -->
