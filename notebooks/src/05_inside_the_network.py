@@ -18,6 +18,16 @@
 #
 # **Reading time:** 50 minutes. **Computing time:** 3 minutes on two cores, without a GPU.
 
+# %% [markdown] tags=["slide"]
+# # 05 · Inside the network
+#
+# Why does the shortcut help?
+#
+# <!-- notes -->
+# Lesson 04 showed that it helps. Ask: what explanations do you know? Collect them: vanishing
+# gradients, ensembles, small changes, lost information, smooth landscape. Each predicts something
+# that can be measured. Today we measure.
+
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
 import functools
@@ -91,6 +101,17 @@ verdict_above("every network has learnt to read at least four digits in five",
               above=[one for group in accuracies.values() for one in group], below=[0.8],
               unit="right")
 
+# %% [markdown] tags=["slide"]
+# ## Three networks that have learnt
+#
+# <!-- output -->
+#
+# A good network beside a bad one would explain nothing.
+#
+# <!-- notes -->
+# 18 layers is where plain and residual both learn. Ask: why not compare at 56? Expected: because it
+# takes long. There the plain network has learnt nothing, so everything in it differs.
+
 # %% [markdown]
 # Residual is a little ahead, as in lesson 04. Both are good enough to be looked into. Two small
 # helpers give us the networks as they were before or after training. Then we need a batch to look
@@ -147,6 +168,16 @@ layers = {name: range(1, len(runs[0]) + 1) for name, runs in at_start.items()}
 plots.show(*plots.curves(layers, at_start, "layer", "gradient at the layer's weights", log=True,
                          title="Before training"))
 
+# %% [markdown] tags=["slide"]
+# ## Does the gradient arrive?
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Before training, with batch normalisation. Ask: which line is steepest? Expected: plain 34,
+# falling towards the first layer. It is the steepest, and it rises: nothing vanishes, the plain
+# gradient explodes, and the shortcut tames that.
+
 # %%
 first_layer = {name: [run[0] for run in runs] for name, runs in at_start.items()}
 verdict_above("at 34 layers, before training, the plain network's first layer has a gradient several "
@@ -202,6 +233,18 @@ for when, found in (("before", at_start), ("after", after)):
 
 # %%
 plots.show(*unrolled_paths(3))
+
+# %% [markdown] tags=["slide"]
+# ## The gradient is a sum over paths
+#
+# <!-- output: 380 -->
+#
+# $(I + J_2)(I + J_1)(I + J_0)$, multiplied out: $2^n$ terms.
+#
+# <!-- notes -->
+# Veit and his colleagues (2016). Ask: 16 blocks; how many paths, and how long is the average one?
+# Expected: 16 paths. 65,536, and 8 branches. For the gradient this is exact, for the forward pass
+# it is a picture.
 
 # %% [markdown]
 # For the gradient this is exact: the tape computes with the slopes at one point, so all is linear.
@@ -272,6 +315,15 @@ by_length = {"number of paths": np.array(formula) / 2**BLOCKS,
              "norm of the gradient": [shares(flow) for flow in flows]}
 plots.show(*plots.curves(range(BLOCKS + 1), by_length, "length of the path", "share",
                          title="16 blocks, trained"))
+
+# %% [markdown] tags=["slide"]
+# ## It comes on shorter paths than the average one
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# With 16 blocks. Ask: and with 8 blocks? Expected: the same. There it comes on longer ones: a path
+# is cheap where the branch is large, and only the later blocks have small ones.
 
 # %%
 mean_length = [float(np.arange(BLOCKS + 1) @ shares(flow)) for flow in flows]
@@ -354,6 +406,16 @@ verdict("does not show here: after 300 updates the mean responses of plain and r
         f"plain {min(means['plain 18']):.3f} to {max(means['plain 18']):.3f}, residual "
         f"{min(means['residual 18']):.3f} to {max(means['residual 18']):.3f}")
 
+# %% [markdown] tags=["slide"]
+# ## Smaller responses: does not show here
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# He and his colleagues found smaller responses in residual networks. Ask: why not here? Expected:
+# our networks are too small. The response follows from γ and β alone, and 300 updates hardly move
+# them: they trained far longer, with weight decay.
+
 # %% [markdown]
 # Why not? Batch normalisation fixes the response: its variance is the mean of $\gamma^2$ plus the
 # variance of $\beta$. So only $\gamma$ and $\beta$ can change it. Ours begin at 1 and 0, and 300
@@ -393,6 +455,17 @@ for when, weights in (("before training", first), ("after training", trained)):
     sizes[when] = [list(run.values()) for run in runs]
 plots.show(*plots.curves(range(1, BLOCKS + 1), sizes, "block", "‖F(x)‖ over ‖shortcut(x)‖",
                          title="34 layers, residual"))
+
+# %% [markdown] tags=["slide"]
+# ## The later the block, the less it changes
+#
+# <!-- output: 430 -->
+#
+# $\lVert F_l(x_l) \rVert\, /\, \lVert x_l \rVert \approx c / \sqrt{l}$
+#
+# <!-- notes -->
+# Each normalised branch has variance 1, and the line has gathered those of all blocks before. Ask:
+# does training change that? Expected: yes, a lot. Not much: that surprises most.
 
 # %%
 for when, runs in sizes.items():
@@ -450,10 +523,31 @@ missing = {name: each_seed(one_missing, name) for name in TRAINED}
 whole = {name: [full for full, _ in runs] for name, runs in missing.items()}
 deleted = {name: [without for _, without in runs] for name, runs in missing.items()}
 
+# %% [markdown] tags=["slide"]
+# ## What if a block is missing?
+#
+# A residual block without its branch passes on its input. A plain one is skipped in the same way.
+#
+# **Predict:** one block of a trained network is gone. What is left of the accuracy: plain? residual?
+#
+# <!-- notes -->
+# Take a show of hands for both. Expected: about chance for both, since the layers build on each
+# other.
+
 # %%
 blocks = {name: range(1, len(runs[0]) + 1) for name, runs in deleted.items()}
 plots.show(*plots.curves(blocks, deleted, "block that is taken out", "accuracy without it",
                          title="One block missing"))
+
+# %% [markdown] tags=["slide"]
+# ## One block missing
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: which block is missed most? Expected: the last one. The first ones, and the one where the
+# stage changes: where the branch is large. At 18 layers the paper's finding shows only halfway, at
+# 34 it shows.
 
 # %%
 mean = {name: [np.mean(run) for run in runs] for name, runs in deleted.items()}
@@ -601,6 +695,15 @@ verdict_above("shuffling the later blocks of each stage leaves far more accuracy
               "its first four, or all", mixed["the others"], mixed["the first four"] + mixed["all"],
               ratio=2, unit="right")
 
+# %% [markdown] tags=["slide"]
+# ## Shuffled blocks
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Which blocks may change places? Ask: all, the first four, or the others? Expected: none. The later
+# ones: "the order hardly matters" holds for blocks that do little, and not for the first ones.
+
 # %% [markdown]
 # With its first blocks shuffled, the network is near chance. They change everything, and their place
 # is fixed. With the later ones shuffled it still reads most digits. So "the order hardly matters"
@@ -647,6 +750,16 @@ print(f"accuracy of the probe on the pixels themselves: {pixels:.3f}")
 lines = {f"{name}, {when}": runs for (name, when), runs in read.items()}
 plots.show(*plots.curves(range(9), lines, "block (0: the stem)", "accuracy of a linear probe",
                          title="What can be read from each block's output"))
+
+# %% [markdown] tags=["slide"]
+# ## Is information lost?
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# A linear probe reads the digit from a layer's output. Before training, random plain layers garble
+# it, block after block; the residual network keeps most of it. Ask: does "not read" mean "gone"?
+# Expected: yes. Only a rank argument proves that something is gone.
 
 # %%
 last = {key: [run[-1] for run in runs] for key, runs in read.items()}
@@ -747,6 +860,16 @@ chains = {kind: [mean_squares(kind, seed) for seed in SEEDS] for kind in FORMULA
 plots.show(*plots.curves(steps, chains, "blocks", "mean square, over that at the start", log=True,
                          title="Chains before training"))
 
+# %% [markdown] tags=["slide"]
+# ## Without normalisation each block doubles the mean square
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Branch and line are uncorrelated, so their mean squares add up. Ask: 20 residual blocks, by what
+# factor? Expected: 20. Two to the power of 20, a million. Divide the branch by the root of L, or
+# normalise it, and it stays.
+
 # %%
 for kind, within in (("plain", 3), ("residual", 3), ("scaled", 1.2), ("normalised", 1.2)):
     expected, ends = FORMULAS[kind][-1], [run[-1] for run in chains[kind]]
@@ -778,6 +901,16 @@ for depth in (6, 18, 34):
             exploding[name][depth].append(gradient_norms(net, images, labels)["stem_conv"])
 plots.show(*plots.dots(exploding, "layers", "gradient at the first layer", log=True,
                        title="Without normalisation, before training"))
+
+# %% [markdown] tags=["slide"]
+# ## The shortcut alone does not prevent exploding gradients
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# The article says that residual networks avoid both. Ask: what did we find? Expected: it holds.
+# Plain with normalisation explodes, residual without it explodes; together they tame it. With zero
+# branches depth makes no difference at all.
 
 # %%
 verdict_above("without normalisation, the residual gradient explodes with depth: 34 layers against "
@@ -885,6 +1018,16 @@ for ax, kind in zip(axes, KINDS):
     ax.get_legend().remove()
 plots.show(axes[0], " ".join(texts))
 
+# %% [markdown] tags=["slide"]
+# ## Shattered gradients
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# The derivative of a network of 26 layers along one number x, before training. Ask: which picture
+# would you rather walk downhill in? Expected: the right one. On the left the gradient at one input
+# says nothing about its neighbour: a step that helps one image is noise to the next.
+
 # %% [markdown]
 # The **autocorrelation** at lag $k$ says how much a series resembles itself, shifted by $k$ places.
 # At lag 0 it is 1. For **white noise**, where each value is drawn anew, it is near 0 at every other
@@ -896,6 +1039,16 @@ alike = {f"{kind} {depth}": [autocorrelation(row, LAGS) for row in rows]
          for (kind, depth), rows in slopes.items()}
 plots.show(*plots.curves(range(LAGS + 1), alike, "lag, in points of the grid", "autocorrelation",
                          title="How much the gradient resembles its neighbours"))
+
+# %% [markdown] tags=["slide"]
+# ## How much the gradient resembles its neighbours
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# White noise lies near zero at every lag but 0. Ask: can gradients be large and useless? Expected:
+# no, large gradients mean fast learning. They can: that is what lesson 01 left open. It is about
+# the start of training only.
 
 # %%
 NOISE = 3 / np.sqrt(256)  # wider than that: 99.7 in 100
@@ -948,6 +1101,18 @@ valleys = {name: each_seed(slices, name) for name in ("plain 18", "residual 18")
 both = {name: [np.mean(pair, axis=0) for pair in pairs] for name, pairs in valleys.items()}
 plots.show(*plots.curves(ALPHAS, both, "α", "loss, mean of two directions", log=True,
                          title="Around trained networks"))
+
+# %% [markdown] tags=["slide"]
+# ## A smoother valley: does not show here
+#
+# <!-- output: 440 -->
+#
+# Around *trained* networks of 18 layers.
+#
+# <!-- notes -->
+# Li and colleagues: without shortcuts, 20 layers are harmless and 56 chaotic. Ask: which valley is
+# narrower here? Expected: the plain one. If anything the residual one. Around the first weights of
+# 34 layers, though, the plain loss is the rougher one.
 
 # %%
 def rise(run):
@@ -1088,6 +1253,19 @@ plots.show(axes[0], " ".join(texts))
 from resnet_lesson import quizzes
 
 quizzes.show("05")
+
+# %% [markdown] tags=["slide"]
+# ## What to remember
+#
+# - Shows: no vanishing, but explosion; later blocks change less; blocks can be missed; gradients shatter later.
+# - Does not show here: smaller responses; a smoother valley after training.
+# - Shortcut *and* normalisation keep gradients in bounds; neither alone.
+#
+# **Exercises:** lesson 05, 1 to 5; number 6: explain it to your neighbour.
+#
+# <!-- notes -->
+# Ask: which explanation would you give to somebody in one sentence? Expected: all of them. Each
+# measures another thing; none of them is the reason alone.
 
 # %% [markdown]
 # <!-- quiz: 05 -->
