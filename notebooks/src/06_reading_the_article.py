@@ -18,6 +18,16 @@
 #
 # **Reading time:** 45 minutes. **Computing time:** 2 minutes on two cores, without a GPU.
 
+# %% [markdown] tags=["slide"]
+# # 06 · Reading the article
+#
+# What does the article's network really do?
+#
+# <!-- notes -->
+# A blog article in Chinese, with a program in TensorFlow 1. Give pairs the list of its parts and
+# ten minutes: what would you complain about in a review? Expected: style. The one defect that
+# decides is rarely found.
+
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
 import math
@@ -65,6 +75,15 @@ stem = [("3×3 conv\n16", 1), ("max\npool", 0)]
 head = [("max\npool", 0), ("dense\n128", 1), ("dense\n10", 1), ("softmax", 0)]
 plots.show(*diagrams.network(stages, stem, head, shortcut="projection"))
 
+# %% [markdown] tags=["slide"]
+# ## What the article builds
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# 18 weighted layers, no normalisation, a softmax at the end. Ask: which part holds most of the
+# numbers? Expected: the blocks. The next slide tells.
+
 # %% [markdown]
 # The first four blocks keep 16 channels and have the widths 8, 8, 16. The fifth changes to 32
 # channels, with the widths 16, 16, 32. There is no normalisation.
@@ -82,6 +101,16 @@ work = {part: sum(c.multiply_adds for c in of_part) for part, of_part in held.it
 total = sum(parameters.values())
 plots.table(["part", "parameters", "share", "multiply-adds, thousands"], [
     [part, n, f"{n / total:.1%}", f"{work[part] / 1000:.0f}"] for part, n in parameters.items()])
+
+# %% [markdown] tags=["slide"]
+# ## The blocks hold a few per cent
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# One matrix of a dense layer holds more than nine tenths. Ask: what would you put in its place?
+# Expected: a smaller dense layer. A global average: later we shall see that this alone makes it
+# worse.
 
 # %%
 matrix = 7 * 7 * 32 * 128  # pixels, channels, units
@@ -120,6 +149,15 @@ drawer = [name for name in gone if has(tf.compat.v1, name)]
 verdict("the program cannot run as it is: names that it needs are gone from TensorFlow",
         len(gone) > 0 and drawer == gone, f"{len(gone)} of {len(USED)} are gone, "
         f"{len(drawer)} of these are in tf.compat.v1: {', '.join(gone)}")
+
+# %% [markdown] tags=["slide"]
+# ## Does it run?
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: how many of 17 names are still where the program looks for them? Expected: none. Most are.
+# The missing ones lie in the drawer `tf.compat.v1`.
 
 # %% [markdown]
 # ### A migration table
@@ -235,6 +273,16 @@ verdict("with TensorFlow 1's ε, the weights after three updates agree, in float
 verdict_above("with Keras's own ε they differ by more than a tenth of the largest move",
               [apart[1e-7]], [moved], ratio=0.1)
 
+# %% [markdown] tags=["slide"]
+# ## The same network, proved
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# First agree: what is a proof that a translation is right? Expected: it trains as well. Better:
+# same outputs to rounding, and same weights after three updates. It needs the same ε in Adam, which
+# weighs 32 times as much as it seems in the first update.
+
 # %% [markdown]
 # It matters, and more than one would think. At the first update the running mean of squares is
 # $(1 - 0.999)\,g^2$, and in this form of Adam $\varepsilon$ is added before that is corrected
@@ -338,6 +386,17 @@ def effect(repaired, before="as written"):
                   f"by seed {', '.join(f'{ratio:.2f}' for ratio in ratios)} times the mistakes")
 
 
+# %% [markdown] tags=["slide"]
+# ## When does a repair show?
+#
+# Five seeds. In **each** of them a fifth fewer mistakes on the test images, or in each a quarter more.
+#
+# Else: it does not show.
+#
+# <!-- notes -->
+# Ask: why seed by seed? Expected: to have more numbers. From one seed two networks share the order
+# of images and the first weights. A single pair of runs proves nothing.
+
 # %% [markdown]
 # ## 5. A softmax too many
 #
@@ -405,6 +464,17 @@ norms = {name: np.linalg.norm(gradient(loss), axis=1)
 plots.show(*plots.curves(MARGINS, norms, "margin of a wrong class, in logits", "norm of the gradient",
                          title="The surer and the more wrong", log=True))
 
+# %% [markdown] tags=["slide"]
+# ## A softmax too many
+#
+# $p = \mathrm{softmax}(z)$ goes into a loss that applies softmax itself. Least loss: $\log(e + 9) - 1 \approx 1.46$.
+#
+# <!-- output: 400 -->
+#
+# <!-- notes -->
+# Ask: the loss cannot fall to zero; is that harmful? Expected: yes. That is only odd. The gradient
+# is what counts: the surer and the more wrong, the smaller it gets.
+
 # %%
 p = np.exp(sure_and_wrong) / np.exp(sure_and_wrong).sum(axis=1, keepdims=True)
 q = np.exp(p) / np.exp(p).sum(axis=1, keepdims=True)
@@ -468,6 +538,16 @@ verdict("after one pass some network as written is blind for a whole digit; with
         f"lowest recall: as written {np.min(recall['as written']):.3f}, one softmax "
         f"{np.min(recall['one softmax']):.3f}")
 
+# %% [markdown] tags=["slide"]
+# ## Whole digits are missing
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# After one pass over the data. Ask: the network makes more mistakes; a few more on every digit?
+# Expected: yes. All or nothing: it is blind for a digit that it once took for another with
+# certainty.
+
 # %% [markdown]
 # All or nothing: whole digits are missing. In the figure below, look for runs that climb in steps
 # of a tenth.
@@ -481,6 +561,15 @@ verdict("after one pass some network as written is blind for a whole digit; with
 shown = [run for name in ("as written", "one softmax") for run in recorded[name]]
 plots.show(*plots.learning_curves(shown, "val_accuracy", each_seed=True,
                                   title="Softmax twice and once (recorded)"))
+
+# %% [markdown] tags=["slide"]
+# ## One softmax: the repair that shows
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Look for runs that climb in steps of a tenth: a digit is found. Ask: a loss stuck at 1.46 with ten
+# classes; what do you look for? Expected: the learning rate. A second softmax.
 
 # %%
 said, figures = effect("one softmax")
@@ -610,6 +699,18 @@ plots.table(["lowest number that a branch gives", *(f"block {n}" for n in range(
 verdict("as written no branch gives a number below zero; with the addition first each does",
         min(lowest["as written"]) == 0 > max(lowest["addition first"]), f"{len(names)} branches")
 
+# %% [markdown] tags=["slide"]
+# ## A ReLU before the addition
+#
+# <!-- output -->
+#
+# The branch can only add. Repairing that alone does **not** show.
+#
+# <!-- notes -->
+# Ask: does the order that the paper prefers help here? Expected: yes. In most seeds it is worse,
+# and by the rule it does not show: with two softmaxes and five blocks this network is no place to
+# find out.
+
 # %% [markdown]
 # **Effect of the addition first.** Predict. (Lesson 02: in the paper, a deep network with this
 # order is worse.)
@@ -673,6 +774,17 @@ verdict("moving a number from one bias to the other changes nothing if the addit
 said, figures = effect("one bias")
 verdict("one bias in place of two does not show", said == "does not show", figures)
 
+# %% [markdown] tags=["slide"]
+# ## A repair that changes nothing
+#
+# <!-- output -->
+#
+# Two biases in a row, one is idle. One run stands out: why?
+#
+# <!-- notes -->
+# Ask: does the outlier prove harm? Expected: maybe. It is one nat per blind digit: a tenth of a nat
+# above the least loss, so one digit in ten. The second softmax again.
+
 # %% [markdown]
 # One run stands out. Section 5 tells why: being sure and wrong costs $\log(e + 9)$, exactly one nat
 # more than being sure and right. So a network that is blind for one digit in ten ends a tenth of a
@@ -708,6 +820,16 @@ verdict("average pooling takes away the parameters of the dense layers but for o
 # %%
 said, figures = effect("average pooling")
 verdict("average pooling alone shows: more mistakes in each seed", said == "more mistakes", figures)
+
+# %% [markdown] tags=["slide"]
+# ## Good advice, and it hurts
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# A global average in place of the large matrix. Ask: is the advice wrong? Expected: yes. With the
+# other repairs it is far less bad: an average of small numbers is a small number, and the first
+# weights behind it are small.
 
 # %% [markdown]
 # Much worse. Is a good piece of advice wrong, then? We can only guess at the reason: an average of
@@ -754,6 +876,16 @@ with_two, with_one = ([run.epochs[0]["val_accuracy"] for run in runs]
                       for runs in (recorded["normalisation"][:3], live["one softmax, normalisation"]))
 verdict_above("with one softmax, the normalised network learns far more in one pass than with two", with_one,
               with_two, ratio=1.2, unit="right")
+
+# %% [markdown] tags=["slide"]
+# ## Defects hide each other
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# With normalisation alone some networks only guess: larger numbers make the network sure, and sure
+# and wrong is where two softmaxes cannot learn. Ask: in which order do you repair? Expected: the
+# easiest first. The one that distorts the measurement first.
 
 # %% [markdown]
 # A reviewer's lesson: defects hide each other. Repair the one that distorts the measurement first,
@@ -853,6 +985,16 @@ plots.table(["network", "parameters", "wrong on the test set, mean (lowest to hi
      f"{np.mean([1 - run.epochs[-1]['accuracy'] for run in recorded[name]]):.2%}",
      f"{speed[name]:.0f}"] for name in TIMED])
 
+# %% [markdown] tags=["slide"]
+# ## All repairs in one table
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Mind the column of losses: with two softmaxes it cannot fall below 1.46. Ask: which network is
+# best? Expected: all repairs. One softmax alone is. Repaired is not the same as better on this task
+# in this time.
+
 # %% [markdown]
 # Mind the column of losses. With two softmaxes the loss cannot fall below the least loss of section
 # 5, so only the rows with one softmax can be compared with each other. The mistakes can be compared
@@ -892,6 +1034,16 @@ said, figures = effect("all repairs, no shortcuts", "all repairs")
 verdict("with all repairs, normalisation among them, the shortcuts do not show at this depth",
         said == "does not show", figures)
 
+# %% [markdown] tags=["slide"]
+# ## And the shortcuts?
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# As written, without shortcuts, the network only guesses, in each seed. With all repairs they do
+# not show at 18 layers. Ask: how can both be true? Expected: chance. Small first weights: three
+# cures save the network, and the shortcut is the one that the article has.
+
 # %% [markdown]
 # As written, the shortcuts decide everything. Why? The kernels of the blocks start with a standard
 # deviation of about 0.09, whatever the number of inputs. With 8 or 16 inputs that is far too small
@@ -911,6 +1063,15 @@ for shortcut in (True, False):
         first[shortcut].append(norms["stem_conv"])
 verdict_above("before training, the shortcuts make the first layer's gradient more than a million times larger",
               first[True], first[False], ratio=1e6)
+
+# %% [markdown] tags=["slide"]
+# ## Here is the vanishing gradient
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# The clearest vanishing gradient of the course. Ask: which two other cures should there be?
+# Expected: more layers. Weights of the right size, and normalisation: the lesson tests both.
 
 # %% [markdown]
 # Here is the vanishing gradient that the article promises to avoid, and in its own network the
@@ -1003,6 +1164,20 @@ for cure, found in cured.items():
 from resnet_lesson import quizzes
 
 quizzes.show("06")
+
+# %% [markdown] tags=["slide"]
+# ## What to remember
+#
+# - Prove a translation: equal outputs, equal weights after updates.
+# - A softmax too many hides behind a loss that stops at 1.46.
+# - A repair helps if every seed says so.
+# - Defects hide each other: repair first what distorts the measurement.
+#
+# **Exercises:** lesson 06, 1 to 5; number 6 is a review.
+#
+# <!-- notes -->
+# Ask: a colleague shows one run before and one after a repair. What do you say? Expected: well
+# done. Please run both with several seeds, and show every run.
 
 # %% [markdown]
 # <!-- quiz: 06 -->
