@@ -21,6 +21,16 @@
 #
 # **Reading time:** 45 minutes. **Computing time:** 3 minutes on two cores, without a GPU.
 
+# %% [markdown] tags=["slide"]
+# # 07 · Variants
+#
+# Which design choices of a residual network matter?
+#
+# <!-- notes -->
+# After 2015 each choice had its own paper. Ask: what would you change in a residual block? Collect:
+# the order, the normalisation, the shortcut, the first weights. The lesson has fifteen variants,
+# one change at a time.
+
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
 import itertools
@@ -55,6 +65,21 @@ from resnet_lesson.verdicts import verdict, verdict_above
 
 # %%
 plots.table(["variant", "what is changed"], list(VARIANTS.items()))
+
+# %% [markdown] tags=["slide"]
+# ## One change at a time
+#
+# - order: where normalisation and ReLU stand
+# - normalisation: none, or a scale on each branch
+# - start: the last γ zero
+# - shortcut: none, halved, projected, gated
+# - training: stochastic depth; the head
+#
+# Everything else is equal, kernel by kernel, from one seed.
+#
+# <!-- notes -->
+# Ask: how do you check that everything else is equal? Expected: by reading the code. The lesson
+# compares the first kernels of all variants with the baseline's, array by array.
 
 # %% [markdown]
 # Are the rest really equal? From one seed, a variant should start with the baseline's weights
@@ -148,6 +173,18 @@ verdict("luck fools the rule in 2 of 252 cases", (len(fooled), len(groups)) == (
 comparisons = 2 * (len(VARIANTS) - 1)
 print(f"false alarms to expect in {comparisons} comparisons: {comparisons * 2 / 252:.2f}")
 
+# %% [markdown] tags=["slide"]
+# ## When do two variants differ?
+#
+# Five runs each. They differ if **every** run of one is beyond **every** run of the other.
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: can luck fool this rule? Expected: no. In 2 of 252 orders. With thirty comparisons one false
+# alarm would be no surprise; and five seeds do not show a small difference: no clear difference is
+# not equal.
+
 # %% [markdown]
 # So the rule is seldom wrong, but with many comparisons one false alarm would be no surprise. Mind
 # the other side, too: five seeds do not show a *small* difference. "No clear difference" is not
@@ -231,6 +268,15 @@ def show_line(*variants):
 # %%
 squares = show_line("baseline", "no normalisation", "branch scale")
 
+# %% [markdown] tags=["slide"]
+# ## What is on the line, before training
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# With normalisation the line grows by about the same amount at each block, without it by a factor.
+# Ask: twenty blocks of doubling? Expected: forty. A million.
+
 # %%
 growth = {variant: [run[-1] / run[0] for run in runs] for variant, runs in squares.items()}
 verdict_above("without normalisation the line grows more than a thousand times as much as with it",
@@ -246,6 +292,15 @@ verdict_above("without normalisation the line grows more than a thousand times a
 
 # %%
 show_group("no shortcut", "no normalisation")
+
+# %% [markdown] tags=["slide"]
+# ## Shortcut or normalisation: which hurts more to leave out?
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Take a show of hands. Expected: the shortcut, at both depths. At 20 layers both hurt alike; at 56
+# the plain network has learnt next to nothing, and the other only lags behind.
 
 # %%
 for depth in (20, 56):
@@ -277,6 +332,15 @@ verdict_above("at 56 layers it is worse to leave out the shortcuts", final_loss[
 
 # %%
 plots.show(*block_orders())
+
+# %% [markdown] tags=["slide"]
+# ## Five orders
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Follow the line of additions with the finger. Ask: in which of the five does something stand on
+# the line? Expected: after some looking, the first two. Pre-activation clears it.
 
 # %% [markdown]
 # - **Norm after addition** goes the wrong way, on purpose: a normalisation on the line rescales all
@@ -315,6 +379,15 @@ verdict("the sum is exact where nothing follows the addition, and nowhere else",
         "largest difference, over the largest output: "
         + "; ".join(f"{variant} {max(values):.1e}" for variant, values in rest.items()))
 
+# %% [markdown] tags=["slide"]
+# ## The sum is exact where nothing follows the addition
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Lesson 02's unrolled sum, measured. Ask: and which order can only add? Expected: pre-activation.
+# The ReLU before the addition: no number on the line ever gets smaller.
+
 # %% [markdown]
 # And a branch that can only add? **Predict.** In which of the five does a number on the line never
 # get smaller?
@@ -342,6 +415,16 @@ verdict("with the ReLU before the addition no number on the line ever gets small
 
 # %%
 show_group(*ORDERS[1:])
+
+# %% [markdown] tags=["slide"]
+# ## Orders: only one of them matters here
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# A normalisation on the line fails at 56 layers, as in the paper. That pre-activation helps does
+# not show at this depth; the paper's large gain is at 1001 layers. Ask: so is the paper wrong?
+# Expected: perhaps. It says itself that the ReLU is not severe with fewer layers.
 
 # %%
 others = [order for order in ORDERS if order != "norm after addition"]
@@ -402,6 +485,17 @@ passed = [np.array_equal(before, after) for variant in START for seed in SEEDS
 verdict("each block of the first stage hands on what it gets, to the last bit",
         all(passed), f"{len(passed)} blocks")
 
+# %% [markdown] tags=["slide"]
+# ## Starting as the identity
+#
+# <!-- output -->
+#
+# With a zero last γ, 56 layers give the logits of 8 layers, to the last bit.
+#
+# <!-- notes -->
+# Ask: if every branch gives zero, why do the blocks learn at all? Expected: rounding. The gradient
+# of γ itself is not zero.
+
 # %% [markdown]
 # (Nothing is lost by it: the branch's last factor gets a gradient at once, and the layers before it
 # as soon as that factor is no longer zero. Lesson 02, section 7, watched it.)
@@ -411,6 +505,16 @@ verdict("each block of the first stage hands on what it gets, to the last bit",
 
 # %%
 show_group("zero last gamma", "no normalisation", "branch scale")
+
+# %% [markdown] tags=["slide"]
+# ## One number a branch, instead of normalisation
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# De and Smith's idea holds halfway: at 56 layers one number repairs much of what the missing
+# normalisation costs, at 20 layers it does not help. Ask: does a zero γ help? Expected: yes,
+# everybody uses it. In two passes over the data it does not show.
 
 # %%
 verdict_above("at 56 layers, α makes the network without normalisation better", final_loss["no normalisation 56"],
@@ -576,6 +680,16 @@ verdict_above("with halved shortcuts the gradient does not vanish: at the first 
               "baseline's", first_layer["shortcut times 0.5"] + first_layer["both times 0.5"],
               first_layer["baseline"], ratio=3)
 
+# %% [markdown] tags=["slide"]
+# ## A halved shortcut: the gradient does not vanish
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask first: 2 to the power of −18 of the gradient remain along the line; how large is the whole
+# one? Expected: as small. It explodes, through the branches, like that of a plain network. λ to the
+# power of L is about the line alone.
+
 # %% [markdown]
 # It *explodes*, like that of a plain network, only less. Lesson 02 has the reason: $\lambda^L$ is
 # about the line alone. Each block multiplies the whole gradient by about $\sqrt{\lambda^2 + g^2}$,
@@ -628,6 +742,16 @@ verdict("at a bias of 0 a row of gates is a row of halved shortcuts; at −6 mos
 # %%
 show_group("shortcut times 0.5", "both times 0.5", "projected shortcuts", "exclusive gate",
            "shortcut-only gate")
+
+# %% [markdown] tags=["slide"]
+# ## What is on every shortcut ruins deep networks
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# For 6 blocks it hardly matters, for 18 it does: halved, projected. A learnt shortcut could become
+# the identity. Ask: so why is it not at least as good? Expected: over-fitting. Training does not
+# find it: lesson 01's riddle again.
 
 # %%
 BROKEN = ("shortcut times 0.5", "both times 0.5", "projected shortcuts")
@@ -724,6 +848,16 @@ plots.table(["network", "layers trained, on average", "milliseconds an update, m
 # %%
 show_group("stochastic depth")
 
+# %% [markdown] tags=["slide"]
+# ## Stochastic depth: worse, after two passes
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# In the paper it wins, after 500 passes. Ask: does this contradict it? Expected: yes. No: a network
+# that has seen its images twice is far from over-fitting, so what fights over-fitting has nothing
+# to win.
+
 # %%
 for depth in (20, 56):
     verdict_above(f"at {depth} layers, after two passes, stochastic depth makes more mistakes on the test "
@@ -755,6 +889,16 @@ verdict("the dense head has several times the parameters of all the layers befor
 
 # %%
 show_group("dense head")
+
+# %% [markdown] tags=["slide"]
+# ## The head: an average, or a dense layer?
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: which wins on the test images, with several times the parameters? Expected: the average,
+# since the other over-fits. At 20 layers the dense head is better, on the test images, too. Digits
+# stand in the middle, so where a stroke is tells much.
 
 # %%
 for what, measure in MEASURES.items():
@@ -845,6 +989,20 @@ verdict_above("at 56 layers the two rankings agree", above=[agreement[56]], belo
               unit="rank correlation")
 print(f"rank correlation at 20 layers: {agreement[20]:.2f}")
 
+# %% [markdown] tags=["slide"]
+# ## Does the start tell the end?
+#
+# Variants ranked by their first gradient, and by their final loss.
+#
+# - at 56 layers the rankings agree: most that failed had an exploding start
+# - at 20 layers the start tells nothing
+#
+# A look costs a second, training costs minutes. So look first.
+#
+# <!-- notes -->
+# Ask: is it a law? Expected: yes, at 56. Norm after addition starts calmly and ends badly, and the
+# calmest starts do not end best.
+
 # %%
 base = RANKED.index("baseline")
 exploding = [i for i in range(len(RANKED)) if gradients[56][i] > 15 * gradients[56][base]]
@@ -925,6 +1083,16 @@ verdict("at 56 layers the paper and we stand on opposite sides for stochastic de
         [variant for variant, answer in answers.items() if answer == "no"] == ["stochastic depth"],
         ", ".join(f"{list(answers.values()).count(answer)} {answer}" for answer in ("yes", "open", "no")))
 
+# %% [markdown] tags=["slide"]
+# ## Beside the paper
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Other images, half the depth, two passes instead of a hundred: only the side of the baseline can
+# be compared. Ask: what does open mean? Expected: equal. Our runs overlap where the paper has a
+# difference.
+
 # %% [markdown]
 # ## 12. What this shows, and what it does not
 #
@@ -967,6 +1135,20 @@ verdict("at 56 layers the paper and we stand on opposite sides for stochastic de
 from resnet_lesson import quizzes
 
 quizzes.show("07")
+
+# %% [markdown] tags=["slide"]
+# ## What to remember
+#
+# - Leave the line alone: what stands on it matters little for 6 blocks, and much for 18.
+# - Shortcut and normalisation: both are needed at depth.
+# - Some famous improvements do not show at this size, and one shows the other way round.
+# - Every run beyond every run, or: no clear difference at this size.
+#
+# **Exercises:** lesson 07, 1 to 5; number 6 for a discussion.
+#
+# <!-- notes -->
+# Ask: which variant would you use tomorrow? Expected: the newest. The baseline, with a look at the
+# gradients before training.
 
 # %% [markdown]
 # <!-- quiz: 07 -->
