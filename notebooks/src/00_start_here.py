@@ -36,6 +36,15 @@
 #
 # The first cell of every lesson imports what it needs.
 
+# %% [markdown] tags=["slide"]
+# # 00 · Start here
+#
+# What will we learn, does my machine work, and what does the data look like?
+#
+# <!-- notes -->
+# Welcome. Ask: who has trained a network of more than ten layers? Expected: a few. And who knows
+# why it worked? Silence. That is what the course is for.
+
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
 import os
@@ -73,6 +82,17 @@ a, b = np.random.default_rng(0).normal(size=(2, 200, 200))
 difference = np.abs(tf.matmul(a, b).numpy() - a @ b).max()
 verdict("TensorFlow and NumPy agree on a matrix product", difference < 1e-9, f"largest difference to NumPy {difference:.1e}")
 
+# %% [markdown] tags=["slide"]
+# ## A claim, and the cell that tests it
+#
+# <!-- output -->
+#
+# Every claim of the course is followed by such a verdict. It fails if the claim is false.
+#
+# <!-- notes -->
+# Ask: what would make this verdict fail? Expected: nothing. A broken installation would. If a
+# verdict fails on somebody's machine twice, that is a finding.
+
 # %% [markdown]
 # If a verdict fails on your machine, the cell stops with `DOES NOT HOLD` and the measured figures.
 # Run the lesson again from the top. If it fails again, that is a finding: please report it with the
@@ -89,6 +109,15 @@ raw = raw_mnist()
 first = slice(0, 24)
 captions = [str(digit) for digit in raw["y_train"][first]]
 plots.show(*plots.digit_grid(raw["x_train"][first], captions, title="The first training images"))
+
+# %% [markdown] tags=["slide"]
+# ## MNIST: 70,000 digits of 28 × 28 pixels
+#
+# <!-- output: 440 -->
+#
+# <!-- notes -->
+# It ships with the course, nothing is downloaded. Ask: does each digit appear equally often?
+# Expected: yes. Nearly; the next question is who cares, and whoever compares accuracies should.
 
 # %% [markdown]
 # **Predict.** Does each digit appear equally often?
@@ -113,6 +142,19 @@ mnist = load_mnist(train=6400, val=1000)
 every = [image.tobytes() for part in mnist for image in part.images]
 verdict("no image is in two sets", len(set(every)) == len(every),
         f"{len(set(every))} different among {len(every)} images")
+
+# %% [markdown] tags=["slide"]
+# ## Three sets
+#
+# - **training**: the weights are fitted to it
+# - **validation**: choices are made on it
+# - **test**: it takes no part in any choice
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: why not choose by the test set, if nobody trains on it? Expected: it is not done. The best of
+# twenty numbers is too good, even if all networks are equally good.
 
 # %% [markdown]
 # ### Scaling
@@ -153,11 +195,31 @@ library = keras.ops.conv(image[None, :, :, None], kernel[:, :, None, None], padd
 verdict("a convolution is a sliding sum of products", np.allclose(edges, library[0, :, :, 0]),
         f"{edges.shape[0]} × {edges.shape[1]} places, all equal")
 
+# %% [markdown] tags=["slide"]
+# ## Convolution: a sliding sum of products
+#
+# $$y_{r,s} = \sum_{i,j} w_{i,j}\, x_{r+i,\,s+j}$$
+#
+# The same few weights serve every place.
+#
+# <!-- notes -->
+# Ask: how many weights has a 3×3 convolution from 16 to 32 channels? Expected: 9. It is 9 · 16 ·
+# 32: a kernel spans all channels of its input, and each output channel has its own.
+
 # %%
 plots.show(*plots.digit_grid(
     [image, np.pad(np.abs(edges), 1)], ["a handwritten 5", "its upper and\nlower edges"], columns=2,
     title="Image and edges",
 ))
+
+# %% [markdown] tags=["slide"]
+# ## What one kernel sees
+#
+# <!-- output: 420 -->
+#
+# <!-- notes -->
+# One kernel by hand: upper and lower edges. Ask: what does the network do that we did here?
+# Expected: it finds the kernel by itself, from the gradient of the loss.
 
 # %% [markdown]
 # In a network, the kernel spans all **channels** $c$ of its input, and each channel $k$ of the output
@@ -188,6 +250,17 @@ probabilities = np.exp(logits) / np.exp(logits).sum()
 verdict("softmax is exp, divided by the sum", np.allclose(keras.ops.softmax(logits), probabilities),
         f"{logits.tolist()} → {np.round(probabilities, 3).tolist()}, sum {probabilities.sum():.3f}")
 
+# %% [markdown] tags=["slide"]
+# ## From logits to probabilities
+#
+# $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}}$$
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: what happens to the probabilities if all logits grow by 5? Expected: they grow. Nothing: only
+# differences count. And if softmax is applied twice? Keep that for lesson 06.
+
 # %% [markdown]
 # ### Cross-entropy
 #
@@ -202,6 +275,17 @@ label, guess = [3], np.zeros((1, 10))  # ten equal logits
 loss = float(tf.nn.sparse_softmax_cross_entropy_with_logits(label, guess)[0])
 verdict("guessing among ten digits costs log 10", np.isclose(loss, np.log(10)), f"{loss:.4f} nats")
 
+# %% [markdown] tags=["slide"]
+# ## Cross-entropy: what guessing costs
+#
+# $$-\log p_k$$ for the right digit $k$
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: what is the loss of a network that gives each digit the same probability? Expected: 0.1 or 1.
+# It is log 10, about 2.3. Remember the number: a curve that stays there has learnt nothing.
+
 # %% [markdown]
 # ### Gradient tape
 #
@@ -215,6 +299,17 @@ with tf.GradientTape() as tape:
     f = x**3
 gradient = float(tape.gradient(f, x))
 verdict("the tape finds the derivative of x³ at 2", np.isclose(gradient, 3 * 2**2), f"{gradient}")
+
+# %% [markdown] tags=["slide"]
+# ## A tape for the gradient
+#
+# <!-- output -->
+#
+# It writes down what is computed and applies the chain rule backwards.
+#
+# <!-- notes -->
+# Ask: f(x) = x³, its slope at 2? Expected: 12, after a moment. The tape finds it without knowing
+# any formula for f.
 
 # %% [markdown]
 # ### Adam
@@ -238,6 +333,17 @@ adam.apply([tf.constant([100.0, -0.1])], [w])
 moved = w.numpy() - 1
 verdict("Adam's first step is the learning rate, against the gradient's sign",
         np.allclose(moved, [-0.1, 0.1], rtol=1e-3), f"moved by {moved.tolist()}")
+
+# %% [markdown] tags=["slide"]
+# ## Adam's first step is the learning rate
+#
+# <!-- output -->
+#
+# Whatever the size of the gradient: a mean of gradients over the root of a mean of squares.
+#
+# <!-- notes -->
+# Ask: a weight has a gradient of 100, another one of 0.01. Which moves further in the first step?
+# Expected: the first. Both move by the learning rate.
 
 # %% [markdown]
 # In the first step $\hat m = g$ and $\hat v = g^2$. So each weight moves by the learning rate,
@@ -264,6 +370,17 @@ verdict("batch normalisation subtracts the mean and divides by the deviation",
         f"mean {batch.mean():.2f} → {abs(normalised.mean()):.2f}, "
         f"deviation {batch.std():.2f} → {normalised.std():.2f}")
 
+# %% [markdown] tags=["slide"]
+# ## Batch normalisation
+#
+# Each channel gets mean 0 and variance 1 over the batch, then a learnt scale γ and shift β.
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: what does a single image's output depend on, in training? Expected: on that image. On all
+# images of its batch: lesson 09 will stumble over that.
+
 # %% [markdown]
 # ## 5. Your first residual network
 #
@@ -272,6 +389,15 @@ verdict("batch normalisation subtracts the mean and divides by the deviation",
 
 # %%
 plots.show(*diagrams.block("bottleneck", shortcut="identity", filters=(8, 8, 16), in_filters=16))
+
+# %% [markdown] tags=["slide"]
+# ## A residual block
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# The addition is what this course is about. Ask: what comes out if the layers on the left give
+# zero? Expected: zero. The input, after a ReLU.
 
 # %% [markdown]
 # We stack such blocks and train the network on 6,400 images, with three seeds. A **seed** decides
@@ -291,6 +417,16 @@ records = sweep(net, seeds=[0, 1, 2], data=mnist, updates=300)
 
 # %%
 plots.show(*plots.learning_curves(records, title="Your first residual network"))
+
+# %% [markdown] tags=["slide"]
+# ## Your first residual network
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Live, if there is time: it takes seconds. Three seeds: the line is the mean, the band runs from
+# the lowest to the highest. Ask: what is luck here? Expected: the wiggles. The width of the band
+# is.
 
 # %%
 verdict_above(
@@ -335,6 +471,14 @@ BUILDS_ON = [("00", "01"), ("01", "02"), ("02", "03"), ("03", "04"), ("04", "05"
              ("05", "07"), ("07", "08"), ("07", "09")]
 plots.show(*diagrams.course_map(LESSONS, edges=BUILDS_ON))
 
+# %% [markdown] tags=["slide"]
+# ## The map of the course
+#
+# <!-- output: 570 -->
+#
+# <!-- notes -->
+# Ask: which question interests you most? Expected: why it works, lesson 05. It needs 01 to 04.
+
 # %% [markdown]
 # The next lesson is [01 · Degradation](01_degradation.ipynb). It asks the question behind the whole
 # course: should a deeper network not be at least as good?
@@ -355,6 +499,20 @@ plots.show(*diagrams.course_map(LESSONS, edges=BUILDS_ON))
 from resnet_lesson import quizzes
 
 quizzes.show("00")
+
+# %% [markdown] tags=["slide"]
+# ## What to remember
+#
+# - A verdict can fail; if it does, that is a finding.
+# - Guessing costs log 10, about 2.3 nats.
+# - Training, validation, test: choices on the second only.
+# - Seeds show how much of a result is luck.
+#
+# **Next:** lesson 01. Should a deeper network not be at least as good?
+#
+# <!-- notes -->
+# Ask for a show of hands on the last line, and note the numbers: lesson 01 begins with them.
+# Expected: a majority for yes.
 
 # %% [markdown]
 # <!-- quiz: 00 -->
