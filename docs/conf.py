@@ -18,6 +18,7 @@ html_css_files = ["course.css"]
 html_theme_options = {
     "show_toc_level": 2,
     "use_download_button": True,
+    "navbar_persistent": [],  # one search field is enough
     "home_page_in_toc": True,
     "navigation_with_keys": False,  # the arrow keys belong to the quizzes
     "pygments_light_style": "a11y-high-contrast-light",
