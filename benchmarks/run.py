@@ -19,11 +19,14 @@ import growth
 import images_per_second
 import numpy as np
 import results
+import step_profile
 import tables
 import time_to_accuracy
 from contestants import DATA, ROOT, TORCH
 
-PARTS = {part.NAME: part for part in (time_to_accuracy, images_per_second, growth, course)}
+PARTS = {
+    part.NAME: part for part in (time_to_accuracy, images_per_second, step_profile, growth, course)
+}
 QUICK = ROOT / "build" / "bench-quick.json"
 # What a reader's shell sets must not change what is compared.
 SETTINGS = (

@@ -3,6 +3,7 @@
 import statistics
 
 import growth
+import step_profile
 from results import COURSE, GROWTH, ROOT, SPEED, TIME, values
 
 README = ROOT / "README.md"
@@ -52,6 +53,8 @@ def table(results):
     for name, key, head in columns:
         if name in parts:
             lines += [*_contest(parts[name], key, head), ""]
+    if step_profile.NAME in parts:
+        lines += [*step_profile.table(parts[step_profile.NAME]), ""]
     if GROWTH in parts:
         lines += [*_growth(parts[GROWTH]), ""]
     if COURSE in parts:

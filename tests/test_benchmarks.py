@@ -17,6 +17,7 @@ import growth  # noqa: E402
 import ours  # noqa: E402
 import results  # noqa: E402
 import run  # noqa: E402
+import step_profile  # noqa: E402
 import tables  # noqa: E402
 import tensorflow_peers  # noqa: E402
 
@@ -29,6 +30,8 @@ def fake(contestant, task, seed, quick):
         what, size = contestant.split()
         cost = int(size) ** growth.POWERS[what]
         return {"update": 0.01 * cost, "tracing": 1.0 * cost, "epoch": cost, "memory": 2**20 * cost}
+    if task == step_profile.NAME:
+        return {"update": 20.0, "operations": {"A": 30.0, "B": 5.0}, "reached": 5e10, "peak": 2e11}
     if task == results.COURSE:
         return {"seconds": 60.0, "memory": 2**30}
     speed = 4000 if contestant == "ours" else 2000 + seed
@@ -109,6 +112,13 @@ def test_contestants_take_turns_and_goals_come_from_the_measurements(files):
     assert goals[4:] == [(60, True), (600, True), (60, True), (60, True)]
     assert tables.README.read_text() == tables.with_table(tables.README.read_text(), found)
     assert "| ours | 4,000 | 4,000 … 4,000 | 5 |" in tables.README.read_text()
+
+
+def test_the_profile_s_table_accounts_for_all_the_time(files):
+    run.main(["--only", step_profile.NAME], fake)
+    text = tables.README.read_text()
+    assert "| A | 30.0 | 75% |" in text and "| all else, and idle | 5.0 | 12% |" in text
+    assert "50 billion operations a second, 25% of" in text
 
 
 def test_a_run_that_misses_the_accuracy_misses_the_goal(files):
