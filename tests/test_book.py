@@ -48,6 +48,13 @@ def test_an_exercise_leads_to_its_solutions():
     assert "(../solutions/02_residual_learning.ipynb)" in page(name).cells[-1].source
 
 
+@pytest.mark.parametrize("name", [name for name in PAIRS if not name.startswith("solutions")])
+def test_each_page_opens_with_its_objectives_and_times(name):
+    opening = page(name).cells[0].source
+    assert "**Objectives.**" in opening
+    assert re.search(r"time:?\*\*:? \d+ minutes", opening, re.IGNORECASE)
+
+
 def test_references_are_merged_and_sorted():
     texts = {
         "02_b": "- K. He, X. Zhang 2016a: *Deep*. CVPR.\n  [arXiv:1](https://a.org/1). Page 3.\n",

@@ -118,6 +118,12 @@ def page(nb: NotebookNode, pair: Pair, root: Path) -> NotebookNode:
         _retitle(nb, "Exercises to", "Solutions to")
     elif pair.edition == EXERCISE:
         name = pair.target.name
+        text = "\n".join(cell.source for cell in nb.cells)
+        minutes = sum(int(found) for found in re.findall(r"\*\*\w+, (\d+) minutes\*\*", text))
+        nb.cells[0].source += (
+            f"\n\n**Objectives.** Those of [lesson {name[:2]}](../{name}), in code of your own."
+            f"\n\n**Time:** {minutes} minutes in all."
+        )
         nb.cells.append(
             nbformat.v4.new_markdown_cell(
                 f"**Done, or stuck?** Compare with the [solutions](../solutions/{name}).",

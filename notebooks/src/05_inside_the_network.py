@@ -607,18 +607,26 @@ deep = cut(load("residual 34", 0))
 BYPASSED = {block: without_branch(deep, block)[block] for block in exchangeable(deep)}
 
 
+def share_read(parts):
+    """Return the share of each digit's images that is read correctly."""
+    right = run_parts(parts, looked_at[0]).argmax(axis=1) == looked_at[1]
+    return [right[looked_at[1] == digit].mean() for digit in range(10)]
+
+
+whole_network = share_read(deep)
+
+
 def gap(begins_at, blocks):
     """Draw the share of each digit that is read with some blocks in a row taken out."""
     load("residual 34", 0)
     out = list(BYPASSED)[begins_at - 1:begins_at - 1 + blocks]
-    found = {}
-    for name, parts in (("whole", deep), ("with the gap", deep | {b: BYPASSED[b] for b in out})):
-        right = run_parts(parts, looked_at[0]).argmax(axis=1) == looked_at[1]
-        found[name] = [right[looked_at[1] == digit].mean() for digit in range(10)]
+    found = {"whole": whole_network,
+             "with the gap": share_read(deep | {block: BYPASSED[block] for block in out})}
     named = f"{len(out)} from block {begins_at} on" if out else "none"
     return plots.curves(range(10), found, "digit", "share read", title=f"Blocks taken out: {named}")
 
 
+# %%
 sliders = explore(gap, {"begins_at": 1, "blocks": 1}, begins_at=range(1, len(BYPASSED) + 1),
                   blocks=range(6))
 
@@ -1128,31 +1136,29 @@ verdict("does not show here: at 18 layers it is not so that the plain slices ris
 # %% [markdown]
 # If anything, it is the other way round. (Mind that the residual networks start from a lower loss.)
 #
-# With a running kernel you can walk on the slice: the slider moves the weights of both networks
-# (first seed, first direction), and the loss is measured anew. $e^{-\text{loss}}$ is the probability
-# that the network gives to the right digit, as a geometric mean.
+# With a running kernel you can walk on the slice: the sliders choose a network (first seed, first
+# direction) and move its weights, and the loss is measured anew. $e^{-\text{loss}}$ is the
+# probability that the network gives to the right digit, as a geometric mean.
 #
 # **Predict.** How far can you go, as a share of each filter's length, until the right digit gets
 # less than a half?
 
 # %%
-def walk(alpha):
-    """Draw the slices of the first seed, and where the weights are."""
-    here = {}
-    for name in valleys:
-        net = load(name, 0)
-        step = filter_normalised_direction(net, 0)
-        here[name] = losses_around(net, [step], [alpha], *some)[0]
-    ax, text = plots.curves(ALPHAS, {name: pairs[0][0] for name, pairs in valleys.items()}, "α",
-                            "loss", log=True, title="; ".join(
-                                f"{name}: loss {loss:.2f}, right digit {np.exp(-loss):.0%}"
-                                for name, loss in here.items()))
-    for loss in here.values():
-        ax.plot(alpha, loss, "o", color="black")
-    return ax, f"{text} Dots at α = {alpha:g} mark the weights."
+STEP = {name: filter_normalised_direction(load(name, 0), 0) for name in valleys}
 
 
-sliders = explore(walk, {"alpha": 0.2}, alpha=np.round(np.linspace(-0.5, 0.5, 21), 2))
+def walk(network, alpha):
+    """Draw the slice of a network, and where its weights are."""
+    loss = losses_around(load(network, 0), [STEP[network]], [alpha], *some)[0]
+    ax, text = plots.curves(ALPHAS, {network: valleys[network][0][0]}, "α", "loss", log=True,
+                            title=f"α = {alpha:g}: loss {loss:.2f}, right digit {np.exp(-loss):.0%}")
+    ax.plot(alpha, loss, "o", color="black")
+    return ax, f"{text} A dot marks the weights."
+
+
+# %%
+sliders = explore(walk, {"network": "plain 18", "alpha": 0.2}, network=("plain 18", "residual 18"),
+                  alpha=np.round(np.linspace(-0.5, 0.5, 21), 2))
 
 # %% [markdown]
 # In the paper, too, it takes depth: without shortcuts, 20 layers are harmless and 56 are chaotic
