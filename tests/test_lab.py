@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -35,6 +36,11 @@ def notebook(code):
     return nbformat.writes(nb)
 
 
+def _answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """Start the server on copies of the notebooks; give its address and token."""
@@ -45,14 +51,20 @@ def lab(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = f"--no-browser --port={port} --ServerApp.root_dir={folder} --allow-root"
+    options = f"--no-browser --port={port} --allow-root"
+    asked = ["make", "--dry-run", "lab", f"LAB_ARGS={options}"]
+    printed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    _, python, rest = printed.replace("\\\n", " ").rpartition(".venv/bin/python")
+    # The same server, but among the copies: JupyterLab writes to what it shows.
+    command = [str(ROOT / python), *shlex.split(rest)]
+    assert "jupyterlab" in command
     home = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTER_DATA_DIR": str(folder / "data")}
     environment = {k: v for k, v in os.environ.items() if not k.startswith("JPY_")} | home
     log = folder / "log"
     with log.open("w") as file:
         server = subprocess.Popen(
-            ["make", "lab", f"LAB_ARGS={options}"],
-            cwd=ROOT,
+            command,
+            cwd=folder,
             env=environment,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -60,14 +72,15 @@ def lab(tmp_path_factory):
         )
     try:
         for _ in range(600):
-            found = re.search(r"http://127\.0\.0\.1:\d+/\S*token=(\w+)", log.read_text())
-            if found:
+            found = re.search(rf"http://127\.0\.0\.1:{port}/\S*token=(\w+)", log.read_text())
+            if found and _answers(port):
                 break
             assert server.poll() is None, log.read_text()[-2000:]
             time.sleep(0.1)
         yield f"http://127.0.0.1:{port}", found[1]
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
 
 
@@ -84,8 +97,6 @@ def opened(chromium, lab, name):
     page = watched.page
     page.goto(f"{address}/lab/tree/notebooks/{name}?token={token}&reset")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-    for button in page.get_by_role("button", name="No").all():  # the news of JupyterLab
-        button.click()
     page.wait_for_selector(".jp-NotebookPanel-toolbar")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name=re.compile("Run All Cells")).first.click()
