@@ -8,6 +8,7 @@ copyright = "Text and figures: CC BY 4.0. Code: MIT"
 extensions = ["myst_nb", "sphinx-mathjax-offline"]
 nb_execution_mode = "off"  # the notebooks are committed with their outputs
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # of the outputs, which have tables
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
 

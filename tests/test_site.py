@@ -1,7 +1,6 @@
 """The site, built from the committed notebooks and looked at in a real browser."""
 
 import re
-import sys
 from pathlib import Path
 
 import book
@@ -70,6 +69,7 @@ def test_a_page_loads_without_an_error_and_without_the_network(light, path):
     if path.startswith("notebooks/") and "$" in text_of(path):
         assert page.locator("mjx-container").count() > 0
     assert page.locator("img:not([alt])").count() == 0
+    assert not re.search(r"\| ?:?(--|—)|\$\$|\\frac", page.locator("main").inner_text())
     assert violations(page) == []
 
 
@@ -153,7 +153,8 @@ def test_a_lesson_can_be_downloaded_and_left_for_the_next(light, lesson):
 
 
 def test_a_broken_link_stops_the_build_and_the_old_site_stays(site, tmp_path, monkeypatch, capfd):
-    before = (ROOT / book.SITE / "index.html").read_text()
+    real = ROOT / book.SITE / "index.html"
+    before = real.read_text()
     monkeypatch.setattr(book, "SOURCE", str(tmp_path / "source"))
     monkeypatch.setattr(book, "SITE", str(tmp_path / "site"))
     (tmp_path / "source").mkdir()
@@ -164,5 +165,4 @@ def test_a_broken_link_stops_the_build_and_the_old_site_stays(site, tmp_path, mo
     assert book.build(ROOT) == 1
     assert (tmp_path / "site" / "index.html").read_text() == "old"
     assert "The site was not built" in capfd.readouterr().err
-    assert (ROOT / book.SITE / "index.html").read_text() == before
-    assert sys.executable
+    assert real.read_text() == before
