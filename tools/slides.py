@@ -78,12 +78,27 @@ def write(pair: Pair, folder: Path) -> Path:
     html, _ = exporter.from_notebook_node(made)
     target = folder / pair.source.stem
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(_package("sphinx_revealjs") / "_static" / "revealjs", target / "reveal.js")
-    shutil.copytree(_package("sphinx-mathjax-offline") / "static" / "mathjax", target / "mathjax")
-    shutil.copy(TEMPLATE / "deck.css", target)
-    shutil.copy(ROOT / "docs" / "_static" / "favicon.svg", target)
+    _supply(target)
     (target / "index.html").write_text(html, encoding="utf-8")
     return target
+
+
+def _supply(target: Path) -> None:
+    """Put into a deck's folder what its page asks for: reveal.js, MathJax, the look."""
+    reveal = _package("sphinx_revealjs") / "_static" / "revealjs"
+    mathjax = _package("sphinx-mathjax-offline") / "static" / "mathjax"
+    for source, part in [
+        *((reveal, name) for name in ("dist", "plugin/notes", "LICENSE")),
+        *((mathjax, name) for name in ("tex-chtml.js", "output/chtml/fonts")),
+    ]:
+        place = target / ("reveal.js" if source == reveal else "mathjax") / part
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if (source / part).is_dir():
+            shutil.copytree(source / part, place, ignore=shutil.ignore_patterns("*.map"))
+        else:
+            shutil.copy(source / part, place)
+    shutil.copy(TEMPLATE / "deck.css", target)
+    shutil.copy(ROOT / "docs" / "_static" / "favicon.svg", target)
 
 
 def _package(name: str) -> Path:
