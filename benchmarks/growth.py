@@ -56,8 +56,8 @@ def fits(part):
 
     Returns:
         list of dictionaries: ``what``, ``quantity``, ``sizes``, the medians as ``values``, the line
-        of least squares ``start + slope · size``, and ``power``: the exponent p of size^p between
-        the two largest sizes, where what is constant weighs least.
+        of least squares ``start + slope · size``, and ``power``: the exponent p of size^p in the
+        larger half of the sizes, where what is constant weighs least.
     """
     found = []
     for what, quantities in MEASURED.items():
@@ -72,7 +72,8 @@ def fits(part):
                 continue
             sizes, values = zip(*points, strict=True)
             slope, start = statistics.linear_regression(sizes, values)
-            power = math.log(values[-1] / values[-2]) / math.log(sizes[-1] / sizes[-2])
+            large = [(math.log(s), math.log(v)) for s, v in points[len(points) // 2 :]]
+            power, _ = statistics.linear_regression(*zip(*large, strict=True))
             fit = {"what": what, "quantity": quantity, "sizes": sizes, "values": values}
             found.append(fit | {"slope": slope, "start": start, "power": power})
     return found

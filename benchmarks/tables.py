@@ -76,7 +76,7 @@ def _contest(part, key, head):
 
 def _growth(part):
     lines = [
-        "| with | of | from … to | line through all | power at the end |",
+        "| with | of | from … to | line through all | power of the larger half |",
         "| --- | --- | ---: | ---: | ---: |",
     ]
     for fit in growth.fits(part):

@@ -48,7 +48,7 @@ def test_an_exercise_leads_to_its_solutions():
     assert "(../solutions/02_residual_learning.ipynb)" in page(name).cells[-1].source
 
 
-@pytest.mark.parametrize("name", [name for name in PAIRS if not name.startswith("solutions")])
+@pytest.mark.parametrize("name", PAIRS)
 def test_each_page_opens_with_its_objectives_and_times(name):
     opening = page(name).cells[0].source
     assert "**Objectives.**" in opening
@@ -76,7 +76,7 @@ def test_the_glossary_names_lessons_that_use_the_term():
     names = [term.casefold() for term, _ in entries]
     assert names == sorted(names)
     for term, meaning in entries:
-        (lesson,) = re.findall(r"\(notebooks/(\w+)\.ipynb\)", meaning.replace("\n", " "))
+        (lesson,) = re.findall(r"\(\.\./notebooks/(\w+)\.ipynb\)", meaning.replace("\n", " "))
         source = (ROOT / "notebooks" / "src" / f"{lesson}.py").read_text(encoding="utf-8")
         word = term.split(",")[0].casefold().replace("-", " ")
         stem = word[: max(4, len(word) - 3)]

@@ -55,6 +55,9 @@ def stage(root: Path = ROOT) -> None:
     source = root / SOURCE
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(root / "docs", source)
+    for path in source.glob("*.md"):  # in the repository a folder lies between
+        text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](notebooks/")
+        path.write_text(text, encoding="utf-8")
     by_target = {pair.target: pair for pair in pairs(root)}
     for pair in by_target.values():
         nb = nbformat.read(pair.target, as_version=4)
@@ -112,25 +115,28 @@ def page(nb: NotebookNode, pair: Pair, root: Path) -> NotebookNode:
             alt = output.get("metadata", {}).get("image/png", {}).get("alt")
             if alt:
                 cell.metadata["mystnb"] = {"image": {"alt": alt.replace("\n", " ")}}
+    name = pair.target.name
+    if pair.edition:
+        _open_with_objectives(nb, name)
     if pair.edition == SOLUTION:
-        exercise = nbformat.read(root / "notebooks/exercises" / pair.target.name, as_version=4)
-        _fold_answers(nb, {cell.source for cell in exercise.cells})
-        _retitle(nb, "Exercises to", "Solutions to")
+        exercise = nbformat.read(root / "notebooks/exercises" / name, as_version=4)
+        shown = {cell.source for cell in exercise.cells[1:]} | {nb.cells[0].source}
+        _fold_answers(nb, shown)
+        nb.cells[0].source = nb.cells[0].source.replace("Exercises to", "Solutions to", 1)
     elif pair.edition == EXERCISE:
-        name = pair.target.name
-        text = "\n".join(cell.source for cell in nb.cells)
-        minutes = sum(int(found) for found in re.findall(r"\*\*\w+, (\d+) minutes\*\*", text))
-        nb.cells[0].source += (
-            f"\n\n**Objectives.** Those of [lesson {name[:2]}](../{name}), in code of your own."
-            f"\n\n**Time:** {minutes} minutes in all."
-        )
-        nb.cells.append(
-            nbformat.v4.new_markdown_cell(
-                f"**Done, or stuck?** Compare with the [solutions](../solutions/{name}).",
-                id="solutions",
-            )
-        )
+        after = f"**Done, or stuck?** Compare with the [solutions](../solutions/{name})."
+        nb.cells.append(nbformat.v4.new_markdown_cell(after, id="solutions"))
     return nb
+
+
+def _open_with_objectives(nb: NotebookNode, name: str) -> None:
+    """Say at the top what exercises are for and how long they take, as a lesson does."""
+    text = "\n".join(cell.source for cell in nb.cells)
+    minutes = sum(int(found) for found in re.findall(r"\*\*\w+, (\d+) minutes\*\*", text))
+    nb.cells[0].source += (
+        f"\n\n**Objectives.** Those of [lesson {name[:2]}](../{name}), in code of your own."
+        f"\n\n**Time:** {minutes} minutes in all."
+    )
 
 
 def _fold_answers(nb: NotebookNode, shown: set[str]) -> None:
@@ -140,10 +146,6 @@ def _fold_answers(nb: NotebookNode, shown: set[str]) -> None:
             continue
         tag = "hide-input" if cell.cell_type == "code" else "hide-cell"
         cell.metadata.setdefault("tags", []).append(tag)
-
-
-def _retitle(nb: NotebookNode, old: str, new: str) -> None:
-    nb.cells[0].source = nb.cells[0].source.replace(old, new, 1)
 
 
 if __name__ == "__main__":
