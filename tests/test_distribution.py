@@ -280,14 +280,32 @@ def test_a_killed_worker_ends_the_run_and_a_restart_goes_on(tmp_path, victim):
     same_weights(again, whole)
 
 
+def test_the_watchdog_ends_a_process_in_which_nothing_happens():
+    code = (
+        "import time; from resnet_lesson.distribution_cluster import Watchdog; "
+        "Watchdog(0.4).beat('training'); time.sleep(60)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == LOST
+    assert "Nothing happened for 0.4 seconds while training" in done.stderr
+
+
 @pytest.mark.slow
 def test_a_worker_that_falls_silent_ends_the_run():
-    """It is stopped, not killed: its connections stay open, as when a machine loses power."""
+    """It is stopped, not killed: its connections stay open, as when a machine loses power.
+
+    Our watchdog notices, or TensorFlow, whose workers tell each other that they are alive.
+    """
     with Workers(2, {**SMALL, "updates": 100_000, "timeout": 6}) as started:
         time.sleep(9)  # they have begun to train
         started.processes[1].send_signal(signal.SIGSTOP)
         since = time.monotonic()
-        with pytest.raises(WorkerError, match="Nothing happened for 6 seconds while training"):
+        noticed = "Nothing happened for 6 seconds|Lost another worker"
+        with pytest.raises(WorkerError, match=f"({noticed}) while training"):
             started.records()
         assert time.monotonic() - since < 40
         assert started.processes[0].returncode == LOST
