@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import browser
-import nbformat
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -30,6 +29,8 @@ pad = drawing.show(lambda image: np.eye(10)[7])
 
 
 def notebook(code):
+    import nbformat
+
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     return nbformat.writes(nb)
@@ -41,18 +42,12 @@ def _answers(port):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Copy the notebooks, and add one that moves."""
+def lab(tmp_path_factory):
+    """Start the server on copies of the notebooks; give its address and token."""
+    browser.chromium()
     folder = tmp_path_factory.mktemp("lab")
     shutil.copytree(ROOT / "notebooks", folder / "notebooks")
     (folder / "notebooks" / "moving.ipynb").write_text(notebook(MOVING))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def lab(folder):
-    """Start the server on copies of the notebooks; give its address and token."""
-    browser.chromium()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -110,8 +105,8 @@ def opened(chromium, lab, name):
 
 def wait_until_idle(page, seconds):
     page.wait_for_function(
-        """() => { const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")];
-        return prompts.length && prompts.every((e) => /\\[\\d+\\]/.test(e.textContent)); }""",
+        """() => [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")]
+        .every((e) => /\\[\\d+\\]/.test(e.textContent))""",
         timeout=1000 * seconds,
     )
 
