@@ -2,11 +2,10 @@
 
 import json
 import statistics
-from pathlib import Path
 
-RECORD = (
-    Path(__file__).resolve().parent.parent / "resnet_lesson" / "records" / "08_small_network.json"
-)
+from contestants import ROOT
+
+RECORD = ROOT / "resnet_lesson" / "records" / "08_small_network.json"
 MOST_PARAMETERS, LEAST_RUNS, AIM = 40_000, 5, 0.9955
 
 

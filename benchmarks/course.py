@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from contestants import ROOT
 
 NAME = "course"
 REPEATS = 1

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from contestants import ROOT
 
 NAME = "growth"
 REPEATS = 3
@@ -92,11 +92,11 @@ def measure(case, quick=False):
     import tensorflow as tf
 
     from resnet_lesson.data import load_mnist
+    from resnet_lesson.distribution import set_threads
     from resnet_lesson.models import network
     from resnet_lesson.training import Trainer
 
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    set_threads(1)
     tf.constant(0.0) + 1.0
     before = _status("VmRSS")
     data = load_mnist(train=settings["images"], val=0, test=0)

@@ -13,10 +13,11 @@ from pathlib import Path
 import accuracy_for_size
 import course
 import growth
+import images_per_second
+import time_to_accuracy
+from contestants import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results.json"
-TIME, SPEED, GROWTH, COURSE = "time_to_accuracy", "images_per_second", "growth", "course"
 
 
 def read(path=RESULTS):
@@ -62,12 +63,15 @@ def middle(part, contestant, key):
 def goals(parts):
     """Return the list of goals: name, goal, measured and met."""
     made = []
-    if TIME in parts:
-        ours, peer = (middle(parts[TIME], name, "seconds") for name in ("ours", "keras_example"))
+    if time_to_accuracy.NAME in parts:
+        ours, peer = (
+            middle(parts[time_to_accuracy.NAME], name, "seconds")
+            for name in ("ours", "keras_example")
+        )
         ratio = ours / peer if ours and peer else None
         made.append(at_most("time to 99.0 %, as a share of the Keras example's", 0.125, ratio))
-    if SPEED in parts:
-        part = parts[SPEED]
+    if images_per_second.NAME in parts:
+        part = parts[images_per_second.NAME]
         names = {run["contestant"] for run in part["runs"]} - {"ours"}
         peers = {n: middle(part, n, "images_per_second") for n in names if "+" not in n}
         ours = middle(part, "ours", "images_per_second")
@@ -77,11 +81,11 @@ def goals(parts):
     least, most = accuracy_for_size.AIM, accuracy_for_size.MOST_PARAMETERS
     name = f"test accuracy with at most {most:,} parameters, mean of five seeds"
     made.append(at_least(name, least, accuracy_for_size.accuracy()))
-    if GROWTH in parts:
+    if growth.NAME in parts:
         name = "growth of time and memory: the largest power above the expected one"
-        made.append(at_most(name, growth.TOLERANCE, growth.steepest(parts[GROWTH])))
-    if COURSE in parts:
-        measured = course.seconds(parts[COURSE])
+        made.append(at_most(name, growth.TOLERANCE, growth.steepest(parts[growth.NAME])))
+    if course.NAME in parts:
+        measured = course.seconds(parts[course.NAME])
         for what, budget in course.BUDGETS.items():
             made.append(at_most(f"seconds: {what}", budget, measured[what]))
     return made

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from contestants import ROOT
 
 NAME = "step_profile"
 REPEATS = 3
@@ -32,31 +32,6 @@ UPDATES, BATCH, ROWS = 20, 128, 1536
 def command(contestant, task, seed, quick):
     """Return the command that measures once."""
     return [sys.executable, str(Path(__file__).resolve())]
-
-
-def table(part):
-    """Return lines of Markdown: the medians over the runs."""
-    kinds = collections.Counter()
-    for run in part["runs"]:
-        kinds.update(run["operations"])
-    middle = {
-        kind: statistics.median(run["operations"].get(kind, 0.0) for run in part["runs"])
-        for kind, _ in kinds.most_common(10)
-    }
-    update, reached, peak = (
-        statistics.median(run[key] for run in part["runs"]) for key in ("update", "reached", "peak")
-    )
-    total = 2 * update
-    lines = ["| an update of the article's network, ours | ms of two threads | share |"]
-    lines += ["| --- | ---: | ---: |"]
-    lines += [f"| {kind} | {ms:.1f} | {ms / total:.0%} |" for kind, ms in middle.items()]
-    rest = total - sum(middle.values())
-    lines.append(f"| all else, and idle | {rest:.1f} | {rest / total:.0%} |")
-    lines.append(
-        f"\nAn update takes {update:.1f} ms: {reached / 1e9:.0f} billion operations a second, "
-        f"{reached / peak:.0%} of what large matrix products reach here ({peak / 1e9:.0f})."
-    )
-    return lines
 
 
 def measure():

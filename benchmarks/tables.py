@@ -1,10 +1,15 @@
 """The README's tables, made from the results."""
 
+import collections
 import statistics
 
+import course
 import growth
+import images_per_second
 import step_profile
-from results import COURSE, GROWTH, ROOT, SPEED, TIME, values
+import time_to_accuracy
+from contestants import ROOT
+from results import values
 
 README = ROOT / "README.md"
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
@@ -37,28 +42,23 @@ def table(results):
     """Return the README's tables as Markdown."""
     if not results["parts"]:
         return "Nothing has been measured yet."
-    parts, lines = (
-        results["parts"],
-        ["| goal | aim | measured | met |", "| --- | ---: | ---: | --- |"],
-    )
+    parts = results["parts"]
+    lines = ["| goal | aim | measured | met |", "| --- | ---: | ---: | --- |"]
     for entry in results["goals"]:
         measured = "none" if entry["measured"] is None else f"{entry['measured']:,.4g}"
         met = "yes" if entry["met"] else "no"
         lines.append(f"| {entry['name']} | {entry['goal']:,} | {measured} | {met} |")
     lines.append("")
     columns = (
-        (TIME, "seconds", "seconds to 99.0 %"),
-        (SPEED, "images_per_second", "images a second"),
+        (time_to_accuracy.NAME, "seconds", "seconds to 99.0 %"),
+        (images_per_second.NAME, "images_per_second", "images a second"),
     )
     for name, key, head in columns:
         if name in parts:
             lines += [*_contest(parts[name], key, head), ""]
-    if step_profile.NAME in parts:
-        lines += [*step_profile.table(parts[step_profile.NAME]), ""]
-    if GROWTH in parts:
-        lines += [*_growth(parts[GROWTH]), ""]
-    if COURSE in parts:
-        lines += [*_course(parts[COURSE]), ""]
+    for part, rows in ((step_profile, _profile), (growth, _growth), (course, _course)):
+        if part.NAME in parts:
+            lines += [*rows(parts[part.NAME]), ""]
     return "\n".join(lines).rstrip("\n")
 
 
@@ -72,6 +72,30 @@ def _contest(part, key, head):
         missed = f", {len(found) - len(reached)} not there" if len(reached) < len(found) else ""
         lines.append(f"| {label(contestant)} | {median} | {span} | {len(found)}{missed} |")
     return lines + [f"\nLeft out: {reason}" for reason in part["skipped"]]
+
+
+def _profile(part):
+    kinds = collections.Counter()
+    for run in part["runs"]:
+        kinds.update(run["operations"])
+    middle = {
+        kind: statistics.median(run["operations"].get(kind, 0.0) for run in part["runs"])
+        for kind, _ in kinds.most_common(10)
+    }
+    update, reached, peak = (
+        statistics.median(run[key] for run in part["runs"]) for key in ("update", "reached", "peak")
+    )
+    total = 2 * update
+    lines = ["| an update of the article's network, ours | ms of two threads | share |"]
+    lines += ["| --- | ---: | ---: |"]
+    lines += [f"| {kind} | {ms:.1f} | {ms / total:.0%} |" for kind, ms in middle.items()]
+    rest = total - sum(middle.values())
+    lines.append(f"| all else, and idle | {rest:.1f} | {rest / total:.0%} |")
+    lines.append(
+        f"\nAn update takes {update:.1f} ms: {reached / 1e9:.0f} billion operations a second, "
+        f"{reached / peak:.0%} of what large matrix products reach here ({peak / 1e9:.0f})."
+    )
+    return lines
 
 
 def _growth(part):

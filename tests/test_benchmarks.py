@@ -14,29 +14,31 @@ sys.path[:0] = [str(BENCHMARKS), str(BENCHMARKS / "peers")]
 import accuracy_for_size  # noqa: E402
 import course  # noqa: E402
 import growth  # noqa: E402
+import images_per_second  # noqa: E402
 import ours  # noqa: E402
 import results  # noqa: E402
 import run  # noqa: E402
 import step_profile  # noqa: E402
 import tables  # noqa: E402
 import tensorflow_peers  # noqa: E402
+import time_to_accuracy  # noqa: E402
 
 from resnet_lesson.article import article_network  # noqa: E402
 from resnet_lesson.recipe import small_network  # noqa: E402
 
 
 def fake(contestant, task, seed, quick):
-    if task == results.GROWTH:
+    if task == growth.NAME:
         what, size = contestant.split()
         cost = int(size) ** growth.POWERS[what]
         return {"update": 0.01 * cost, "tracing": 1.0 * cost, "epoch": cost, "memory": 2**20 * cost}
     if task == step_profile.NAME:
         return {"update": 20.0, "operations": {"A": 30.0, "B": 5.0}, "reached": 5e10, "peak": 2e11}
-    if task == results.COURSE:
+    if task == course.NAME:
         return {"seconds": 60.0, "memory": 2**30}
     speed = 4000 if contestant == "ours" else 2000 + seed
     seconds = 10.0 if contestant == "ours" else 100.0
-    return {"images_per_second": speed} if task == results.SPEED else {"seconds": seconds}
+    return {"images_per_second": speed} if task == images_per_second.NAME else {"seconds": seconds}
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def test_pytorch_twins_have_our_parameters():
 def test_contestants_take_turns_and_goals_come_from_the_measurements(files):
     assert run.main([], fake) == 0
     found = json.loads(results.RESULTS.read_text())
-    runs = found["parts"][results.TIME]["runs"]
+    runs = found["parts"][time_to_accuracy.NAME]["runs"]
     first = [r["contestant"] for r in runs if r["seed"] == 0]
     assert [r["contestant"] for r in runs] == first * 3
     goals = [(g["measured"], g["met"]) for g in found["goals"]]
@@ -123,7 +125,7 @@ def test_the_profile_s_table_accounts_for_all_the_time(files):
 
 def test_a_run_that_misses_the_accuracy_misses_the_goal(files):
     def miss(contestant, task, seed, quick):
-        missed = task == results.TIME and contestant == "ours" and seed == 1
+        missed = task == time_to_accuracy.NAME and contestant == "ours" and seed == 1
         return {"seconds": None} if missed else fake(contestant, task, seed, quick)
 
     run.main([], miss)
@@ -143,17 +145,19 @@ def test_a_part_that_ends_early_keeps_the_old_results(files, error):
         return {"images_per_second": 1}
 
     if error is RuntimeError:
-        assert run.main(["--only", results.SPEED], broken) == 1
+        assert run.main(["--only", images_per_second.NAME], broken) == 1
     else:
         with pytest.raises(KeyboardInterrupt):
-            run.main(["--only", results.SPEED], broken)
+            run.main(["--only", images_per_second.NAME], broken)
     assert results.read() == before
 
 
 def test_only_one_part_is_run_again(files):
     run.main([], fake)
-    run.main(["--only", results.SPEED], lambda *a: {"images_per_second": 1})
-    speeds = [r["images_per_second"] for r in results.read()["parts"][results.SPEED]["runs"]]
+    run.main(["--only", images_per_second.NAME], lambda *a: {"images_per_second": 1})
+    speeds = [
+        r["images_per_second"] for r in results.read()["parts"][images_per_second.NAME]["runs"]
+    ]
     assert set(speeds) == {1}
     assert results.read()["goals"][0]["met"]
 
@@ -165,10 +169,10 @@ def test_an_unknown_part_gets_a_sentence(capsys):
 
 def test_growth_is_judged_where_it_is_largest():
     def slow(contestant):
-        found = fake(contestant, results.GROWTH, 0, False)
+        found = fake(contestant, growth.NAME, 0, False)
         return found | {"tracing": found["tracing"] ** 1.5}
 
-    for measured, excess in ((lambda c: fake(c, results.GROWTH, 0, False), 0), (slow, 1)):
+    for measured, excess in ((lambda c: fake(c, growth.NAME, 0, False), 0), (slow, 1)):
         runs = [{"contestant": c} | measured(c) for c in growth.CONTESTANTS]
         assert growth.steepest({"runs": runs}) == pytest.approx(excess)
     fit = growth.fits({"runs": runs})[0]

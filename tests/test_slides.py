@@ -86,12 +86,6 @@ def test_an_unknown_lesson_gets_a_sentence(capsys):
     assert capsys.readouterr().err == "There is no lesson. Received: 99\n"
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with browser.launched() as started:
-        yield started
-
-
 @pytest.mark.slow
 @each_lesson
 def test_a_deck_opens_alone_and_no_slide_overflows(chromium, lesson, tmp_path):

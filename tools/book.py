@@ -58,14 +58,14 @@ def stage(root: Path = ROOT) -> None:
     for path in source.glob("*.md"):  # in the repository a folder lies between
         text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](notebooks/")
         path.write_text(text, encoding="utf-8")
-    by_target = {pair.target: pair for pair in pairs(root)}
-    for pair in by_target.values():
+    texts = {}
+    for pair in pairs(root):
         nb = nbformat.read(pair.target, as_version=4)
+        if not pair.edition:
+            texts[pair.source.stem] = _references(nb)
         target = source / pair.target.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(page(nb, pair, root), target)
-    lessons = {p.source.stem: p for p in by_target.values() if not p.edition}
-    texts = {name: _references(pair) for name, pair in lessons.items()}
     with (source / "references.md").open("a", encoding="utf-8") as file:
         file.write("\n" + reference_list(texts) + "\n")
 
@@ -102,8 +102,7 @@ def _by_name(reference: str) -> str:
     return f"{first.split()[-1]} {reference}".casefold()
 
 
-def _references(pair: Pair) -> str:
-    nb = nbformat.read(pair.target, as_version=4)
+def _references(nb: NotebookNode) -> str:
     text = "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
     return text.rpartition("## References")[2]
 
