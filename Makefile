@@ -18,7 +18,8 @@ BENCH_ENV = build/bench-env
 STUDIES = $(sort $(wildcard benchmarks/studies/$(N)*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test check notebooks studies site slides bench bench-torch colab colab-test wheel lock clean
+.PHONY: help setup lab test check notebooks studies site slides bench bench-torch colab colab-test
+.PHONY: matrix verdicts mutations wheel lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -39,7 +40,7 @@ test: setup ## lint, all tests, and every notebook run again
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
 	$(UNIT_TESTS)
-	$(VENV_PYTHON) -m pytest -m slow tests
+	$(VENV_PYTHON) -m pytest -m slow -n 2 --dist=loadfile tests
 	@test -n "$(NOTEBOOKS)" || { echo "There is no notebook to test." >&2; exit 1; }
 	TQDM_DISABLE=1 $(VENV_PYTHON) -m pytest --nbval-lax --nbval-current-env \
 	  --nbval-cell-timeout=900 -p no:cacheprovider $(NOTEBOOKS)
@@ -77,6 +78,15 @@ colab-test: setup ## run some of them with the versions that Colab has (COLAB_PY
 	@$(COLAB_ENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -r tools/colab-versions.txt
 	COLAB_ENV=$(COLAB_ENV)/bin/python $(VENV_PYTHON) -m pytest -m slow tests/test_colab.py
+
+matrix: setup ## unit tests and two lessons on all Pythons and versions (ONLY=3.12: on that one)
+	@$(VENV_PYTHON) tools/matrix.py $(ONLY)
+
+verdicts: setup ## by how much each verdict holds, under several conditions (an hour)
+	@$(VENV_PYTHON) tools/verdict_margins.py
+
+mutations: setup ## plant defects in the package: the unit tests must catch each (ONLY=blocks: those)
+	@$(VENV_PYTHON) tools/mutations.py $(ONLY)
 
 wheel: setup ## pack the helper package, MNIST included, into one file in build/
 	@rm -f build/resnet_lesson-*.whl

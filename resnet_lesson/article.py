@@ -21,7 +21,14 @@ References
 import keras
 from keras import layers, ops
 
-from resnet_lesson.arguments import whole_number
+from resnet_lesson.arguments import (
+    MOST_WIDTH,
+    names_in,
+    symbolic,
+    text_value,
+    truth_value,
+    whole_number,
+)
 from resnet_lesson.blocks import batch_norm
 
 FIXES = {
@@ -77,7 +84,9 @@ def article_network(fixes=(), shortcut=True, name="article"):
     Raises:
         ValueError: a fix is unknown or named twice.
     """
-    fixes = _known_fixes(fixes)
+    fixes = tuple(names_in("fixes", fixes, FIXES))
+    truth_value("shortcut", shortcut)
+    text_value("name", name)
     inputs = keras.Input((28, 28, 1), name="image")
     stem = layers.Conv2D(16, 3, padding="same", kernel_initializer=_normal(), name="stem_conv")
     x = layers.ReLU(name="stem_out")(_normalised(stem(inputs), fixes, "stem_norm"))
@@ -131,11 +140,15 @@ def article_block(x, widths, *, changing=False, stride=1, fixes=(), shortcut=Tru
         TypeError, ValueError: an argument is unusable, the shared kernel does not fit x, or the
             two paths end in different shapes.
     """
-    fixes = _known_fixes(fixes)
+    symbolic("x", x)
+    fixes = tuple(names_in("fixes", fixes, FIXES))
+    truth_value("changing", changing)
+    truth_value("shortcut", shortcut)
+    text_value("name", name)
     if not isinstance(widths, (list, tuple)) or len(widths) != 3:
         raise ValueError(f"widths must be three numbers, as in (8, 8, 16). Received: {widths!r}")
-    widths = tuple(whole_number("widths", width, least=1) for width in widths)
-    stride = whole_number("stride", stride, least=1)
+    widths = tuple(whole_number("widths", width, least=1, most=MOST_WIDTH) for width in widths)
+    stride = whole_number("stride", stride, least=1, most=MOST_WIDTH)
     shared = shortcut and changing and "own projection" not in fixes
     # Checked here because TensorFlow may take a mismatch for groups: 16 channels and a kernel that
     # reads 8 run as a convolution in two groups, which is another block.
@@ -186,16 +199,6 @@ def _carried(x, shared_conv, filters, changing, stride, fixes, name):
     else:
         x = _conv(filters, 1, f"{name}_shortcut", use_bias=False)(x)
     return _normalised(x, fixes, f"{name}_shortcut_norm")
-
-
-def _known_fixes(fixes):
-    known = tuple(FIXES)
-    whole = isinstance(fixes, (list, tuple))
-    if not whole or any(fix not in known for fix in fixes) or len(set(fixes)) < len(fixes):
-        raise ValueError(
-            f"fixes must be a tuple of names out of {known}, each at most once. Received: {fixes!r}"
-        )
-    return tuple(fixes)
 
 
 def _normalised(x, fixes, name):

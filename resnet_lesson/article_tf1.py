@@ -10,8 +10,18 @@ References
         TensorFlow 1 has the order of operations of that section's last paragraph, with ε = 1e-8.
 """
 
-import numpy as np
 import tensorflow as tf
+
+from resnet_lesson.arguments import (
+    array,
+    dictionary,
+    floats,
+    positive_number,
+    sequence,
+    text_value,
+    truth_value,
+    whole_number,
+)
 
 v1 = tf.compat.v1
 
@@ -28,9 +38,9 @@ def network_outputs(weights, images):
         array of the weights' dtype, shape (batch, 10).
 
     Raises:
-        KeyError: a weight is missing.
+        TypeError, ValueError: a weight is missing or does not fit, or there are no such images.
     """
-    return _outputs(weights, images, _network)
+    return _outputs(weights, floats("images", images, (None, 28, 28, 1)), _network)
 
 
 def block_outputs(weights, x, name="block", changing=False, stride=1):
@@ -47,9 +57,12 @@ def block_outputs(weights, x, name="block", changing=False, stride=1):
         array of the weights' dtype, shape (batch, height, width, channels).
 
     Raises:
-        KeyError: a weight is missing.
-        ValueError: TensorFlow cannot build the block.
+        TypeError, ValueError: a weight is missing or does not fit, or an argument is unusable.
     """
+    x = floats("x", x, (None, None, None, None))
+    text_value("name", name)
+    truth_value("changing", changing)
+    stride = whole_number("stride", stride, least=1, most=x.shape[1])
     return _outputs(weights, x, lambda x, made: _block(x, made, name, changing, stride))
 
 
@@ -67,14 +80,17 @@ def trained(weights, batches, learning_rate=3e-3):
         (dictionary of the trained weights, list of the losses before each update in nats).
 
     Raises:
-        KeyError: a weight is missing.
+        TypeError, ValueError: a weight is missing or does not fit, or an argument is unusable.
     """
+    batches = [_batch(batch) for batch in sequence("batches", batches)]
+    positive_number("learning_rate", learning_rate)
     with tf.Graph().as_default():
         made = _variables(weights)
         images = _placeholder(made, [28, 28, 1])
         labels = _placeholder(made, [10])
         # The probabilities are taken for logits: the article's second softmax.
-        losses = tf.nn.softmax_cross_entropy_with_logits(labels, _network(images, made))
+        outputs = _built(_network, images, made)
+        losses = tf.nn.softmax_cross_entropy_with_logits(labels, outputs)
         loss = tf.reduce_mean(losses)
         update = v1.train.AdamOptimizer(learning_rate).minimize(loss)
         with v1.Session() as session:
@@ -90,15 +106,48 @@ def _outputs(weights, x, forward):
     """Run ``forward(placeholder, variables)`` once in a graph of its own."""
     with tf.Graph().as_default():
         made = _variables(weights)
-        placeholder = _placeholder(made, np.shape(x)[1:])
-        y = forward(placeholder, made)
+        placeholder = _placeholder(made, x.shape[1:])
+        y = _built(forward, placeholder, made)
         with v1.Session() as session:
             session.run(v1.global_variables_initializer())
             return session.run(y, {placeholder: x})
 
 
+class _Weights(dict):
+    """Weights by path; a missing one is told by its path."""
+
+    def __missing__(self, path):
+        raise ValueError(f"weights must hold {path!r}. Received: {sorted(self)}")
+
+
 def _variables(weights):
-    return {path: v1.Variable(value) for path, value in weights.items()}
+    arrays = {
+        path: array("weights", value, kinds="f")
+        for path, value in dictionary("weights", weights).items()
+    }
+    if len({value.dtype for value in arrays.values()}) > 1:
+        found = sorted({str(value.dtype) for value in arrays.values()})
+        raise TypeError(f"weights must be of one dtype. Received: {found}")
+    return _Weights({path: v1.Variable(value) for path, value in arrays.items()})
+
+
+def _built(forward, x, weights):
+    """Lay the graph; what TensorFlow cannot fit together is told as such."""
+    try:
+        return forward(x, weights)
+    except ValueError as error:
+        if "Received:" in str(error):  # our own
+            raise
+        raise ValueError(
+            f"weights must fit the network and its input. Received: {str(error).splitlines()[0]}"
+        ) from None
+
+
+def _batch(batch):
+    if not isinstance(batch, (list, tuple)) or len(batch) != 2:
+        raise ValueError(f"batches must be pairs (images, labels). Received: {type(batch)}")
+    images = floats("batches", batch[0], (None, 28, 28, 1))
+    return images, array("batches", batch[1], (len(images), 10))
 
 
 def _placeholder(variables, shape):
@@ -117,7 +166,7 @@ def _network(images, weights):
 
 
 def _block(x, weights, name, changing=False, stride=1):
-    own = {path.removeprefix(f"{name}_"): value for path, value in weights.items()}
+    own = _Weights({path.removeprefix(f"{name}_"): value for path, value in weights.items()})
     y = _conv(x, own["conv1/kernel"], stride if changing else 1)
     y = tf.nn.relu(y + own["conv1/bias"])
     y = tf.nn.relu(_conv(y, own["conv2/kernel"]) + own["conv2/bias"])

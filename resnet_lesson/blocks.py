@@ -20,7 +20,7 @@ References
 import keras
 from keras import layers, ops
 
-from resnet_lesson.arguments import one_of, whole_number
+from resnet_lesson.arguments import MOST_WIDTH, one_of, truth_value, whole_number
 from resnet_lesson.normalisation import FusedBatchNorm
 
 SHORTCUTS = ("none", "identity", "padded", "projection")
@@ -46,10 +46,15 @@ class PaddedShortcut(layers.Layer):
 
     def __init__(self, filters, stride=1, **kwargs):
         super().__init__(**kwargs)
-        self.filters = whole_number("filters", filters, least=1)
-        self.stride = whole_number("stride", stride, least=1)
+        self.filters = whole_number("filters", filters, least=1, most=MOST_WIDTH)
+        self.stride = whole_number("stride", stride, least=1, most=MOST_WIDTH)
 
     def call(self, x):
+        if len(x.shape) not in (2, 4) or (len(x.shape) == 2 and self.stride > 1):
+            raise ValueError(
+                "x must have the shape (batch, height, width, channels), or (batch, channels) "
+                f"where stride=1. Received: {tuple(x.shape)}"
+            )
         missing = self.filters - x.shape[-1]
         if missing < 0:
             raise ValueError(
@@ -70,19 +75,18 @@ class _Block(layers.Layer):
     A subclass makes the weight layers, and says how wide they are unless they are two of one width.
     """
 
+    _input_shape = "(batch, height, width, channels)"
+
     def __init__(
         self, filters, shortcut="identity", normalisation=True, zero_init=False, stride=1, **kwargs
     ):
         super().__init__(**kwargs)
         one_of("shortcut", shortcut, SHORTCUTS)
-        for argument, value in (("normalisation", normalisation), ("zero_init", zero_init)):
-            if not isinstance(value, bool):
-                raise TypeError(f"{argument} must be True or False. Received: {value!r}")
         self.filters = self._widths(filters)
         self.shortcut = shortcut
-        self.stride = whole_number("stride", stride, least=1)
-        self.normalisation = normalisation
-        self.zero_init = zero_init
+        self.stride = whole_number("stride", stride, least=1, most=MOST_WIDTH)
+        self.normalisation = truth_value("normalisation", normalisation)
+        self.zero_init = truth_value("zero_init", zero_init)
         self._make_layers()
 
     def _widths(self, filters):
@@ -157,14 +161,14 @@ class _Block(layers.Layer):
         return x
 
     def call(self, x, training=None):
-        self._check_identity(x.shape)
+        self._check_input(x.shape)
         y = self.branch(x, training=training)
         if self.add is not None:
             y = self.add([y, self.carry(x, training=training)])
         return self.output_relu(y)
 
     def build(self, input_shape):
-        self._check_identity(input_shape)
+        self._check_input(input_shape)
         shape = input_shape
         for i, layer in enumerate(self.weight_layers):
             layer.build(shape)
@@ -180,7 +184,11 @@ class _Block(layers.Layer):
             shape = layer.compute_output_shape(shape)
         return shape
 
-    def _check_identity(self, input_shape):
+    def _check_input(self, input_shape):
+        if len(input_shape) != self._input_shape.count(",") + 1:
+            raise ValueError(
+                f"x must have the shape {self._input_shape}. Received: {tuple(input_shape)}"
+            )
         changed = input_shape[-1] != self.filters[-1] or self.stride != 1
         if self.shortcut == "identity" and changed:
             raise ValueError(
@@ -287,6 +295,8 @@ class DenseBlock(_Block):
     Output shape: (batch, filters), float.
     """
 
+    _input_shape = "(batch, units)"
+
     def __init__(self, filters, shortcut="identity", normalisation=True, zero_init=False, **kwargs):
         if (stride := kwargs.pop("stride", 1)) != 1:  # a reloaded block names it
             raise ValueError(f"stride must be 1 in a DenseBlock. Received: {stride!r}")
@@ -337,5 +347,5 @@ def _widths(filters, count, from_one):
     if isinstance(filters, (list, tuple)):
         if len(filters) != count:
             raise ValueError(f"filters must be 1 or {count} numbers. Received: {filters!r}")
-        return tuple(whole_number("filters", width, least=1) for width in filters)
-    return from_one(whole_number("filters", filters, least=1))
+        return tuple(whole_number("filters", width, least=1, most=MOST_WIDTH) for width in filters)
+    return from_one(whole_number("filters", filters, least=1, most=MOST_WIDTH))

@@ -5,6 +5,8 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.text import Text
 
+from resnet_lesson.arguments import axes_or_none
+
 FONT = 12  # points
 GREY = "#555555"
 
@@ -13,6 +15,7 @@ class Canvas:
     """Axes measured in inches, y upwards, that are fitted around the drawing at last."""
 
     def __init__(self, ax):
+        axes_or_none("ax", ax)
         self.new = ax is None
         self.ax = plt.figure().add_axes((0, 0, 1, 1)) if ax is None else ax
         self.ax.figure.set_facecolor("white")

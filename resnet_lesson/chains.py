@@ -2,7 +2,7 @@
 
 from matplotlib.axes import Axes
 
-from resnet_lesson.arguments import one_of
+from resnet_lesson.arguments import dictionary, one_of, sequence, text_value
 from resnet_lesson.canvas import FONT, GREY, Canvas
 
 # Each kind of layer differs by its outline too, for those who do not see its colour.
@@ -26,23 +26,26 @@ def chains(rows: dict[str, list[tuple[str, str]]], ax: Axes | None = None) -> tu
         (Axes, text alternative).
 
     Raises:
-        ValueError: there is no row, a row is empty, or a kind is unknown.
+        TypeError, ValueError: there is no row, a row is empty, or a kind is unknown.
     """
-    if not rows or not all(rows.values()):
-        raise ValueError(f"rows must hold a layer each. Received: {rows!r}")
+    for layers in dictionary("rows", rows).values():
+        for layer in sequence("rows", layers):
+            if not isinstance(layer, (list, tuple)) or len(layer) != 2:
+                raise ValueError(f"rows must hold pairs (text, kind). Received: {layer!r}")
+            text_value("rows", layer[0])
+            one_of("kind", layer[1], STYLES)
     canvas = Canvas(ax)
     for number, (name, layers) in enumerate(rows.items()):
         x, y = 0.0, -ROW * number
         canvas.text(x, y + HEIGHT / 2 + 0.16, name, ha="left", fontsize=FONT, fontweight="bold")
-        for i, (text, kind) in enumerate(layers):
-            style = STYLES[one_of("kind", kind, STYLES)]
-            width = canvas.size([text])[0] + 0.25
+        for i, (label, kind) in enumerate(layers):
+            width = canvas.size([label])[0] + 0.25
             if i:
                 canvas.line([(x, y), (x + GAP, y)])
                 x += GAP
-            canvas.box(x + width / 2, y, width, HEIGHT, text, style)
+            canvas.box(x + width / 2, y, width, HEIGHT, label, STYLES[kind])
             x += width
     sentences = [
-        f"{name}: {', '.join(text for text, _ in layers)}" for name, layers in rows.items()
+        f"{name}: {', '.join(label for label, _ in layers)}" for name, layers in rows.items()
     ]
     return canvas.finish(), f"Layers from left to right. {'. '.join(sentences)}."

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from resnet_lesson.arguments import whole_number
+from resnet_lesson.arguments import received, whole_number
 from resnet_lesson.fashion_source import raw_fashion_mnist
 from resnet_lesson.mnist_source import raw_mnist
 
@@ -113,7 +113,16 @@ def check_data(data, input_shape, classes):
         raise TypeError(f"data must be Mnist(train, val, test). Received: {type(data).__name__}")
     wanted = tuple(input_shape[1:])
     for name, part in zip(data._fields, data, strict=True):
+        if not isinstance(part, Examples):
+            raise TypeError(
+                f"data.{name} must be Examples(images, labels). Received: {received(part)}"
+            )
         images, labels = part.images, part.labels
+        for field, values in (("images", images), ("labels", labels)):
+            if not isinstance(values, np.ndarray):
+                raise TypeError(
+                    f"data.{name}.{field} must be a NumPy array. Received: {received(values)}"
+                )
         if len(images.shape[1:]) != len(wanted) or any(
             asked not in (None, size) for asked, size in zip(wanted, images.shape[1:], strict=True)
         ):
@@ -125,6 +134,11 @@ def check_data(data, input_shape, classes):
             raise TypeError(
                 f"data.{name}.images must be float32, as `standardise` or "
                 f'`.astype("float32")` give them. Received: {images.dtype}'
+            )
+        if not np.isfinite(images).all():
+            raise ValueError(
+                f"data.{name}.images must be finite. Received: "
+                f"{np.count_nonzero(~np.isfinite(images))} numbers that are NaN or infinite"
             )
         if labels.dtype not in (np.int32, np.int64):
             raise TypeError(f"data.{name}.labels must be int32 or int64. Received: {labels.dtype}")
@@ -155,9 +169,11 @@ def stratified_indices(labels, n, seed=0):
         TypeError: ``n`` or ``seed`` is not an integer.
         ValueError: ``labels`` has not one axis, or ``n`` is not between 0 and m.
     """
-    labels = np.asarray(labels)
+    labels = _asarray("labels", labels)
     if labels.ndim != 1:
         raise ValueError(f"labels must have one axis. Received: shape {labels.shape}")
+    if labels.size and labels.dtype.kind not in "iu":
+        raise TypeError(f"labels must be whole numbers. Received: {labels.dtype}")
     n = whole_number("n", n, most=len(labels))
     chosen, _ = _stratified_split(labels, n, _generator(seed, stream=1))
     return chosen
@@ -171,6 +187,10 @@ def standardise(pixels):
 
     Returns:
         float32, shape (n, 28, 28, 1).
+
+    Raises:
+        TypeError: pixels are not uint8: on another scale they would be standardised wrongly.
+        ValueError: they have another shape.
     """
     return _standardise(pixels, PIXEL_MEAN, PIXEL_STD)
 
@@ -180,10 +200,22 @@ def _standardise_fashion(pixels):
 
 
 def _standardise(pixels, mean, deviation):
+    pixels = _asarray("pixels", pixels)
+    if pixels.dtype != np.uint8:
+        raise TypeError(f"pixels must be uint8, from 0 to 255. Received: {pixels.dtype}")
+    if pixels.shape[1:] != (28, 28):
+        raise ValueError(f"pixels must have the shape (n, 28, 28). Received: {pixels.shape}")
     scaled = pixels[..., np.newaxis].astype(np.float32)
     scaled *= np.float32(1 / (255 * deviation))
     scaled -= np.float32(mean / deviation)
     return scaled
+
+
+def _asarray(name, values):
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, NotImplementedError):
+        raise TypeError(f"{name} must be an array. Received: {received(values)}") from None
 
 
 def _examples(standardised, images, labels, at):

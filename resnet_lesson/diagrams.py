@@ -15,7 +15,15 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
-from resnet_lesson.arguments import one_of, whole_number
+from resnet_lesson.arguments import (
+    MOST_WIDTH,
+    one_of,
+    received,
+    sequence,
+    text_value,
+    truth_value,
+    whole_number,
+)
 from resnet_lesson.canvas import GREY, Canvas
 
 KERNELS = {"basic": (3, 3), "bottleneck": (1, 3, 1)}
@@ -170,14 +178,19 @@ def network(
         TypeError, ValueError: there is no such network.
     """
     kinds = _shortcut_kinds(stages, shortcut, in_filters)
+    for name, part in (("stem", stem), ("head", head)):
+        _check_rows(name, part, "(text, weighted layers)", least=0)
+        for label, weighted in part:
+            text_value(name, label)
+            whole_number(f"weighted layers in {name}", weighted, most=MOST_WIDTH)
     canvas = Canvas(ax)
     x = canvas.text(0, 0, "image") / 2 + 0.06
-    for text, weighted in stem:
-        x = _draw_layer(canvas, x, text, WEIGHTS if weighted else OTHER)
+    for label, weighted in stem:
+        x = _draw_layer(canvas, x, label, WEIGHTS if weighted else OTHER)
     for stage, shown in zip(stages, _shown(kinds), strict=True):
         x = _draw_stage(canvas, x, stage, shown, max(pixels for *_, pixels in stages))
-    for text, weighted in head:
-        x = _draw_layer(canvas, x, text, WEIGHTS if weighted else OTHER)
+    for label, weighted in head:
+        x = _draw_layer(canvas, x, label, WEIGHTS if weighted else OTHER)
     _draw_legend(canvas, x / 2, kinds)
     before, after = (sum(weighted for _, weighted in part) for part in (stem, head))
     inside = [(count, len(KERNELS[kind])) for count, kind, _, _ in stages]
@@ -186,11 +199,11 @@ def network(
     canvas.text(x / 2, -1.78, f"depth: {terms} = {depth} weighted layers", **BOLD)
     canvas.text(x / 2, -2.02, "In a block, each bar is a weighted layer.")
 
-    parts = [text for text, _ in stem]
+    parts = [label for label, _ in stem]
     for i, (count, kind, channels, pixels) in enumerate(stages, start=1):
         blocks = f"{count} {kind} block{'s' * (count > 1)}"
         parts.append(f"stage {i} ({blocks}, {channels} channels, {pixels} × {pixels} pixels)")
-    flow = " → ".join(" ".join(part.split()) for part in [*parts, *(text for text, _ in head)])
+    flow = " → ".join(" ".join(part.split()) for part in [*parts, *(label for label, _ in head)])
     return canvas.finish(), (
         f"{'Plain' if shortcut == 'none' else 'Residual'} network of {depth} weighted layers "
         f"({terms}), from left to right: image → {flow}. {_shortcuts_in_words(kinds)}"
@@ -217,10 +230,16 @@ def course_map(
         ValueError: there are no lessons, a number comes twice, or an edge does not lead from a
             lesson to a later one.
     """
+    _check_rows("lessons", lessons, "(number, title, question)")
+    for _, title, question in lessons:
+        text_value("lessons", title)
+        text_value("lessons", question)
     names = [str(number).zfill(2) for number, _, _ in lessons]
-    if not lessons or len(set(names)) < len(names):
+    if len(set(names)) < len(names):
         raise ValueError(f"lessons must have numbers, each its own. Received: {lessons!r}")
-    edges = itertools.pairwise(names) if edges is None else edges
+    if edges is None:
+        edges = list(itertools.pairwise(names))
+    _check_rows("edges", edges, "(lesson, later lesson)", least=0)
     edges = [tuple(str(number).zfill(2) for number in edge) for edge in edges]
     for edge in edges:
         if not {*edge} <= {*names} or names.index(edge[0]) >= names.index(edge[1]):
@@ -376,16 +395,13 @@ def _draw_legend(canvas, x, kinds):
 def _shortcut_kinds(stages, shortcut, in_filters):
     """Check a network's arguments; return for each stage a list of its blocks' shortcuts."""
     one_of("shortcut", shortcut, SHORTCUTS)
-    if not stages or any(len(stage) != 4 for stage in stages):
-        raise ValueError(
-            f"stages must be a list of (blocks, kind, channels, pixels). Received: {stages!r}"
-        )
+    _check_rows("stages", stages, "(blocks, kind, channels, pixels)")
     for count, kind, channels, pixels in stages:
         one_of("kind in stages", kind, KERNELS)
         for name, value in (("blocks", count), ("channels", channels), ("pixels", pixels)):
-            whole_number(f"{name} in stages", value, least=1)
+            whole_number(f"{name} in stages", value, least=1, most=MOST_WIDTH)
     if in_filters is not None:
-        whole_number("in_filters", in_filters, least=1)
+        whole_number("in_filters", in_filters, least=1, most=MOST_WIDTH)
     before = tuple(stages[0][2:]) if in_filters is None else (in_filters, stages[0][3])
     kinds = []
     for count, _, channels, pixels in stages:
@@ -395,6 +411,13 @@ def _shortcut_kinds(stages, shortcut, in_filters):
         kinds.append([first] + [rest] * (count - 1))
         before = (channels, pixels)
     return kinds
+
+
+def _check_rows(name, rows, wanted, least=1):
+    """Check that rows are a list of tuples of as many entries as ``wanted`` names."""
+    for row in sequence(name, rows, least):
+        if not isinstance(row, (list, tuple)) or len(row) != wanted.count(",") + 1:
+            raise ValueError(f"{name} must be a list of {wanted}. Received: {received(row)}")
 
 
 def _shown(kinds):
@@ -425,13 +448,14 @@ def _shortcuts_in_words(kinds):
 def _checked(kind, shortcut, filters, in_filters, stride, normalisation):
     one_of("kind", kind, KERNELS)
     one_of("shortcut", shortcut, SHORTCUTS)
-    filters = FILTERS[kind] if filters is None else tuple(filters)
+    filters = FILTERS[kind] if filters is None else tuple(sequence("filters", filters))
     if len(filters) != len(KERNELS[kind]):
         raise ValueError(f"filters must be {len(KERNELS[kind])} numbers. Received: {filters!r}")
     for width in filters:
-        whole_number("filters", width, least=1)
-    whole_number("in_filters", in_filters, least=1)
-    whole_number("stride", stride, least=1)
+        whole_number("filters", width, least=1, most=MOST_WIDTH)
+    whole_number("in_filters", in_filters, least=1, most=MOST_WIDTH)
+    whole_number("stride", stride, least=1, most=MOST_WIDTH)
+    truth_value("normalisation", normalisation)
     _check_fit(shortcut, in_filters, filters[-1], stride != 1)
     return _Block(kind, shortcut, filters, in_filters, stride, normalisation)
 

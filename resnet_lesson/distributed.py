@@ -9,7 +9,6 @@ step of Slurm's, the same command is one of the workers, and all of them must be
 import argparse
 import contextlib
 import os
-import pickle
 import re
 import sys
 import threading
@@ -25,6 +24,7 @@ from resnet_lesson.distribution_checkpoints import Checkpoints
 from resnet_lesson.distribution_cluster import Watchdog, leave, slurm_tf_config
 from resnet_lesson.distribution_launch import WorkerError, Workers
 from resnet_lesson.models import network
+from resnet_lesson.records import save_records
 from resnet_lesson.training import Trainer
 
 NORMALISATIONS = ("none", "each", "all")
@@ -43,6 +43,7 @@ def build(depth, normalisation, strategy=None):
         keras.Model.
     """
     one_of("normalisation", normalisation, NORMALISATIONS)
+    distribution.is_chief(strategy)  # refuses what is no strategy
     with (strategy or tf.distribute.get_strategy()).scope():
         model = network(
             depth, normalisation=normalisation != "none", zero_init=normalisation == "none"
@@ -70,9 +71,7 @@ def work(options):
             f"from the last checkpoint. TensorFlow says: {found[1]}"
         )
     if options.result and distribution.is_chief(strategy):
-        partial = Path(f"{options.result}.partial")
-        partial.write_bytes(pickle.dumps(records))
-        partial.replace(options.result)
+        save_records(options.result, records)
     _wait_for_all(strategy, watchdog)
     return records
 
@@ -145,7 +144,7 @@ def _options(arguments):
     add("--timeout", type=float, default=45, help="end after so many seconds without progress")
     add("--folder", help="where the checkpoints are, for all workers")
     add("--checkpoint-every", type=int, default=100, help="updates from one to the next")
-    add("--result", help="file for the records, a pickled list")
+    add("--result", help="file for the records, as load_records reads it")
     add("--started", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 

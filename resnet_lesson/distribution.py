@@ -16,8 +16,17 @@ import os
 import keras
 import tensorflow as tf
 
-from resnet_lesson.arguments import positive_number, whole_number
+from resnet_lesson.arguments import array as batch_of
+from resnet_lesson.arguments import (
+    built_model,
+    function,
+    positive_number,
+    received,
+    whole_number,
+)
 from resnet_lesson.distribution_cluster import meet, read_tf_config
+
+MOST = 1024  # of devices or threads: a larger number is mistyped
 
 
 def mirrored(devices=2):
@@ -36,7 +45,7 @@ def mirrored(devices=2):
         TypeError, ValueError: the number is unusable.
         RuntimeError: TensorFlow has computed something in this process already.
     """
-    devices = whole_number("devices", devices, least=1)
+    devices = whole_number("devices", devices, least=1, most=MOST)
     cpu = tf.config.list_physical_devices("CPU")[0]
     wanted = [tf.config.LogicalDeviceConfiguration()] * devices
     if len(tf.config.get_logical_device_configuration(cpu) or ()) != devices:
@@ -102,9 +111,13 @@ def _quiet():
 
 
 def set_threads(threads):
-    """Set how many threads TensorFlow computes with; None leaves that to TensorFlow."""
+    """Set how many threads TensorFlow computes with; None leaves that to TensorFlow.
+
+    Raises:
+        TypeError, ValueError: the number is unusable.
+    """
     if threads is not None:
-        threads = whole_number("threads", threads, least=1)
+        threads = whole_number("threads", threads, least=1, most=MOST)
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
@@ -115,9 +128,9 @@ def check_strategy(strategy, model, batch_size):
     Raises:
         TypeError, ValueError: it cannot; the message ends with what was received.
     """
-    if not isinstance(strategy, tf.distribute.Strategy):
-        raise TypeError(f"strategy must be a tf.distribute.Strategy. Received: {strategy!r}")
-    if batch_size % strategy.num_replicas_in_sync:
+    _check_kind(strategy)
+    built_model("model", model)
+    if whole_number("batch_size", batch_size, least=1) % strategy.num_replicas_in_sync:
         raise ValueError(
             "batch_size must be a multiple of the number of replicas, so that their shares are "
             f"equal. Received: batch_size={batch_size}, {strategy.num_replicas_in_sync} replicas"
@@ -130,8 +143,21 @@ def check_strategy(strategy, model, batch_size):
             )
 
 
+def _check_kind(strategy):
+    if not isinstance(strategy, tf.distribute.Strategy):
+        raise TypeError(
+            f"strategy must be a tf.distribute.Strategy. Received: {received(strategy)}"
+        )
+
+
 def on_replicas(strategy, step):
-    """Return a function that runs ``step`` on every replica and returns the first one's result."""
+    """Return a function that runs ``step`` on every replica and returns the first one's result.
+
+    Raises:
+        TypeError: there is no such strategy, or ``step`` is no function.
+    """
+    _check_kind(strategy)
+    function("step", step)
 
     def run(*arguments):
         results = strategy.run(step, arguments)
@@ -159,7 +185,17 @@ def shares(strategy, array):
 
     Returns:
         one tensor for each replica of this worker, as ``strategy.run`` takes them.
+
+    Raises:
+        TypeError, ValueError: there is no such strategy, or the batch cannot be cut so.
     """
+    _check_kind(strategy)
+    array = batch_of("array", array)
+    if len(array) % strategy.num_replicas_in_sync:
+        raise ValueError(
+            "array must have a multiple of the number of replicas as rows. "
+            f"Received: {len(array)} rows, {strategy.num_replicas_in_sync} replicas"
+        )
     rows = len(array) // strategy.num_replicas_in_sync
 
     def share(context):
@@ -170,14 +206,24 @@ def shares(strategy, array):
 
 
 def is_chief(strategy):
-    """Tell whether this process is the one that writes files: the first worker, or the only one."""
+    """Tell whether this process is the one that writes files: the first worker, or the only one.
+
+    Raises:
+        TypeError: ``strategy`` is neither a strategy nor None.
+    """
+    if strategy is not None:
+        _check_kind(strategy)
     resolver = getattr(strategy, "cluster_resolver", None)
     return resolver is None or not resolver.task_id
 
 
 def synchronise_norms(model):
-    """Let batch normalisation take mean and variance over all replicas, in place; return model."""
-    for layer in model.layers:
+    """Let batch normalisation take mean and variance over all replicas, in place; return model.
+
+    Raises:
+        TypeError: it is no model.
+    """
+    for layer in built_model("model", model).layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
     return model

@@ -5,12 +5,11 @@ import os
 import re
 import tempfile
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson.arguments import whole_number
+from resnet_lesson.arguments import file_path, whole_number
 from resnet_lesson.distribution import is_chief
 
 KEPT = 2
@@ -33,9 +32,14 @@ class Checkpoints:
     """
 
     def __init__(self, folder, every=100):
-        self.folder = Path(folder)
+        self.folder = file_path("folder", folder)
         self.every = whole_number("every", every, least=1)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"folder must be one that can be made. Received: {folder}, {error.strerror}"
+            ) from None
 
     def found(self):
         """Return the update numbers of the checkpoints that there are, the oldest first."""
@@ -83,17 +87,17 @@ class Checkpoints:
         self._check_all_find(done, strategy)
         if not done:
             return 0
-        path = self._path(done)
+        place = self._path(done)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(place, allow_pickle=False) as file:
                 saved = json.loads(str(file["record"]))
                 values = [file[f"variable{i}"] for i in range(len(file.files) - 1)]
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"checkpoint must be a whole file: delete it to go on from the one before. "
-                f"Received: {path}, {type(error).__name__}"
+                f"Received: {place}, {type(error).__name__}"
             ) from None
-        self._check_fits(path, saved, record, values, variables)
+        self._check_fits(place, saved, record, values, variables)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         for name in ("loss", "accuracy", "seconds", "epochs"):
@@ -105,23 +109,23 @@ class Checkpoints:
     def _path(self, done):
         return self.folder / f"update_{done:08d}.npz"
 
-    def _check_fits(self, path, saved, record, values, variables):
+    def _check_fits(self, place, saved, record, values, variables):
         for name in ("seed", "batch_size", "parameters"):
             if saved[name] != getattr(record, name):
                 raise ValueError(
                     f"checkpoint must be of a run with the same {name}: name another folder. "
-                    f"Received: {path} with {saved[name]}, and {getattr(record, name)} now"
+                    f"Received: {place} with {saved[name]}, and {getattr(record, name)} now"
                 )
         shapes = [value.shape for value in values]
         if shapes != [tuple(variable.shape) for variable in variables]:
             raise ValueError(
                 "checkpoint must be of a run with the same network: name another folder. "
-                f"Received: {path}"
+                f"Received: {place}"
             )
         if len(saved["loss"]) > record.updates:
             raise ValueError(
                 "checkpoint must not be of more updates than are asked for. "
-                f"Received: {path}, and updates={record.updates}"
+                f"Received: {place}, and updates={record.updates}"
             )
 
     def _check_all_find(self, done, strategy):

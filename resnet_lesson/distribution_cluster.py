@@ -24,8 +24,10 @@ def read_tf_config(text):
         (addresses of all workers, index of this one).
 
     Raises:
-        ValueError: it names what is wrong.
+        TypeError, ValueError: it names what is wrong.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"TF_CONFIG must be a text. Received: {text!r}")
 
     def check(holds, what):
         if not holds:
@@ -80,8 +82,11 @@ def slurm_tf_config(port=12345):
     counts = []
     for count, times in re.findall(r"(\d+)(?:\(x(\d+)\))?", tasks):  # as in "1(x2),2"
         counts += [int(count)] * int(times or 1)
-    hosts = _expand(nodes)
-    if len(hosts) != len(counts) or not index.isdecimal():
+    try:
+        hosts = _expand(nodes)
+    except ValueError:
+        hosts = []
+    if not hosts or len(hosts) != len(counts) or not index.isdecimal():
         raise ValueError(
             f"Slurm's variables must name one number of tasks for each machine. Received: {found}"
         )

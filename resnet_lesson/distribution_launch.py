@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import random
 import signal
 import socket
@@ -14,9 +13,11 @@ import time
 from pathlib import Path
 
 import resnet_lesson
-from resnet_lesson.arguments import whole_number
+from resnet_lesson.arguments import received, truth_value, whole_number
+from resnet_lesson.records import load_records
 from resnet_lesson.workers import cores
 
+MOST_WORKERS = 256
 GRACE = 10  # seconds in which the other workers may tell what they saw, after one has died
 
 
@@ -39,11 +40,14 @@ class Workers:
     """
 
     def __init__(self, workers=2, options=None, show=False):
-        self.workers = whole_number("workers", workers, least=1)
+        self.workers = whole_number("workers", workers, least=1, most=MOST_WORKERS)
+        if options is not None and not isinstance(options, dict):
+            raise TypeError(f"options must be a dictionary or None. Received: {received(options)}")
+        truth_value("show", show)
         options = {"threads": max(1, cores() // self.workers)} | (options or {})
         self.lines = [[] for _ in range(self.workers)]
         self._show, self._folder = show, tempfile.TemporaryDirectory()
-        options = {"result": Path(self._folder.name) / "records.pkl"} | options
+        options = {"result": Path(self._folder.name) / "records.npz"} | options
         self.result = Path(options["result"])
         command = [sys.executable, "-m", "resnet_lesson.distributed", "--started"]
         command += as_arguments(options)
@@ -80,7 +84,7 @@ class Workers:
             self.end()
             raise WorkerError("\n".join(self._describe(i) for i in range(self.workers)))
         self.end()
-        return pickle.loads(self.result.read_bytes())
+        return load_records(self.result)
 
     def end(self):
         """Kill the workers that still run, and take what they wrote."""
@@ -122,9 +126,22 @@ class Workers:
 
 
 def as_arguments(options):
-    """Return options as words of a command line: ``{"batch_size": 5}`` → ``--batch-size 5``."""
+    """Return options as words of a command line: ``{"batch_size": 5}`` → ``--batch-size 5``.
+
+    Raises:
+        TypeError: they are no dictionary of texts, numbers and lists of them.
+    """
+    if not isinstance(options, dict):
+        raise TypeError(f"options must be a dictionary. Received: {received(options)}")
     words = []
     for name, value in options.items():
+        parts = value if isinstance(value, (list, tuple)) else [value]
+        plain = all(isinstance(one, (str, int, float, Path)) for one in parts)
+        if not isinstance(name, str) or not plain or isinstance(value, bool):
+            raise TypeError(
+                "options must hold texts, numbers and lists of them. "
+                f"Received: {received(value)} as {received(name)}"
+            )
         words.append(f"--{name.replace('_', '-')}")
         words += map(str, value) if isinstance(value, (list, tuple)) else [str(value)]
     return words
@@ -135,7 +152,11 @@ def free_ports(count):
 
     They lie below the range from which systems draw ports for outgoing connections. So nobody is
     given one by chance before the worker takes it.
+
+    Raises:
+        TypeError, ValueError: the number is unusable.
     """
+    whole_number("count", count, least=1, most=MOST_WORKERS)
     held, draw = [], random.SystemRandom()
     try:
         while len(held) < count:

@@ -8,6 +8,7 @@ import numpy as np
 from IPython.display import display
 from PIL import Image, ImageDraw
 
+from resnet_lesson.arguments import array, function, sequence
 from resnet_lesson.handwriting import FIELD, like_mnist
 
 try:
@@ -110,11 +111,14 @@ def rasterise(strokes):
 
     Returns:
         uint8 array, shape (280, 280): dark ink on white paper.
+
+    Raises:
+        TypeError, ValueError: there are no such strokes.
     """
     page = Image.new("L", (SIDE, SIDE), PAPER)
     pen = ImageDraw.Draw(page)
-    for stroke in strokes:
-        points = [tuple(point) for point in stroke]
+    for stroke in sequence("strokes", strokes, least=0):
+        points = [tuple(point) for point in array("strokes", stroke, (None, 2)).tolist()]
         pen.line(points, fill=INK, width=PEN, joint="curve")
         for x, y in (points[0], points[-1]):  # round ends
             pen.ellipse([x - PEN / 2, y - PEN / 2, x + PEN / 2, y + PEN / 2], fill=INK)
@@ -129,7 +133,11 @@ def show(read):
 
     Returns:
         ``DrawingPad``, or None if the library anywidget is not installed.
+
+    Raises:
+        TypeError: ``read`` is no function.
     """
+    function("read", read)
     if anywidget is None:
         print("The package anywidget is not installed, so there is no field to draw in.")
         return None

@@ -10,6 +10,7 @@ from html import escape
 from IPython.display import display
 
 from resnet_lesson import plots
+from resnet_lesson.arguments import function, received
 from resnet_lesson.plots.page import png
 
 try:
@@ -31,11 +32,20 @@ def explore(draw, start, **choices):
         ipywidgets.VBox of the sliders and the moving figure; None without ipywidgets.
 
     Raises:
-        ValueError: ``start`` has other names than ``choices``, or a value that is no choice.
+        TypeError, ValueError: ``draw`` is no function, or ``start`` has other names than
+            ``choices``, or a value that is no choice.
     """
+    function("draw", draw)
+    for name, values in choices.items():
+        if not isinstance(values, (list, tuple, range)) or not values:
+            raise TypeError(f"{name} must be a list of values. Received: {received(values)}")
+    if not isinstance(start, dict):
+        raise TypeError(f"start must be a dictionary. Received: {received(start)}")
     choices = {name: list(values) for name, values in choices.items()}
     if set(start) != set(choices) or any(start[name] not in choices[name] for name in start):
-        raise ValueError(f"start must hold one of the choices for each name. Received: {start}")
+        raise ValueError(
+            f"start must hold one of the choices for each name. Received: {received(start)}"
+        )
     plots.show(*draw(**start))
     if ipywidgets is None:
         return None

@@ -27,7 +27,15 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson.arguments import positive_number, whole_number
+from resnet_lesson.arguments import (
+    built_model,
+    function,
+    images_for,
+    positive_number,
+    real_number,
+    text_value,
+    whole_number,
+)
 from resnet_lesson.models import reset_weights
 from resnet_lesson.records import Record
 from resnet_lesson.training import EVALUATION_BATCH, check_run, evaluate
@@ -63,8 +71,14 @@ def one_cycle(update, updates, peak, warm_up=0.25):
 
     Returns:
         float.
+
+    Raises:
+        TypeError, ValueError: an argument is unusable.
     """
-    top = warm_up * updates
+    updates = whole_number("updates", updates, least=1)
+    update = whole_number("update", update, most=updates)
+    positive_number("peak", peak)
+    top = real_number("warm_up", warm_up, 0, 0.99) * updates
     if update < top:
         return peak * (0.04 + 0.96 * update / top)
     return peak * (updates - update) / (updates - top)
@@ -86,7 +100,8 @@ class FastTrainer:
     """
 
     def __init__(self, model, batch_size=128, pieces=2, smoothing=0.0, change=None, average=0.0):
-        self.model, self.change = model, change
+        self.model = built_model("model", model)
+        self.change = None if change is None else function("change", change)
         self.batch_size = whole_number("batch_size", batch_size, least=1)
         self.pieces = whole_number("pieces", pieces, least=1)
         if self.batch_size % self.pieces:
@@ -94,7 +109,7 @@ class FastTrainer:
                 f"pieces must divide batch_size={self.batch_size}. Received: {self.pieces}"
             )
         for name, value in (("smoothing", smoothing), ("average", average)):
-            if not 0 <= value < 1:
+            if not 0 <= real_number(name, value) < 1:
                 raise ValueError(f"{name} must be from 0 to below 1. Received: {value!r}")
         self.smoothing, self.average = smoothing, average
         tf.config.experimental.enable_op_determinism()
@@ -175,13 +190,16 @@ class FastTrainer:
             Record, with an epoch for the whole run. ``accuracy`` is not measured on the way, and
             ``seconds`` once in ``UPDATES_A_CALL`` updates, which share it evenly.
         """
+        seed = whole_number("seed", seed, most=2**31 - 1)
+        text_value("name", name)
+        if on_updates is not None:
+            function("on_updates", on_updates)
         check_run(self.model, data, self.batch_size, positive_number("peak", peak), None)
         epochs = whole_number("epochs", epochs, least=1)
         per_epoch = len(data.train) // self.batch_size
         updates = epochs * per_epoch
         weights = sum(int(np.prod(v.shape)) for v in self.model.trainable_variables)
         record = Record(name, seed, weights, self.batch_size, peak, updates)
-        tf.random.set_seed(seed)
         reset_weights(self.model, seed)
         for moment in (*self._moments[0], *self._moments[1]):
             moment.assign(tf.zeros_like(moment))
@@ -223,6 +241,7 @@ class FastTrainer:
 
     def logits(self, images):
         """Compute the logits of many images, in evaluation mode; arguments as in ``Trainer``."""
+        images = images_for("images", images, self.model)
         parts = [
             self._logits(tf.constant(images[i : i + EVALUATION_BATCH])).numpy()
             for i in range(0, len(images), EVALUATION_BATCH)

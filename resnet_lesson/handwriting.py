@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from resnet_lesson.arguments import array, file_path
+
 BOX, FIELD = 20, 28
 MOST_PIXELS = 50_000_000
 LEAST_SIDE, LEAST_CONTRAST = 8, 16
@@ -48,8 +50,9 @@ def read_photo(path):
         uint8 array, shape (height, width): 0 is black, 255 is white.
 
     Raises:
-        ValueError: there is no such file, or it is no image, or too large.
+        TypeError, ValueError: there is no such file, or it is no image, or too large.
     """
+    file_path("path", path)
     try:
         with Image.open(Path(path)) as image:
             if image.width * image.height > MOST_PIXELS:  # known before anything is unpacked
@@ -100,7 +103,16 @@ def centre_by_mass(boxed):
 
     Returns:
         uint8 array, shape (28, 28).
+
+    Raises:
+        TypeError, ValueError: there is no such digit.
     """
+    boxed = array("boxed", boxed, (None, None), kinds="u")
+    if boxed.dtype != np.uint8 or max(boxed.shape) > BOX or not boxed.any():
+        raise ValueError(
+            f"boxed must be of dtype uint8, {BOX} pixels at most on each side, with some ink. "
+            f"Received: {boxed.dtype}, shape {boxed.shape}, {boxed.max()} the lightest"
+        )
     field = np.zeros((FIELD, FIELD), np.uint8)
     place = []
     for axis, size in enumerate(boxed.shape):
@@ -114,13 +126,13 @@ def centre_by_mass(boxed):
 
 
 def _checked(grey):
-    grey = np.asarray(grey)
+    grey = array("grey", grey)
     if grey.dtype != np.uint8:
         raise TypeError(f"grey must be of dtype uint8. Received: {grey.dtype}")
-    if grey.ndim != 2 or min(grey.shape) < LEAST_SIDE:
+    if grey.ndim != 2 or min(grey.shape) < LEAST_SIDE or grey.size > MOST_PIXELS:
         raise ValueError(
-            f"grey must be of shape (height, width), each of {LEAST_SIDE} pixels or more. "
-            f"Received: {grey.shape}"
+            f"grey must be of shape (height, width), each of {LEAST_SIDE} pixels or more, "
+            f"{MOST_PIXELS:,} in all at most. Received: {grey.shape}"
         )
     return grey
 

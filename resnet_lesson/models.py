@@ -20,10 +20,21 @@ import keras
 import numpy as np
 from keras import layers
 
-from resnet_lesson.arguments import one_of, whole_number
+from resnet_lesson.arguments import (
+    MOST_WIDTH,
+    built_model,
+    names_in,
+    one_of,
+    received,
+    symbolic,
+    text_value,
+    truth_value,
+    whole_number,
+)
 from resnet_lesson.blocks import BasicBlock, BottleneckBlock, DenseBlock, batch_norm
 
 LAYERS_PER_BLOCK = {"basic": 2, "bottleneck": 3, "dense": 2}
+MOST_LAYERS = 10_000
 
 
 def network(
@@ -72,11 +83,11 @@ def network(
         TypeError, ValueError: no such network; the message ends with what was received.
     """
     one_of("block", block, LAYERS_PER_BLOCK)
-    if shortcut not in ("none", "padded", "projection"):
-        raise ValueError(
-            f"shortcut must be 'none', 'padded' or 'projection' in a network, where shapes change. "
-            f"Received: {shortcut!r}"
-        )
+    one_of("shortcut", shortcut, ("none", "padded", "projection"))  # shapes change: no identity
+    truth_value("normalisation", normalisation)
+    truth_value("zero_init", zero_init)
+    if name is not None:
+        text_value("name", name)
     if (depth is None) == (blocks_per_stage is None):
         raise ValueError(
             "give either depth or blocks_per_stage. "
@@ -89,7 +100,7 @@ def network(
             f"Received: {widths!r}"
         )
     whole_number("reduction", reduction, least=1)
-    whole_number("classes", classes, least=1)
+    whole_number("classes", classes, least=1, most=MOST_WIDTH)
     _check_input_shape(input_shape, block)
     if blocks_per_stage is None:
         blocks_per_stage = (blocks_for_depth(depth, block, len(widths)),) * len(widths)
@@ -141,12 +152,14 @@ def blocks_for_depth(depth, block="bottleneck", stages=2):
     Raises:
         ValueError: no n gives that depth.
     """
-    step = LAYERS_PER_BLOCK[one_of("block", block, LAYERS_PER_BLOCK)] * stages
+    one_of("block", block, LAYERS_PER_BLOCK)
+    step = LAYERS_PER_BLOCK[block] * whole_number("stages", stages, least=1, most=MOST_LAYERS)
     whole = isinstance(depth, (int, np.integer)) and not isinstance(depth, bool)
-    if not whole or depth <= 2 or (depth - 2) % step:
+    if not whole or not 2 < depth <= MOST_LAYERS or (depth - 2) % step:
         raise ValueError(
-            f"depth must be {step}n + 2 for {stages} stages of n {block} blocks: "
-            f"{step + 2}, {2 * step + 2}, {3 * step + 2} and so on. Received: {depth!r}"
+            f"depth must be {step}n + 2 for {stages} stages of n {block} blocks: {step + 2}, "
+            f"{2 * step + 2}, {3 * step + 2} and so on, up to {MOST_LAYERS:,}. "
+            f"Received: {received(depth)}"
         )
     return int(depth - 2) // step
 
@@ -163,17 +176,24 @@ def reset_weights(model, seed):
         seed: integer, 0 or more.
 
     Raises:
-        TypeError, ValueError: the seed is not a whole number of 0 or more.
+        TypeError, ValueError: the seed is not a whole number of 0 or more, or ``model`` is no model
+            whose layers know how their weights begin.
     """
     seed = whole_number("seed", seed)
-    for layer in model.layers:
+    for layer in built_model("model", model).layers:
         for variable in layer.variables:
             place = zlib.crc32(f"{layer.name}/{variable.name}".encode())
             drawn = int(np.random.SeedSequence([seed, place]).generate_state(1)[0])
             if variable.name == "seed_generator_state":  # of keras.random.SeedGenerator
                 variable.assign([drawn, 0])
                 continue
-            initializer = getattr(layer, f"{variable.name}_initializer")
+            initializer = getattr(layer, f"{variable.name}_initializer", None)
+            if initializer is None:
+                raise ValueError(
+                    "model must have layers that know how their weights begin, as in "
+                    f"`{variable.name}_initializer`. Received: {layer.name}, a "
+                    f"{type(layer).__name__}"
+                )
             config = initializer.get_config()
             if "seed" in config:
                 config["seed"] = drawn
@@ -194,13 +214,10 @@ def with_outputs(model, names):
     Raises:
         ValueError: a name is not a layer's.
     """
-    known = [layer.name for layer in model.layers]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ValueError(
-            f"names must be layers of the model, such as {', '.join(known[:4])} … {known[-1]}. "
-            f"Received: {unknown}"
-        )
+    known = [layer.name for layer in built_model("model", model).layers]
+    names = names_in("names", names, known)
+    if not names:
+        raise ValueError("names must hold a layer's name at least. Received: none")
     return keras.Model(model.input, {name: model.get_layer(name).output for name in names})
 
 
@@ -221,11 +238,12 @@ def segments(model):
     Raises:
         ValueError: the model has no blocks.
     """
-    ends = [layer for layer in model.layers if re.fullmatch(r"stage\d+_block\d+_out", layer.name)]
-    if not ends:
+    layers = {layer.name: layer for layer in built_model("model", model).layers}
+    ends = [layer for name, layer in layers.items() if re.fullmatch(r"stage\d+_block\d+_out", name)]
+    if not ends or "stem_out" not in layers:
         raise ValueError(f"model must be a network with blocks. Received: {model.name}")
     names = ["stem", *(layer.name.removesuffix("_out") for layer in ends), "head"]
-    places = [model.input, model.get_layer("stem_out").output]
+    places = [model.input, layers["stem_out"].output]
     places += [*(layer.output for layer in ends), model.output]
     cuts = zip(names, places[:-1], places[1:], strict=True)
     return {name: keras.Model(start, end, name=name) for name, start, end in cuts}
@@ -243,6 +261,10 @@ def stem(inputs, block, width, normalisation):
     Returns:
         symbolic float tensor.
     """
+    symbolic("inputs", inputs)
+    one_of("block", block, LAYERS_PER_BLOCK)
+    whole_number("width", width, least=1, most=MOST_WIDTH)
+    truth_value("normalisation", normalisation)
     options = {"use_bias": not normalisation, "kernel_initializer": "he_normal"}
     if block == "dense":
         x = layers.Flatten(name="pixels")(inputs)
@@ -257,7 +279,7 @@ def stem(inputs, block, width, normalisation):
 def _whole_numbers(name, values):
     if not isinstance(values, (list, tuple)) or not values:
         raise ValueError(f"{name} must be a tuple, one number a stage. Received: {values!r}")
-    return tuple(whole_number(name, value, least=1) for value in values)
+    return tuple(whole_number(name, value, least=1, most=MOST_WIDTH) for value in values)
 
 
 def _check_input_shape(shape, block):
@@ -266,7 +288,7 @@ def _check_input_shape(shape, block):
         raise ValueError(f"input_shape must be (height, width, channels). Received: {shape!r}")
     for size in shape:
         if size is not None or block == "dense":  # convolutions take any height and width
-            whole_number("input_shape", size, least=1)
+            whole_number("input_shape", size, least=1, most=MOST_WIDTH)
 
 
 def _inner_width(width, reduction):

@@ -27,14 +27,19 @@ class FusedBatchNorm(layers.BatchNormalization):
         usual = usual and not (self.synchronized or getattr(self, "renorm", False))
         if not (training and self.trainable and images and usual):
             return super().call(inputs, training=training, mask=mask)
-        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            inputs, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
-        )
         # The operation's variance has n − 1 in its denominator, Keras's has n.
-        count = tf.cast(tf.size(inputs) / inputs.shape[-1], variance.dtype)
-        for moving, new in (
-            (self.moving_mean, mean),
-            (self.moving_variance, variance * (count - 1) / count),
-        ):
-            moving.assign(moving * self.momentum + new * (1 - self.momentum))
+        count = tf.cast(tf.size(inputs) / inputs.shape[-1], inputs.dtype)
+        shrink = (count - 1) / count
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs,
+            self.gamma,
+            self.beta,
+            self.moving_mean,
+            self.moving_variance / shrink,
+            epsilon=self.epsilon,
+            is_training=True,
+            exponential_avg_factor=1 - self.momentum,
+        )
+        self.moving_mean.assign(mean)
+        self.moving_variance.assign(variance * shrink)
         return outputs

@@ -22,9 +22,22 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from resnet_lesson.arguments import whole_number
+from resnet_lesson.arguments import (
+    MOST_WIDTH,
+    array,
+    built_model,
+    dictionary,
+    floats,
+    names_in,
+    real_number,
+    received,
+    sequence,
+    text_value,
+    truth_value,
+    whole_number,
+)
 from resnet_lesson.blocks import batch_norm
-from resnet_lesson.data import PIXEL_MEAN, PIXEL_STD, load_mnist
+from resnet_lesson.data import PIXEL_MEAN, PIXEL_STD, check_data, load_mnist
 from resnet_lesson.fast import FastTrainer, one_thread_an_operation
 from resnet_lesson.training import progress_bar
 
@@ -40,9 +53,8 @@ DISTORTION = {"turn": 15, "scale": 0.15, "shear": 0.2, "shift": 2}
 def small_network(blocks=((16, 1), (32, 2), (32, 1)), stem=(16, 5), name="small"):
     """Build the recipe's residual network.
 
-    A convolution and a 2×2 pool, then basic blocks, the maximum of each
-    channel over the image, and one dense layer. The last γ of each block starts at zero, so each
-    block starts as its shortcut.
+    A convolution and a 2×2 pool, then basic blocks, the maximum of each channel over the image, and
+    one dense layer. The last γ of each block starts at zero, so each block starts as its shortcut.
 
     Args:
         blocks: pairs (width in channels, stride), one a block.
@@ -51,7 +63,16 @@ def small_network(blocks=((16, 1), (32, 2), (32, 1)), stem=(16, 5), name="small"
 
     Returns:
         keras.Model: float32 (batch, 28, 28, 1) → logits, float32 (batch, 10).
+
+    Raises:
+        TypeError, ValueError: there is no such network.
     """
+    for place, pair in [*(("blocks", pair) for pair in sequence("blocks", blocks)), ("stem", stem)]:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise ValueError(f"{place} must be pairs of numbers. Received: {received(pair)}")
+        for size in pair:
+            whole_number(place, size, least=1, most=MOST_WIDTH)
+    text_value("name", name)
     inputs = keras.Input((28, 28, 1), name="image")
     x = layers.ReLU(name="stem_out")(_conv_norm(inputs, *stem, 1, "stem"))  # (B, 28, 28, C)
     x = layers.MaxPooling2D(2, name="stem_pool")(x)  # (B, 14, 14, C)
@@ -98,7 +119,15 @@ def distort(images, seed, turn=15, scale=0.15, shear=0.2, shift=2):
 
     Returns:
         float32 tensor, shape (n, 28, 28, 1).
+
+    Raises:
+        TypeError, ValueError: an argument is unusable.
     """
+    if tf.executing_eagerly():  # inside of a training step, FastTrainer has checked them
+        images = floats("images", images, (None, 28, 28, 1))
+        seed = array("seed", seed, (2,), kinds="iu")
+    for name, size in (("turn", turn), ("scale", scale), ("shear", shear), ("shift", shift)):
+        real_number(name, size, 0, 360)
     n, middle = images.shape[0], (images.shape[1] - 1) / 2
     chance = tf.random.stateless_uniform([6, n], seed, -1, 1)
     angle = chance[0] * turn * np.pi / 180
@@ -139,8 +168,17 @@ def train_recipe(
 
     Returns:
         (keras.Model with the trained weights, Record).
+
+    Raises:
+        TypeError, ValueError: an argument is unusable.
     """
-    model = model or small_network()
+    check_data(data, (None, 28, 28, 1), 10)
+    truth_value("progress", progress)
+    names_in("distortion", list(dictionary("distortion", distortion)), DISTORTION)
+    if not len(data.train):
+        raise ValueError("data.train must hold images. Received: 0 images")
+    distort(data.train.images[:1], (0, 0), **distortion)
+    model = small_network() if model is None else built_model("model", model)
     trainer = FastTrainer(
         model,
         RECIPE["batch_size"],

@@ -1,11 +1,22 @@
 """What a run of training measured, as plain data."""
 
+import json
+import os
+import tempfile
+import zipfile
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from resnet_lesson.arguments import whole_number
+from resnet_lesson.arguments import (
+    array,
+    file_path,
+    real_number,
+    received,
+    sequence,
+    whole_number,
+)
 
 
 @dataclass
@@ -63,6 +74,7 @@ class Record:
         Raises:
             TypeError, ValueError: as ``final_loss`` does, with ``window`` for ``last``.
         """
+        loss = real_number("loss", loss)
         window = whole_number("window", window, least=1)
         self._need_every_update()
         reached = np.flatnonzero(running_mean(self.loss, window)[window - 1 :] <= loss)
@@ -87,11 +99,99 @@ class Record:
 
 
 def by_name(records):
-    """Group records by name, in the order in which the names first appear."""
+    """Group records by name, in the order in which the names first appear.
+
+    Raises:
+        TypeError: ``records`` is not a list of Record.
+    """
     groups = {}
-    for record in records:
+    for record in all_records("records", records):
         groups.setdefault(record.name, []).append(record)
     return groups
+
+
+def save_records(path, records):
+    """Write records to a file, whole or not at all.
+
+    It holds text and numbers alone: nothing in it runs when it is read, as a pickle would.
+
+    Args:
+        path: of the file, which is replaced if it is there.
+        records: list of Record.
+
+    Raises:
+        TypeError, ValueError: ``records`` is not a list of Record, or there is no such path.
+    """
+    path = file_path("path", path)
+    arrays = {
+        "records": np.array(json.dumps([r.to_dict() for r in all_records("records", records)]))
+    }
+    for i, record in enumerate(records):
+        if record.test_logits is not None:
+            arrays[f"{i}_logits"] = record.test_logits
+        if record.weights is not None:
+            arrays |= {f"{i}_weight{j}": weight for j, weight in enumerate(record.weights)}
+            arrays[f"{i}_weights"] = np.array(len(record.weights))
+    try:
+        handle, partial = tempfile.mkstemp(".partial", dir=path.parent)
+    except OSError as error:
+        raise ValueError(
+            f"path must lie in a folder that can be written to. Received: {path}, {error.strerror}"
+        ) from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **arrays)
+        os.replace(partial, path)
+    except BaseException:
+        os.unlink(partial)
+        raise
+
+
+def load_records(path):
+    """Read what ``save_records`` wrote.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        list of Record.
+
+    Raises:
+        TypeError, ValueError: there is no such file, or it is damaged.
+    """
+    path = file_path("path", path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [
+                _loaded(file, i, plain) for i, plain in enumerate(json.loads(str(file["records"])))
+            ]
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"path must be of a whole file of records. Received: {path}, {type(error).__name__}"
+        ) from None
+
+
+def _loaded(file, i, plain):
+    record = Record(**plain)
+    if isinstance(record.learning_rate, list):
+        record.learning_rate = [tuple(pair) for pair in record.learning_rate]
+    if f"{i}_logits" in file:
+        record.test_logits = file[f"{i}_logits"]
+    if f"{i}_weights" in file:
+        record.weights = [file[f"{i}_weight{j}"] for j in range(int(file[f"{i}_weights"]))]
+    return record
+
+
+def all_records(name, values):
+    """Return ``values`` if it is a list of Record.
+
+    Raises:
+        TypeError: it is not.
+    """
+    for value in sequence(name, values, least=0):
+        if not isinstance(value, Record):
+            raise TypeError(f"{name} must be a list of Record. Received: {received(value)}")
+    return values
 
 
 def running_mean(values, window):
@@ -105,9 +205,12 @@ def running_mean(values, window):
         float64 array, shape (n,).
 
     Raises:
-        TypeError, ValueError: ``window`` is not a whole number of 1 or more.
+        TypeError, ValueError: these are no such values, or ``window`` is not a whole number of 1 or
+            more.
     """
-    values, window = np.asarray(values, dtype=float), whole_number("window", window, least=1)
+    # A loss may be infinite, or none: see below.
+    values = array("values", values, (None,), finite=False, empty=True).astype(float)
+    window = whole_number("window", window, least=1)
     first = [values[:n].mean() for n in range(1, min(window, len(values) + 1))]
     if len(values) < window:
         return np.array(first)

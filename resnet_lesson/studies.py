@@ -12,7 +12,16 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from resnet_lesson.records import Record
+from resnet_lesson.arguments import (
+    dictionary,
+    file_path,
+    one_of,
+    received,
+    sequence,
+    text_value,
+    whole_number,
+)
+from resnet_lesson.records import Record, all_records
 
 RECORDS = Path(__file__).parent / "records"
 
@@ -27,8 +36,11 @@ def write_record(script, settings, results):
 
     Returns:
         path of the record.
+
+    Raises:
+        TypeError, ValueError: there is no such script, or settings or results are no plain data.
     """
-    script = Path(script)
+    script = file_path("script", script)
     record = {
         "study": script.stem,
         "source_sha256": source_hash(script),
@@ -44,15 +56,19 @@ def write_record(script, settings, results):
         "settings": settings,
         "results": results,
     }
-    RECORDS.mkdir(exist_ok=True)
-    path = RECORDS / f"{script.stem}.json"
-    partial = path.with_suffix(".partial")
     try:
-        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        text = json.dumps(record, indent=1) + "\n"
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"settings and results must be plain data. Received: {error}") from None
+    RECORDS.mkdir(exist_ok=True)
+    target = RECORDS / f"{script.stem}.json"
+    partial = target.with_suffix(".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    return path
+    return target
 
 
 def complete(records, networks, seeds):
@@ -60,12 +76,18 @@ def complete(records, networks, seeds):
 
     Args:
         records: list of Record, as ``sweep`` returns it.
-        networks: names of the networks.
+        networks: list of the networks' names, or a dictionary with them as keys.
         seeds: integers; each network was to run with each.
 
     Raises:
         SystemExit: a run is missing or was interrupted; the study's old record stays as it was.
+        TypeError: ``records`` is not a list of Record, or the others are no lists.
     """
+    all_records("records", records)
+    for name in sequence("networks", list(networks) if isinstance(networks, dict) else networks):
+        text_value("networks", name)
+    for seed in sequence("seeds", seeds):
+        whole_number("seeds", seed)
     wanted = {(name, seed) for name in networks for seed in seeds}
     missing = wanted - {(run.name, run.seed) for run in records if not run.interrupted}
     if missing:
@@ -78,6 +100,9 @@ def complete(records, networks, seeds):
 
 def result_of(record):
     """Return a Record as plain data for a study's results, without the values of each update."""
+    all_records("record", [record])
+    if not record.seconds:
+        raise ValueError(f"record must be of a run that was made. Received: {received(record)}")
     kept = ("name", "seed", "learning_rate", "epochs", "test_loss", "test_accuracy")
     return {key: getattr(record, key) for key in kept} | {"seconds": record.seconds[-1]}
 
@@ -96,8 +121,7 @@ def read_record(name):
         ValueError: there is no such record.
     """
     known = sorted(path.stem for path in RECORDS.glob("*.json"))
-    if name not in known:
-        raise ValueError(f"name must be one of {known}. Received: {name!r}")
+    one_of("name", name, known)
     return json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -107,7 +131,17 @@ def runs_of(record):
     A study keeps one value an epoch, and none for each update. A run without a learning rate of its
     own has that of the settings.
     """
-    settings = record["settings"]
+    dictionary("record", record)
+    try:
+        return _runs_of(record["settings"], sequence("results", record["results"]))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            "record must be a study's, with settings and results of runs. "
+            f"Received: {received(record)} ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _runs_of(settings, results):
     return [
         Record(
             run["name"],
@@ -121,13 +155,18 @@ def runs_of(record):
             test_loss=run.get("test_loss"),
             test_accuracy=run.get("test_accuracy"),
         )
-        for run in record["results"]
+        for run in results
     ]
 
 
 def source_hash(script):
     """Return the SHA-256 of a script's text, the same on every system."""
-    text = Path(script).read_text(encoding="utf-8")
+    try:
+        text = file_path("script", script).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"script must be a file of text. Received: {script}, {type(error).__name__}"
+        ) from None
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -3,12 +3,17 @@
 On a small machine two processes with one thread each train faster than one process with two.
 """
 
+import inspect
+
 import tensorflow as tf
 
-from resnet_lesson.arguments import whole_number
+from resnet_lesson.arguments import dictionary, function, received, truth_value, whole_number
 from resnet_lesson.models import network
 from resnet_lesson.training import check_run, progress_bar
 from resnet_lesson.workers import check_workers_find, cores, in_workers, run_task
+
+# A mistyped number must not fill the machine with processes.
+MOST_WORKERS = 256
 
 
 def sweep(
@@ -50,25 +55,28 @@ def sweep(
             ``records`` are the runs that were finished; in a notebook, where the cell has failed,
             they are ``sys.last_value.records``.
     """
-    configs, seeds = dict(configs), [whole_number("seeds", seed) for seed in seeds]
-    if len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds must differ from each other. Received: {seeds}")
-    if not configs or not seeds:
-        raise ValueError(
-            f"configs and seeds must not be empty. Received: {len(configs)} and {len(seeds)}"
-        )
+    configs = dict(dictionary("configs", configs))
+    for config in configs.values():
+        if not isinstance(config, dict):
+            raise TypeError(
+                f"configs must hold dictionaries of arguments. Received: {received(config)}"
+            )
+    if not isinstance(seeds, (list, tuple, range)):
+        raise TypeError(f"seeds must be a list of whole numbers. Received: {received(seeds)}")
+    seeds = [whole_number("seeds", seed) for seed in seeds]
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds must be one or more, all different. Received: {seeds}")
+    truth_value("progress", progress)
     if workers is None:
         workers = 1 if tf.config.list_physical_devices("GPU") else min(2, cores())
-    workers = whole_number("workers", workers, least=1)
+    workers = whole_number("workers", workers, least=1, most=MOST_WORKERS)
     settings = {
         "updates": whole_number("updates", updates, least=1),
         "batch_size": whole_number("batch_size", batch_size, least=1),
         "learning_rate": learning_rate,
         "after_epoch": after_epoch,
-        "build": build,
+        "build": function("build", build),
     }
-    if not callable(build):
-        raise TypeError(f"build must be a function. Received: {build!r}")
     if workers > 1:
         check_workers_find("after_epoch", after_epoch)
         check_workers_find("build", build)
@@ -79,7 +87,8 @@ def sweep(
     try:
         # A mistake is told here, at once, and not from a worker.
         for config in configs.values():
-            check_run(build(**config), data, settings["batch_size"], learning_rate, after_epoch)
+            model = _built(build, config)
+            check_run(model, data, settings["batch_size"], learning_rate, after_epoch)
         with progress_bar(len(order) * settings["updates"], progress) as bar:
             records, death = run(tasks, data, settings, min(workers, len(tasks)), bar)
     except KeyboardInterrupt:  # before the first run
@@ -100,6 +109,18 @@ def sweep(
             f"Interrupted: {len(order) - finished} of {len(order)} runs are missing or cut short."
         )
     return records
+
+
+def _built(build, config):
+    """Build a model; tell which arguments do not fit the function that builds it."""
+    try:
+        inspect.signature(build).bind(**config)
+    except TypeError as error:
+        raise TypeError(
+            f"configs must hold arguments of {getattr(build, '__name__', 'build')}: {error}. "
+            f"Received: {received(config)}"
+        ) from None
+    return build(**config)
 
 
 def _tasks(configs, seeds, workers):

@@ -31,7 +31,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from resnet_lesson.arguments import one_of
+from resnet_lesson.arguments import one_of, real_number, text_value
 from resnet_lesson.blocks import BottleneckBlock, batch_norm
 from resnet_lesson.models import LAYERS_PER_BLOCK, blocks_for_depth, network, segments, stem
 
@@ -112,6 +112,8 @@ def variant_network(depth, variant="baseline", name=None):
             received.
     """
     one_of("variant", variant, VARIANTS)
+    if name is not None:
+        text_value("name", name)
     if variant in _OPTIONS:
         return network(depth, name=name, **_OPTIONS[variant])
     blocks = blocks_for_depth(depth)
@@ -203,9 +205,7 @@ class Survival(layers.Layer):
 
     def __init__(self, probability, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= probability <= 1:
-            raise ValueError(f"probability must be from 0 to 1. Received: {probability!r}")
-        self.probability = probability
+        self.probability = real_number("probability", probability, 0, 1)
         self.seed_generator = keras.random.SeedGenerator()
 
     def drawn(self):

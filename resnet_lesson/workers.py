@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
+import uuid
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_lesson.data import Examples, Mnist
+from resnet_lesson.records import load_records, save_records
 from resnet_lesson.training import Trainer
 
 
@@ -155,15 +157,11 @@ def _load(folder):
 
 
 def _keep(record, folder):
-    """Write a record, whole or not at all: memory may run out, and this process be killed."""
-    handle, partial = tempfile.mkstemp(".partial", dir=folder)
-    with os.fdopen(handle, "wb") as file:
-        pickle.dump(record, file)
-    os.replace(partial, Path(partial).with_suffix(".record"))
+    save_records(Path(folder, f"{uuid.uuid4()}.record"), [record])
 
 
 def _kept(folder):
-    return [pickle.loads(path.read_bytes()) for path in Path(folder).glob("*.record")]
+    return [record for path in Path(folder).glob("*.record") for record in load_records(path)]
 
 
 def _cancel(futures):

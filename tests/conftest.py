@@ -1,4 +1,4 @@
-"""What several files of tests share."""
+"""What several files of tests share, and what a test run reports at its end."""
 
 import browser
 import pytest
@@ -9,3 +9,17 @@ def chromium():
     """A browser for the tests of one file."""
     with browser.launched() as started:
         yield started
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many bad inputs were tried, each once: see test_bad_input."""
+    tried = {
+        digest
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, digests in getattr(report, "user_properties", [])
+        if name == "bad inputs"
+        for digest in digests
+    }
+    if tried:
+        terminalreporter.write_line(f"{len(tried):,} distinct bad inputs were tried.")

@@ -31,8 +31,8 @@ def test_chains():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ({}, "rows must hold a layer each. Received: {}"),
-        ({"a": []}, "rows must hold a layer each. Received: {'a'"),
+        ({}, "rows must not be empty. Received: {}"),
+        ({"a": []}, "rows must have 1 or more entries. Received: \\[\\]"),
         ({"a": [("x", "new")]}, "kind must be one of .* Received: 'new'"),
     ],
 )

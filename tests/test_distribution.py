@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from resnet_lesson.distributed import build, main
 from resnet_lesson.distribution_checkpoints import KEPT, Checkpoints
 from resnet_lesson.distribution_cluster import LOST
 from resnet_lesson.distribution_launch import WorkerError, Workers, free_ports
-from resnet_lesson.records import Record
+from resnet_lesson.records import Record, load_records
 from resnet_lesson.training import train
 
 SMALL = {"images": 640, "updates": 25, "checkpoint_every": 5}
@@ -469,10 +468,10 @@ def test_the_command_line(tmp_path):
     options = ["--workers", "2", "--updates", "5", "--images", "640", "--depth"]
     environment = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
     run = {"capture_output": True, "text": True, "env": {**environment, "PYTHONPATH": str(ROOT)}}
-    result = ["--result", str(tmp_path / "records.pkl")]
+    result = ["--result", str(tmp_path / "records.npz")]
     done = subprocess.run([*command, *options, "8", *result], **run, timeout=100)
     assert done.returncode == 0, done.stderr
-    (record,) = pickle.loads((tmp_path / "records.pkl").read_bytes())
+    (record,) = load_records(tmp_path / "records.npz")
     assert len(record.loss) == 5
     lines = sorted(done.stdout.splitlines())
     assert [line.split("]")[0] for line in lines] == ["[worker 0", "[worker 1"]

@@ -71,6 +71,18 @@ def test_what_was_passed_before_the_end_counts(tmp_path, name, cell, remark):
     assert grade.statuses["identity_layer"] == "passed"
 
 
+@pytest.mark.slow
+def test_the_graders_variables_and_home_stay_with_the_grader(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADES_KEY", "secret")
+    look = "import os\nfrom pathlib import Path\n"
+    look += (
+        "assert 'secret' not in os.environ.values(), 'found'\nassert 'GRADES_KEY' not in os.environ"
+    )
+    home = "assert Path.home() == Path.cwd(), 'not here'\n(Path.home() / 'left.txt').touch()"
+    grade = grading.grade(notebook(tmp_path, "looking", START, look, home, SUMMARY))
+    assert grade.remark == ""
+
+
 @pytest.mark.parametrize(
     ("content", "remark"),
     [

@@ -39,12 +39,12 @@ def test_one_shade_for_one_number_in_all_grids_and_white_for_none():
 @pytest.mark.parametrize(
     ("grids", "captions", "message"),
     [
-        ([], [], "Received: 0 grids, 0 captions"),
+        ([], [], "must have 1 or more entries. Received:"),
         ([[[1]]], ["a", "b"], "Received: 1 grids, 2 captions"),
-        ([[1, 2]], ["a"], r"Received: shape \(2,\)"),
+        ([[1, 2]], ["a"], r"shape \(n, n\). Received: \(2,\)"),
         ([[[1, -2]]], ["a"], "Received: .* -2 the lowest"),
         ([[[1.5]]], ["a"], "whole numbers"),
-        ([[[np.nan]]], ["a"], "whole numbers"),
+        ([[[np.nan]]], ["a"], "grids must be finite"),
     ],
 )
 def test_unusable_arguments(grids, captions, message):

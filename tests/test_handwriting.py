@@ -146,7 +146,7 @@ def test_what_is_no_image_is_told_in_a_sentence(tmp_path, monkeypatch):
         (np.array([[0, 255], [255, 255]], np.uint8), ValueError),
         (np.tile(np.arange(200, dtype=np.uint8), (50, 1)), ValueError),  # light, but no ink
         (np.zeros((0, 30), np.uint8), ValueError),
-        (np.full((30, 30), np.nan), TypeError),
+        (np.full((30, 30), np.nan), ValueError),
         (np.eye(30), TypeError),
         ("digit", TypeError),
         (None, TypeError),

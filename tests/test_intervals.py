@@ -41,8 +41,8 @@ def test_without_a_baseline_nothing_is_shaded():
 @pytest.mark.parametrize(
     ("values", "options", "message"),
     [
-        ({}, {}, "values must hold"),
-        ({"a": []}, {}, "Received: {'a': 0}"),
+        ({}, {}, "values must not be empty. Received: {}"),
+        ({"a": []}, {}, r"values must not be empty. Received: shape \(0,\)"),
         (VALUES, {"baseline": "other"}, "baseline must be one of .*Received: 'other'"),
     ],
 )

@@ -65,11 +65,11 @@ def test_both_ways_agree_on_a_block(shortcut):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_bad_arguments(way):
-    with pytest.raises(ValueError, match=r"x must be a vector .* of shape \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"x must have the shape \(n\). Received: \(1, 2\)"):
         way(tf.identity, [[1.0, 2.0]])
-    with pytest.raises(ValueError, match="x must be a vector of finite numbers. Received: .*nan"):
+    with pytest.raises(ValueError, match="x must be finite. Received: 1 of 1 numbers"):
         way(tf.identity, [np.nan])
-    with pytest.raises(ValueError, match=r"value of f must be a vector .* of shape \(\)"):
+    with pytest.raises(ValueError, match=r"value of f must have the shape \(n\). Received: \(\)"):
         way(tf.reduce_sum, [1.0, 2.0])
     with pytest.raises(TypeError, match="f must compute in float64: .* Received: float32"):
         way(lambda x: tf.cast(x, tf.float32), [1.0])
@@ -77,5 +77,5 @@ def test_bad_arguments(way):
 
 @pytest.mark.parametrize("step", [0, -1e-6, np.nan, np.inf])
 def test_bad_step(step):
-    with pytest.raises(ValueError, match="step must be a number above 0. Received"):
+    with pytest.raises(ValueError, match="step must be a .*number.* Received"):
         jacobian_by_differences(tf.identity, [1.0], step=step)

@@ -86,7 +86,7 @@ def test_segments_of_another_model():
 
 
 def test_unknown_names_are_told():
-    with pytest.raises(ValueError, match=r"names must be layers .*Received: \['stage9_add'\]"):
+    with pytest.raises(ValueError, match=r"names must be .*'image'.*Received: .*'stage9_add'\]"):
         with_outputs(network(8), ["logits", "stage9_add"])
 
 
@@ -188,15 +188,18 @@ def test_save_and_reload(tmp_path):
         ({"depth": 8, "blocks_per_stage": (1, 1)}, "either depth or blocks_per_stage"),
         ({"blocks_per_stage": (1,)}, r"of one length. Received: \(1,\) and \(16, 32\)"),
         ({"depth": 8, "widths": 16}, "widths must be a tuple.*Received: 16"),
-        ({"depth": 8, "widths": (16, 0)}, "widths must be 1 or more. Received: 0"),
-        ({"blocks_per_stage": (0, 1)}, "blocks_per_stage must be 1 or more. Received: 0"),
+        ({"depth": 8, "widths": (16, 0)}, "widths must be between 1 and 8192. Received: 0"),
+        ({"blocks_per_stage": (0, 1)}, "blocks_per_stage must be between 1 and 8192. Received: 0"),
         ({"depth": 8, "reduction": 0}, "reduction must be 1 or more. Received: 0"),
-        ({"depth": 8, "classes": 0}, "classes must be 1 or more. Received: 0"),
+        ({"depth": 8, "classes": 0}, "classes must be between 1 and 8192. Received: 0"),
         ({"depth": 8, "reduction": 3}, "multiples of reduction=3. Received: a width of 16"),
         ({"depth": 8, "widths": (32, 16)}, r"widths must not fall.*Received: \(32, 16\)"),
         ({"depth": 8, "input_shape": 28}, r"input_shape must be \(height.*Received: 28"),
         ({"depth": 8, "input_shape": (28, 28)}, r"input_shape must be .*Received: \(28, 28\)"),
-        ({"depth": 8, "input_shape": (28, 0, 1)}, "input_shape must be 1 or more. Received: 0"),
+        (
+            {"depth": 8, "input_shape": (28, 0, 1)},
+            "input_shape must be between 1 and 8192. Received: 0",
+        ),
     ],
 )
 def test_bad_arguments(arguments, message):

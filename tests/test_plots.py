@@ -148,8 +148,8 @@ def test_whole_numbers_get_ticks_at_whole_numbers():
     ("x", "series", "message"),
     [
         ([1, 2], {"a": [1, 2, 3]}, r"one x for each point. Received: a, shape \(1, 3\), and x"),
-        ([], {"a": []}, "Received: a, shape"),
-        ([1], {}, "series must not be empty. Received: 0 series"),
+        ([], {"a": []}, r"x must not be empty. Received: shape \(0,\)"),
+        ([1], {}, "series must not be empty. Received: {}"),
     ],
 )
 def test_bad_curves(x, series, message):
@@ -227,7 +227,7 @@ def test_contours():
     [
         (np.zeros((2, 3)), [1], r"values of shape \(2, 3\), y of \(3,\), x of \(2,\)"),
         (np.zeros((3, 2)), [2, 1], r"levels must be increasing numbers. Received: \[2, 1\]"),
-        (np.zeros((3, 2)), [], r"levels must be increasing numbers. Received: \[\]"),
+        (np.zeros((3, 2)), [], r"levels must not be empty. Received: shape \(0,\)"),
     ],
 )
 def test_bad_contours(values, levels, message):

@@ -62,10 +62,10 @@ def test_features_that_are_all_equal_give_the_most_frequent_class():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": np.zeros(3, int)}, r"one row for each label .* Received: \(4, 2\) for 3"),
-        ({"test_features": np.zeros((5, 3))}, r"and \(5, 3\) for 5"),
+        ({"labels": np.zeros(3, int)}, r"labels must have the shape \(4,\).* Received: \(3,\)"),
+        ({"test_features": np.zeros((5, 3))}, r"as many numbers an image .* Received: 2 and 3"),
         ({"features": np.zeros(4)}, r"features must have the shape \(n, …\), n ≥ 1. Received: \(4"),
-        ({"penalty": 0}, "penalty must be above 0. Received: 0"),
+        ({"penalty": 0}, "penalty must be a number above 0. Received: 0"),
     ],
 )
 def test_bad_arguments(change, message):

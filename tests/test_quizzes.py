@@ -147,7 +147,7 @@ def test_without_the_library_the_lesson_goes_on(monkeypatch, capsys):
 
 @pytest.mark.parametrize("lesson", ["99", 1, "../01"])
 def test_unknown_lesson(lesson):
-    with pytest.raises(ValueError, match=r"^lesson must be one of .*01, .*\. Received: "):
+    with pytest.raises(ValueError, match=r"^lesson must be one of .*'01', .*\. Received: "):
         quizzes.show(lesson)
 
 

@@ -1,13 +1,70 @@
 """Records: running means, and updates to a fixed loss."""
 
+import errno
+import pickle
+
 import numpy as np
 import pytest
 
-from resnet_lesson.records import Record, by_name, running_mean
+from resnet_lesson.records import Record, by_name, load_records, running_mean, save_records
 
 
 def record(loss, name="net"):
     return Record(name, 0, 100, 64, 2e-3, len(loss), loss=list(loss))
+
+
+def test_a_file_gives_the_same_records(tmp_path):
+    generator = np.random.default_rng(0)
+    whole = record(generator.normal(size=5).tolist(), "whole")
+    whole.learning_rate = [(0, 2e-3), (3, 1e-3)]
+    whole.epochs = [{"update": 5, "loss": 0.1}]
+    whole.test_logits = generator.normal(size=(4, 10)).astype("float32")
+    whole.weights = [generator.normal(size=shape) for shape in ((3, 2), ())]
+    bare = record([np.nan, np.inf], "bare")
+    bare.interrupted = True
+    path = tmp_path / "records.npz"
+    save_records(path, [whole, bare])
+    read, other = load_records(path)
+    assert repr((read, other)) == repr((whole, bare))
+    np.testing.assert_array_equal(read.test_logits, whole.test_logits)
+    for mine, theirs in zip(read.weights, whole.weights, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert other.test_logits is None
+    assert other.weights is None
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "records.npz"
+    save_records(path, [record([1.0])])
+    before = path.read_bytes()
+
+    def full(file, **arrays):
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_records(path, [record([2.0])])
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+class Exploding:
+    """A pickle of this would run code when it is read."""
+
+    def __reduce__(self):
+        return (pytest.fail, ("the pickle was opened",))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", pickle.dumps(Exploding())])
+def test_damaged_files_are_refused_and_pickles_never_opened(tmp_path, content):
+    path = tmp_path / "records.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"whole file of records. Received: .*records.npz"):
+        load_records(path)
+    np.savez(path, records=np.array([Exploding()], dtype=object))
+    with pytest.raises(ValueError, match=r"whole file of records. Received: .*records.npz"):
+        load_records(path)
 
 
 def test_running_mean():

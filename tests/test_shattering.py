@@ -68,8 +68,8 @@ def test_input_gradients_of_a_linear_model():
     ("values", "lags", "message"),
     [
         ([1, 1, 1], 1, r"not all equal. Received: shape \(3,\)"),
-        ([], 0, r"not all equal. Received: shape \(0,\)"),
-        (np.ones((2, 2)), 1, r"Received: shape \(2, 2\)"),
+        ([], 0, r"values must not be empty. Received: shape \(0,\)"),
+        (np.ones((2, 2)), 1, r"shape \(n\). Received: \(2, 2\)"),
         ([1, 2, 3], 3, "lags must be between 0 and 2. Received: 3"),
     ],
 )

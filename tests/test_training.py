@@ -127,11 +127,10 @@ def test_dropout_starts_afresh_in_each_run(mnist):
 
 def test_randomness_of_tensorflow_works_beside_a_trainer(mnist):
     trainer = Trainer(small_network())
-    assert tf.random.normal((3,)).shape == (3,)
+    first = tf.random.normal((3,))
     list(tf.data.Dataset.range(5).shuffle(5))
     trainer.run(mnist, seed=1, updates=1)
-    first = tf.random.normal((3,))
-    trainer.run(mnist, seed=1, updates=1)
+    train(small_network(), mnist, updates=1, progress=False)
     np.testing.assert_array_equal(tf.random.normal((3,)), first)
     other = small_network(dropout=0.5)
     other.compile("sgd", "sparse_categorical_crossentropy")
@@ -351,9 +350,9 @@ def test_images_of_any_size(mnist):
         ({"learning_rate": []}, ValueError, r"must start at update 0.*Received: \[\]"),
         ({"learning_rate": [(0,)]}, ValueError, r"number or pairs .*Received: \[\(0,\)\]"),
         ({"learning_rate": [0, 1]}, ValueError, r"number or pairs .*Received: \[0, 1\]"),
-        ({"learning_rate": [(0, "a")]}, ValueError, "learning_rate must be .*Received: 'a'"),
+        ({"learning_rate": [(0, "a")]}, TypeError, "learning_rate must be .*Received: 'a'"),
         ({"learning_rate": [(0, 0.1), ("b", 1)]}, TypeError, "first updates must .*Received: 'b'"),
-        ({"learning_rate": "fast"}, ValueError, "learning_rate must be .*Received: 'fast'"),
+        ({"learning_rate": "fast"}, TypeError, "learning_rate must be .*Received: 'fast'"),
         ({"after_epoch": 1}, TypeError, "after_epoch must be a function. Received: 1"),
         ({"seed": -1}, ValueError, "seed must be 0 or more. Received: -1"),
     ],

@@ -488,7 +488,7 @@ def test_expected_depth_equals_a_sum_over_blocks(depth):
         (lambda: variant_network(9, "dense head"), r"depth must be 6n \+ 2 .*Received: 9"),
         (lambda: variant_network(9), r"depth must be 6n \+ 2 .*Received: 9"),
         (lambda: expected_depth(9), r"depth must be 6n \+ 2 .*Received: 9"),
-        (lambda: Survival(1.5), "probability must be from 0 to 1. Received: 1.5"),
+        (lambda: Survival(1.5), "probability must be a .* from 0 to 1. Received: 1.5"),
     ],
 )
 def test_bad_arguments(make, message):

@@ -917,9 +917,9 @@ verdict("at 56 layers there is no clear difference", set(found) == {"no clear di
 # ## 9. One row live
 #
 # One row of the study runs here, with its first three seeds, at 20 layers: the baseline,
-# pre-activation, and the exclusive gate. It takes about a minute. On the machine of the record the
-# numbers are equal. On another one rounding differs, and the difference grows from update to
-# update.
+# pre-activation, and the exclusive gate. It takes about a minute. The numbers are close to those of
+# the record, but not equal: on another machine, or with other versions, rounding differs, and the
+# difference grows from update to update.
 #
 # **Predict.** The record says of the two: no clear difference for one, worse for the other. Which
 # is which?

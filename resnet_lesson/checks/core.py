@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from resnet_lesson.arguments import one_of
+
 PASSED, NOT_YET, NOT_ATTEMPTED = "passed", "not yet", "not attempted"
 
 
@@ -96,8 +98,7 @@ def summary(lesson):
     Raises:
         ValueError: the lesson has no exercises.
     """
-    if lesson not in exercises:
-        raise ValueError(f"lesson must be one of {sorted(exercises)}. Received: {lesson!r}")
+    one_of("lesson", lesson, sorted(exercises))
     missing = "its check has not been run"
     found = [results.get(name, Result(name, NOT_ATTEMPTED, missing)) for name in exercises[lesson]]
     for status in (PASSED, NOT_YET, NOT_ATTEMPTED):

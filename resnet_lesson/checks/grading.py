@@ -4,7 +4,10 @@ The cells of a hand-in run one after the other, in an empty folder that is throw
 fails is noted and the next one runs, so that one mistake does not cost the other exercises. What
 counts is the last result of each check.
 
-A hand-in can do whatever its author wrote. Grade those of strangers in a container.
+This protects against accidents: endless loops, too much memory, crashes, files written into the
+current folder. A hand-in does not get the grader's environment variables, which may hold keys. But
+it can still read and delete the grader's files and use the network, and whoever means to cheat can
+report results of his own. Grade strangers' hand-ins in a container.
 """
 
 import contextlib
@@ -21,9 +24,12 @@ from pathlib import Path
 
 import psutil
 
+from resnet_lesson.arguments import file_path, positive_number, received, sequence
 from resnet_lesson.checks.core import NOT_ATTEMPTED, exercises
 
 SECONDS, GIBIBYTES = 120, 4
+# The variables without which Python or TensorFlow may not start.
+NEEDED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "TEMP")
 _SUMMARY = re.compile(r"""\bchecks\.summary\(\s*["'](\d\d)["']\s*\)""")
 
 
@@ -51,8 +57,13 @@ def grade(path, seconds=SECONDS, gibibytes=GIBIBYTES):
         path: of the notebook.
         seconds: after so many the process is ended; the checks that it has run by then count.
         gibibytes: so much memory ends it, too.
+
+    Raises:
+        TypeError, ValueError: an argument is unusable.
     """
-    path = Path(path)
+    path = file_path("path", path)
+    positive_number("seconds", seconds)
+    positive_number("gibibytes", gibibytes)
     try:
         cells = _code_cells(path)
     except OSError as error:
@@ -75,7 +86,13 @@ def table(grades):
 
     Returns:
         list of lists of text, all of one length: hand-in, passed, each exercise, remark.
+
+    Raises:
+        TypeError: ``grades`` is not a list of Grade.
     """
+    for one in sequence("grades", grades, least=0):
+        if not isinstance(one, Grade):
+            raise TypeError(f"grades must be a list of Grade. Received: {received(one)}")
     names = list(dict.fromkeys(name for one in grades for name in one.statuses))
     rows = [["hand-in", "passed", *names, "remark"]]
     for one in grades:
@@ -108,7 +125,7 @@ def _run(cells, seconds, gibibytes):
         process = subprocess.Popen(
             [sys.executable, "-m", "resnet_lesson.checks.hand_in", str(task), str(told)],
             cwd=work,
-            env=os.environ | {"TQDM_DISABLE": "1", "MPLBACKEND": "agg"},
+            env=_environment(work),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -129,6 +146,13 @@ def _run(cells, seconds, gibibytes):
         if not ended and process.returncode:
             ended = f"died with exit code {process.returncode}"
     return found["results"], "; ".join(text for text in (found["remark"], ended) if text)
+
+
+def _environment(home):
+    """Return the variables of a hand-in's process: the grader's own stay with the grader."""
+    data = os.environ.get("KERAS_HOME", Path.home() / ".keras")  # where Fashion-MNIST is
+    given = {"HOME": str(home), "KERAS_HOME": str(data), "TQDM_DISABLE": "1", "MPLBACKEND": "agg"}
+    return {name: os.environ[name] for name in NEEDED if name in os.environ} | given
 
 
 def _memory(pid):

@@ -9,14 +9,23 @@ from contextlib import contextmanager
 
 from keras import layers
 
+from resnet_lesson.arguments import built_model, images_for
 
-@contextmanager
+
 def kept_averages(model):
     """Give a model its moving averages back when the ``with`` block ends.
 
     Args:
         model: keras.Model.
+
+    Raises:
+        TypeError: it is none.
     """
+    return _kept(built_model("model", model))
+
+
+@contextmanager
+def _kept(model):
     before = [(variable, variable.numpy()) for variable in model.non_trainable_variables]
     try:
         yield
@@ -34,7 +43,11 @@ def set_averages(model, images):
     Args:
         model: keras.Model, float32 (batch, …) → anything. Changed in place.
         images: float32, shape (n, …): taken as one batch.
+
+    Raises:
+        TypeError, ValueError: there is no such model, or there are no such images.
     """
+    images = images_for("images", images, model)
     norms = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
     momenta = [norm.momentum for norm in norms]
     try:

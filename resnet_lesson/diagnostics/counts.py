@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from keras import layers
 
+from resnet_lesson.arguments import built_model
 from resnet_lesson.article import Bias
 
 
@@ -40,8 +41,10 @@ def layer_counts(model):
         list of LayerCount, in the model's order.
 
     Raises:
+        TypeError: it is no model.
         ValueError: a layer has weights but no formula here.
     """
+    built_model("model", model)
     # A Sequential model does not record them: it uses each layer once.
     uses = {
         layer["config"]["name"]: len(layer.get("inbound_nodes", ()))

@@ -8,6 +8,7 @@ References
 import numpy as np
 import tensorflow as tf
 
+from resnet_lesson.arguments import images_for, labels_for
 from resnet_lesson.diagnostics.averages import kept_averages
 
 
@@ -25,7 +26,12 @@ def gradient_norms(model, images, labels):
     Returns:
         dictionary in the model's order: layer name → Euclidean norm of the gradient at that
         layer's kernel, in nats per unit of weight. Convolutions and dense layers alone are listed.
+
+    Raises:
+        TypeError, ValueError: there is no such model, or images or labels do not fit it.
     """
+    images = images_for("images", images, model)
+    labels = labels_for("labels", labels, len(images), model.output_shape[-1])
     kernels = {layer.name: layer.kernel for layer in model.layers if hasattr(layer, "kernel")}
     with kept_averages(model), tf.GradientTape() as tape:
         logits = model(images, training=True)

@@ -7,6 +7,8 @@ References
 import numpy as np
 import tensorflow as tf
 
+from resnet_lesson.arguments import array, function, positive_number
+
 
 def jacobian(f, x):
     """Compute the Jacobian of ``f`` at ``x`` with a GradientTape.
@@ -19,14 +21,16 @@ def jacobian(f, x):
         float64 array, shape (m, n): row i, column j holds the derivative of output i by input j.
 
     Raises:
-        TypeError: ``f`` does not compute in float64.
+        TypeError: ``f`` is no function, or does not compute in float64.
         ValueError: ``x`` or what ``f`` returns is not a vector.
     """
+    function("f", f)
     x = tf.constant(_vector("x", x))
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
-        y = tf.convert_to_tensor(f(x))
+        y = f(x)
     outputs = len(_value(y))
+    y = tf.convert_to_tensor(y)
     # One pass backwards for each output. One that does not depend on x has the derivative 0.
     options = {"unconnected_gradients": tf.UnconnectedGradients.ZERO}
     rows = [
@@ -54,9 +58,9 @@ def jacobian_by_differences(f, x, step=1e-6):
         TypeError: ``f`` does not compute in float64.
         ValueError: ``x`` or what ``f`` returns is not a vector, or the step is not above 0.
     """
+    function("f", f)
     x = _vector("x", x)
-    if not 0 < step < np.inf:
-        raise ValueError(f"step must be a number above 0. Received: {step!r}")
+    positive_number("step", step)
     moves = step * np.eye(len(x))
     columns = [
         (_value(f(tf.constant(x + move))) - _value(f(tf.constant(x - move)))) / (2 * step)
@@ -66,13 +70,7 @@ def jacobian_by_differences(f, x, step=1e-6):
 
 
 def _vector(name, values):
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or not values.size or not np.isfinite(values).all():
-        raise ValueError(
-            f"{name} must be a vector of finite numbers. Received: {values!r}, of shape "
-            f"{values.shape}"
-        )
-    return values
+    return array(name, values, (None,)).astype(np.float64)
 
 
 def _value(y):

@@ -8,7 +8,14 @@ References
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson.arguments import whole_number
+from resnet_lesson.arguments import (
+    array,
+    built_model,
+    images_for,
+    labels_for,
+    sequence,
+    whole_number,
+)
 from resnet_lesson.diagnostics.compiled import compiled
 from resnet_lesson.training import evaluate
 
@@ -26,7 +33,11 @@ def filter_normalised_direction(model, seed):
 
     Returns:
         list of float32 arrays, one for each of ``model.trainable_variables``, of the same shape.
+
+    Raises:
+        TypeError, ValueError: it is no model, or the seed is not a whole number of 0 or more.
     """
+    built_model("model", model)
     generator = np.random.default_rng(whole_number("seed", seed))
     direction = []
     for variable in model.trainable_variables:
@@ -59,18 +70,23 @@ def losses_around(model, directions, distances, images, labels):
         along the rows. The model has its own weights again.
 
     Raises:
-        ValueError: there are not one or two directions, or one does not fit the model.
+        TypeError, ValueError: there are not one or two directions, one does not fit the model, or
+            another argument is unusable.
     """
-    if len(directions) not in (1, 2):
+    images = images_for("images", images, model)
+    labels = labels_for("labels", labels, len(images), model.output_shape[-1])
+    distances = array("distances", distances, (None,))
+    if len(sequence("directions", directions)) > 2:
         raise ValueError(f"directions must be one or two. Received: {len(directions)}")
     start = [variable.numpy() for variable in model.trainable_variables]
     for direction in directions:
+        for step in sequence("directions", direction):
+            array("directions", step)
         if [np.shape(step) for step in direction] != [value.shape for value in start]:
             raise ValueError(
                 "directions must hold an array for each trainable variable, of its shape. "
                 f"Received: {len(direction)} arrays for {len(start)} variables"
             )
-    distances = np.asarray(distances)
     losses = np.zeros((len(distances),) * len(directions))
     images = tf.constant(images)
     logits = compiled(model)

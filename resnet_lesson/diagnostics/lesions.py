@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from resnet_lesson.arguments import built_model, dictionary, images_for, names_in, one_of
 from resnet_lesson.blocks import PaddedShortcut
 from resnet_lesson.diagnostics.compiled import compiled
 
@@ -27,8 +28,11 @@ def run_parts(parts, images):
 
     Returns:
         float32 array, shape (batch, classes): the logits.
+
+    Raises:
+        TypeError, ValueError: there are no such parts, or the images do not fit the first.
     """
-    x = tf.constant(images)
+    x = tf.constant(images_for("images", images, next(iter(_checked(parts).values()))))
     for part in parts.values():
         x = compiled(part)(x)
     return x.numpy()
@@ -50,10 +54,7 @@ def without_branch(parts, name):
     Raises:
         ValueError: there is no such block.
     """
-    if name not in exchangeable(parts):
-        raise ValueError(
-            f"name must be a block's, as in {', '.join(exchangeable(parts))}. Received: {name!r}"
-        )
+    one_of("name", name, exchangeable(parts))
     block = parts[name]
     carried = block.input
     layers = {layer.name.removeprefix(f"{name}_"): layer for layer in block.layers}
@@ -78,13 +79,11 @@ def reordered(parts, order):
         dictionary of segments, with the same parts in another order.
 
     Raises:
-        ValueError: a name is unknown or comes twice, or two blocks cannot change places, since one
-            of them changes the shape.
+        TypeError, ValueError: a name is unknown or comes twice, or two blocks cannot change
+            places, since one of them changes the shape.
     """
     kinds = exchangeable(parts)
-    unknown = [name for name in order if name not in kinds]
-    if unknown or len(set(order)) < len(order):
-        raise ValueError(f"order must name blocks, each once. Received: {order!r}")
+    order = names_in("order", order, kinds)
     if len({kinds[name] for name in order}) > 1:
         raise ValueError(
             f"order must hold blocks that keep one shape, or a single block. Received: {order!r}"
@@ -103,11 +102,21 @@ def exchangeable(parts):
     Returns:
         dictionary: block's name → what it takes and gives, a pair of shapes of one image where the
         two differ, else the one shape. Blocks with the same entry can change places.
+
+    Raises:
+        TypeError, ValueError: there are no such parts.
     """
     kinds = {}
-    for name, part in parts.items():
+    for name, part in _checked(parts).items():
         if name in ("stem", "head"):
             continue
         before, after = part.input_shape[1:], part.output_shape[1:]
         kinds[name] = before if before == after else (before, after)
     return kinds
+
+
+def _checked(parts):
+    """Return ``parts`` if they are a dictionary of models."""
+    for part in dictionary("parts", parts).values():
+        built_model("parts", part)
+    return parts

@@ -14,6 +14,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from resnet_lesson.arguments import images_for, labels_for, received, sequence, truth_value
 from resnet_lesson.diagnostics.averages import kept_averages
 from resnet_lesson.models import segments
 
@@ -34,7 +35,7 @@ def gradients_by_length(model, images, labels):
         the gradient in nats per unit of the stem's output. The sum over k is the whole gradient.
 
     Raises:
-        ValueError: a block of the model has no shortcut.
+        TypeError, ValueError: a block of the model has no shortcut, or an argument is unusable.
     """
     last, blocks = _backwards(model, images, labels)
     flows = [last]
@@ -61,16 +62,20 @@ def path_gradients(model, images, labels, paths):
         float32 array, shape (paths, batch, …), in nats per unit of the stem's output.
 
     Raises:
-        ValueError: a path has not one value for each block, or a block has no shortcut.
+        TypeError, ValueError: a path has not one value for each block, a block has no shortcut, or
+            an argument is unusable.
     """
+    sequence("paths", paths)
     last, blocks = _backwards(model, images, labels)
     flows = []
     for path in paths:
-        if len(path) != len(blocks):
+        if not isinstance(path, (list, tuple, np.ndarray)) or len(path) != len(blocks):
             raise ValueError(
                 f"paths must have one truth value for each of {len(blocks)} blocks. "
-                f"Received: {path!r}"
+                f"Received: {received(path)}"
             )
+        for branch in path:
+            truth_value("paths", branch)
         flow = last
         for (through_branch, through_shortcut), branch in zip(
             reversed(blocks), reversed(path), strict=True
@@ -86,6 +91,8 @@ def _backwards(model, images, labels):
     Each function takes the gradient at the block's output to that at its input, one through the
     branch, one through the shortcut; both include the ReLU after the addition.
     """
+    images = images_for("images", images, model)
+    labels = labels_for("labels", labels, len(images), model.output_shape[-1])
     parts = segments(model)
     blocks = []
     with kept_averages(model):

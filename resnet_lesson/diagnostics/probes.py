@@ -9,6 +9,8 @@ References
 
 import numpy as np
 
+from resnet_lesson.arguments import MOST_WIDTH, array, labels_for, positive_number
+
 
 def probe_accuracy(features, labels, test_features, test_labels, penalty=0.01):
     """Fit a linear classifier by ridge regression and return its accuracy on other examples.
@@ -31,17 +33,17 @@ def probe_accuracy(features, labels, test_features, test_labels, penalty=0.01):
         accuracy from 0 to 1.
 
     Raises:
-        ValueError: shapes do not fit, or the penalty is not above 0.
+        TypeError, ValueError: shapes do not fit, or the penalty is not above 0.
     """
     fit, test = _flat("features", features), _flat("test_features", test_features)
-    labels, test_labels = np.asarray(labels), np.asarray(test_labels)
-    if len(fit) != len(labels) or len(test) != len(test_labels) or fit.shape[1] != test.shape[1]:
+    labels = labels_for("labels", labels, len(fit), MOST_WIDTH)
+    test_labels = labels_for("test_labels", test_labels, len(test), MOST_WIDTH)
+    if fit.shape[1] != test.shape[1]:
         raise ValueError(
-            "features must have one row for each label and as many numbers in training as in test. "
-            f"Received: {fit.shape} for {len(labels)} and {test.shape} for {len(test_labels)}"
+            "features must have as many numbers an image in training as in test. "
+            f"Received: {fit.shape[1]} and {test.shape[1]}"
         )
-    if not penalty > 0:
-        raise ValueError(f"penalty must be above 0. Received: {penalty!r}")
+    positive_number("penalty", penalty)
     classes = max(labels.max(), test_labels.max()) + 1
     targets = np.eye(classes)[labels]
     mean, offset = fit.mean(axis=0), targets.mean(axis=0)
@@ -55,7 +57,7 @@ def probe_accuracy(features, labels, test_features, test_labels, penalty=0.01):
 
 
 def _flat(name, features):
-    features = np.asarray(features, dtype=np.float64)
-    if features.ndim < 2 or not features.size:
+    features = array(name, features).astype(np.float64)
+    if features.ndim < 2:
         raise ValueError(f"{name} must have the shape (n, …), n ≥ 1. Received: {features.shape}")
     return features.reshape(len(features), -1)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from keras import layers
 
+from resnet_lesson.arguments import built_model
 from resnet_lesson.blocks import PaddedShortcut
 
 POINTWISE = (layers.BatchNormalization, layers.ReLU, layers.Identity, layers.Activation)
@@ -48,7 +49,9 @@ def receptive_fields(model):
     Raises:
         ValueError: a layer has no formula here, the branches of an addition have different steps,
             or the images have no fixed size.
+        TypeError: it is no model.
     """
+    built_model("model", model)
     fields, seen = {}, {}
     for layer in model.layers:
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]

@@ -12,6 +12,7 @@ import re
 
 import numpy as np
 
+from resnet_lesson.arguments import built_model, images_for
 from resnet_lesson.diagnostics.averages import kept_averages
 from resnet_lesson.models import with_outputs
 
@@ -28,8 +29,9 @@ def activations(model, images, names):
         dictionary in the order of ``names``: layer name → float32 array, shape (batch, …).
 
     Raises:
-        ValueError: a name is not a layer's.
+        TypeError, ValueError: a name is not a layer's, or there are no such images.
     """
+    images = images_for("images", images, model)
     reader = with_outputs(model, names)
     with kept_averages(model):
         outputs = reader(images, training=True)
@@ -51,10 +53,12 @@ def response_deviations(model, images):
         standard deviation. Normalisations of shortcuts are not listed.
 
     Raises:
-        ValueError: the model's blocks have no normalisation.
+        TypeError, ValueError: the model's blocks have no normalisation, or there are no such
+            images.
     """
     pattern = r"stage\d+_block\d+_norm\d+"
-    names = [layer.name for layer in model.layers if re.fullmatch(pattern, layer.name)]
+    layers = built_model("model", model).layers
+    names = [layer.name for layer in layers if re.fullmatch(pattern, layer.name)]
     if not names:
         raise ValueError(f"model must have blocks with normalisation. Received: {model.name}")
     outputs = activations(model, images, names)
@@ -73,9 +77,10 @@ def branch_ratios(model, images):
         Euclidean norms, mean over the images.
 
     Raises:
-        ValueError: the model has no residual blocks.
+        TypeError, ValueError: the model has no residual blocks, or there are no such images.
     """
-    sums = [layer for layer in model.layers if re.fullmatch(r"stage\d+_block\d+_add", layer.name)]
+    layers = built_model("model", model).layers
+    sums = [layer for layer in layers if re.fullmatch(r"stage\d+_block\d+_add", layer.name)]
     if not sums:
         raise ValueError(f"model must have residual blocks. Received: {model.name}")
     names = [layer.name.removesuffix("_add") for layer in sums]

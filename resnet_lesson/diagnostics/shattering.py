@@ -9,7 +9,7 @@ References
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson.arguments import whole_number
+from resnet_lesson.arguments import array, images_for, whole_number
 
 
 def input_gradients(model, inputs):
@@ -23,8 +23,11 @@ def input_gradients(model, inputs):
 
     Returns:
         float32 array of the shape of ``inputs``.
+
+    Raises:
+        TypeError, ValueError: there is no such model, or the inputs do not fit it.
     """
-    inputs = tf.convert_to_tensor(inputs)
+    inputs = tf.convert_to_tensor(images_for("inputs", inputs, model))
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         total = tf.reduce_sum(model(inputs, training=False)[:, 0])
@@ -47,8 +50,8 @@ def autocorrelation(values, lags):
     Raises:
         TypeError, ValueError: there are too few values, or all are equal.
     """
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or not len(values) or np.all(values == values[0]):
+    values = array("values", values, (None,)).astype(np.float64)
+    if np.all(values == values[0]):
         raise ValueError(
             "values must be a row of numbers that are not all equal. "
             f"Received: shape {values.shape}"

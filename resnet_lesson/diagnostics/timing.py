@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from resnet_lesson.arguments import whole_number
+from resnet_lesson.arguments import dictionary, function, whole_number
 
 
 def median_seconds(calls, repeats=9, warm_up=2):
@@ -25,12 +25,8 @@ def median_seconds(calls, repeats=9, warm_up=2):
     Raises:
         TypeError, ValueError: there are no calls, one is no function, or a number is unusable.
     """
-    calls = dict(calls)
-    if not calls:
-        raise ValueError("calls must not be empty. Received: 0 calls")
-    for name, call in calls.items():
-        if not callable(call):
-            raise TypeError(f"calls must hold functions. Received: {call!r} as {name!r}")
+    for call in dictionary("calls", calls).values():
+        function("calls", call)
     whole_number("repeats", repeats, least=1)
     whole_number("warm_up", warm_up, least=0)
     spent = {name: [] for name in calls}

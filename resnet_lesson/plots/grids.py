@@ -3,6 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_lesson.arguments import array, sequence, texts
+
 
 def number_grids(grids, captions, title=None):
     """Draw grids of whole numbers side by side: the larger a number, the darker its cell.
@@ -18,14 +20,16 @@ def number_grids(grids, captions, title=None):
     Raises:
         ValueError: there are no grids, not one caption for each, or other numbers in them.
     """
-    grids = [np.asarray(grid) for grid in grids]
-    if not grids or len(grids) != len(captions):
+    texts("title", title)
+    texts("captions", *sequence("captions", captions))
+    grids = [array("grids", grid, (None, None)) for grid in sequence("grids", grids)]
+    if len(grids) != len(captions):
         raise ValueError(
             "grids must have one caption each, and be one at least. "
             f"Received: {len(grids)} grids, {len(captions)} captions"
         )
     for grid in grids:
-        if grid.ndim != 2 or not grid.size or np.any(grid < 0) or np.any(grid != np.round(grid)):
+        if np.any(grid < 0) or np.any(grid != np.round(grid)):
             raise ValueError(
                 "grids must hold whole numbers of 0 or more, in rows and columns. "
                 f"Received: shape {grid.shape}, {np.min(grid, initial=0):g} the lowest"

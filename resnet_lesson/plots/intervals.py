@@ -3,7 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_lesson.plots.lines import COLOURS
+from resnet_lesson.arguments import array, dictionary, one_of
+from resnet_lesson.plots.lines import COLOURS, check_look
 
 
 def intervals(values, xlabel, baseline=None, ax=None, title=None, log=False):
@@ -22,13 +23,12 @@ def intervals(values, xlabel, baseline=None, ax=None, title=None, log=False):
     Raises:
         ValueError: there are no values, or the baseline is none of the names.
     """
-    if not values or not all(len(runs) for runs in values.values()):
-        raise ValueError(
-            "values must hold at least one number for each name. "
-            f"Received: { {name: len(runs) for name, runs in values.items()} }"
-        )
-    if baseline is not None and baseline not in values:
-        raise ValueError(f"baseline must be one of {list(values)}. Received: {baseline!r}")
+    values = {
+        name: array("values", runs, (None,)) for name, runs in dictionary("values", values).items()
+    }
+    if baseline is not None:
+        one_of("baseline", baseline, values)
+    check_look(xlabel, "", ax, title, log)
     if ax is None:
         ax = plt.subplots(figsize=(6.8, 0.9 + 0.3 * len(values)), layout="constrained")[1]
     if baseline is not None:

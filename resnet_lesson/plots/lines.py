@@ -4,8 +4,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from resnet_lesson.arguments import one_of
-from resnet_lesson.records import by_name, running_mean
+from resnet_lesson.arguments import (
+    array,
+    axes_or_none,
+    dictionary,
+    one_of,
+    text_value,
+    truth_value,
+    whole_number,
+)
+from resnet_lesson.records import all_records, by_name, running_mean
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
@@ -47,17 +55,20 @@ def learning_curves(
             after an early interrupt; or runs of one network were not measured at the same updates.
     """
     one_of("measure", measure, MEASURES)
-    if not records:
+    if not all_records("records", records):
         raise ValueError("records must not be empty. Received: 0 records")
-    text = MEASURES[measure][0]
+    check_look("", "", ax, title, log)
+    truth_value("each_seed", each_seed)
+    whole_number("window", window, least=1)
+    label = MEASURES[measure][0]
     groups = {
         name: [(record.seed, *_points(record, measure, window)) for record in group]
         for name, group in by_name(records).items()
     }
     if each_seed:
-        return _draw_each(groups, "updates", text, ax, title, log)
+        return _draw_each(groups, "updates", label, ax, title, log)
     series = {name: _together(name, runs) for name, runs in groups.items()}
-    return _draw(series, "updates", text, ax, title, log)
+    return _draw(series, "updates", label, ax, title, log)
 
 
 def curves(x, series, xlabel, ylabel, ax=None, title=None, log=False):
@@ -78,18 +89,19 @@ def curves(x, series, xlabel, ylabel, ax=None, title=None, log=False):
     Raises:
         ValueError: a series has not as many points as x, or there is none.
     """
+    check_look(xlabel, ylabel, ax, title, log)
     drawn = {}
-    for name, values in series.items():
-        at = np.asarray(x[name] if isinstance(x, dict) else x)
-        values = np.atleast_2d(np.asarray(values, dtype=float))
-        if values.ndim != 2 or not values.size or at.shape != values.shape[1:]:
+    for name, values in dictionary("series", series).items():
+        if isinstance(x, dict) and name not in x:
+            raise ValueError(f"x must hold an entry for each series. Received: none for {name!r}")
+        at = array("x", x[name] if isinstance(x, dict) else x)
+        values = np.atleast_2d(array(f"series {name!r}", values).astype(float))
+        if values.ndim != 2 or at.shape != values.shape[1:]:
             raise ValueError(
                 "series must hold arrays of shape (seeds, points), with one x for each point. "
                 f"Received: {name}, shape {values.shape}, and x of shape {at.shape}"
             )
         drawn[name] = (at, values)
-    if not drawn:
-        raise ValueError("series must not be empty. Received: 0 series")
     return _draw(drawn, xlabel, ylabel, ax, title, log)
 
 
@@ -128,6 +140,20 @@ def _draw_each(groups, xlabel, ylabel, ax, title, log):
     return _finish(ax, xlabel, ylabel, title, log, ", one line for each seed", sentences)
 
 
+def check_look(xlabel, ylabel, ax, title, log):
+    """Check what all figures take: texts, Axes and whether an axis is logarithmic.
+
+    Raises:
+        TypeError: one of them is none.
+    """
+    text_value("xlabel", xlabel)
+    text_value("ylabel", ylabel)
+    axes_or_none("ax", ax)
+    if title is not None:
+        text_value("title", title)
+    truth_value("log", log)
+
+
 def _axes():
     return plt.subplots(figsize=(6.4, 4), layout="constrained")[1]
 
@@ -152,7 +178,14 @@ def dots(series, xlabel, ylabel, ax=None, title=None, log=False):
 
     Returns:
         (Axes, text alternative).
+
+    Raises:
+        TypeError, ValueError: an argument is unusable.
     """
+    check_look(xlabel, ylabel, ax, title, log)
+    for values in dictionary("series", series).values():
+        for runs in dictionary("series", values).values():
+            array("series", runs, (None,))
     ax = ax or _axes()
     sentences = []
     place_of = {x: i for i, x in enumerate(dict.fromkeys(x for v in series.values() for x in v))}
@@ -172,15 +205,15 @@ def dots(series, xlabel, ylabel, ax=None, title=None, log=False):
 
 def _points(record, measure, window):
     """Return (updates, values) of a record, both of shape (points,)."""
-    text, by_epoch, key = MEASURES[measure]
+    label, by_epoch, key = MEASURES[measure]
     if by_epoch:
         points = [(epoch["update"], epoch[key]) for epoch in record.epochs if key in epoch]
     else:
         points = list(enumerate(running_mean(getattr(record, key), window), start=1))
     if not points:
         raise ValueError(
-            f"records must each hold a {text}; an early interrupt or the lack of validation images "
-            f"leaves none. Received: {record.name}, seed {record.seed}"
+            f"records must each hold a {label}; an early interrupt or the lack of validation "
+            f"images leaves none. Received: {record.name}, seed {record.seed}"
         )
     updates, values = zip(*points, strict=True)
     return np.array(updates), np.array(values)

@@ -6,6 +6,8 @@ import re
 import matplotlib.pyplot as plt
 from IPython.display import Image, Markdown, display
 
+from resnet_lesson.arguments import axes_or_none, received, sequence, text_value
+
 # Drawn finer than shown, so that a projector or a sharp screen shows no steps.
 DPI, SHOWN_DPI = 160, 88
 
@@ -18,9 +20,11 @@ def show(ax, alt):
         alt: text alternative: what the picture shows, for those who cannot see it.
 
     Raises:
-        ValueError: the text alternative is empty.
+        TypeError, ValueError: ``ax`` is no Axes, or the text alternative is empty.
     """
-    if not isinstance(alt, str) or not alt.strip():
+    if axes_or_none("ax", ax) is None:
+        raise TypeError("ax must be matplotlib Axes. Received: None")
+    if not text_value("alt", alt).strip():
         raise ValueError(f"alt must say what the figure shows. Received: {alt!r}")
     content = png(ax, DPI, bbox_inches="tight")
     pixels = int.from_bytes(content[16:20], "big")  # the width stands at the start of a PNG
@@ -44,7 +48,18 @@ def table(header, rows):
     Args:
         header: column titles.
         rows: lists of cells. A column of numbers is aligned to the right, any other to the left.
+
+    Raises:
+        TypeError, ValueError: there is no column, or a row has more or fewer cells than columns.
     """
+    sequence("header", header)
+    for row in sequence("rows", rows, least=0):
+        if not isinstance(row, (list, tuple)) or len(row) != len(header):
+            raise ValueError(
+                f"rows must have a cell for each of {len(header)} columns. "
+                f"Received: {received(row)}"
+            )
+    header = [str(title) for title in header]
     rows = [[str(cell) for cell in row] for row in rows]
     numeric = [
         all(re.fullmatch(r"-?[\d.]+ ?%?|—", cell) for cell in column)

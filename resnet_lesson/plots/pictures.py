@@ -3,6 +3,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from resnet_lesson.arguments import array, labels_for, sequence, texts, whole_number
+from resnet_lesson.plots.lines import check_look
+
+MOST_COLUMNS = 100
+
 
 def digit_grid(images, captions, columns=8, title=None):
     """Draw images in a grid, each with a caption.
@@ -17,9 +22,18 @@ def digit_grid(images, captions, columns=8, title=None):
         (Axes of the first image, text alternative).
 
     Raises:
-        ValueError: the numbers of images and captions differ, or there are none.
+        TypeError, ValueError: the numbers of images and captions differ, or there are none.
     """
-    if len(images) != len(captions) or not len(images):
+    images = array("images", images)
+    if images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,)):
+        raise ValueError(
+            "images must have the shape (n, height, width) or (n, height, width, 1). "
+            f"Received: {images.shape}"
+        )
+    sequence("captions", captions)
+    whole_number("columns", columns, least=1, most=MOST_COLUMNS)
+    texts("title", title)
+    if len(images) != len(captions):
         raise ValueError(
             f"images and captions must be of one length. Received: {len(images)}, {len(captions)}"
         )
@@ -49,7 +63,14 @@ def confusion_matrix(labels, predictions, classes=10, title=None):
 
     Returns:
         (Axes, text alternative).
+
+    Raises:
+        TypeError, ValueError: there are no such labels or predictions.
     """
+    classes = whole_number("classes", classes, least=2, most=MOST_COLUMNS)
+    labels = labels_for("labels", labels, None, classes)
+    predictions = labels_for("predictions", predictions, len(labels), classes)
+    texts("title", title)
     counts = np.zeros((classes, classes), dtype=int)
     np.add.at(counts, (labels, predictions), 1)
     ax = plt.subplots(figsize=(6.4, 6), layout="constrained")[1]
@@ -97,15 +118,18 @@ def contours(x, y, values, xlabel, ylabel, levels, ax=None, title=None):
         (Axes, text alternative).
 
     Raises:
-        ValueError: shapes do not fit, or levels do not increase.
+        TypeError, ValueError: shapes do not fit, or levels do not increase.
     """
-    x, y, values = np.asarray(x), np.asarray(y), np.asarray(values, dtype=float)
-    if x.ndim != 1 or y.ndim != 1 or values.shape != (len(y), len(x)) or min(values.shape) < 2:
+    x, y = array("x", x, (None,)), array("y", y, (None,))
+    values = array("values", values).astype(float)
+    levels = array("levels", levels, (None,)).tolist()
+    check_look(xlabel, ylabel, ax, title, False)
+    if values.shape != (len(y), len(x)) or min(values.shape) < 2:
         raise ValueError(
             "values must have a row for each y and a column for each x, two of each at least. "
             f"Received: values of shape {values.shape}, y of {y.shape}, x of {x.shape}"
         )
-    if len(levels) < 1 or np.any(np.diff(levels) <= 0):
+    if np.any(np.diff(levels) <= 0):
         raise ValueError(f"levels must be increasing numbers. Received: {levels!r}")
     ax = ax or plt.subplots(figsize=(5, 4.6), layout="constrained")[1]
     # One shade between two lines; the lightest below all of them, the darkest above.

@@ -14,6 +14,8 @@ from pathlib import Path
 from IPython.display import display
 from IPython.utils.capture import capture_output
 
+from resnet_lesson.arguments import one_of
+
 FOLDER = Path(__file__).parent
 RIGHT, WRONG = "Right. ", "Not so. "
 # The buttons' colours keep a contrast of 4.5 or more to the white text on them.
@@ -65,8 +67,7 @@ def read(lesson):
         ValueError: there is no quiz of that lesson.
     """
     known = sorted(path.stem for path in FOLDER.glob("*.toml"))
-    if lesson not in known:
-        raise ValueError(f"lesson must be one of {', '.join(known)}. Received: {lesson!r}")
+    one_of("lesson", lesson, known)
     found = tomllib.loads((FOLDER / f"{lesson}.toml").read_text(encoding="utf-8"))["questions"]
     return [
         {

@@ -1,0 +1,169 @@
+"""JupyterLab as `make lab` starts it, used through a real browser as a reader would."""
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import browser
+import nbformat
+import pytest
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parent.parent
+MOVING = """
+from resnet_lesson import drawing, plots
+from resnet_lesson.explorers import explore
+import numpy as np
+
+def line(slope):
+    return plots.curves([0, 1], {"line": [0, slope]}, "x", f"slope {slope}")
+
+box = explore(line, {"slope": 1}, slope=range(1, 6))
+pad = drawing.show(lambda image: np.eye(10)[7])
+"""
+
+
+def write_notebook(path, code):
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(nb, path)
+
+
+def copy_without_outputs(name, folder):
+    nb = nbformat.read(ROOT / "notebooks" / name, as_version=4)
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(nb, folder / name)
+
+
+def _answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Start the server on copies of the notebooks; give its address, its token and the folder."""
+    browser.chromium()
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "notebooks").mkdir()
+    copy_without_outputs("00_start_here.ipynb", folder / "notebooks")
+    write_notebook(folder / "notebooks" / "moving.ipynb", MOVING)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = f"--no-browser --port={port} --allow-root"
+    asked = ["make", "--dry-run", "lab", f"LAB_ARGS={options}"]
+    printed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    _, python, rest = printed.replace("\\\n", " ").rpartition(".venv/bin/python")
+    # The same server, but among the copies: JupyterLab writes to what it shows.
+    command = [str(ROOT / python), *shlex.split(rest)]
+    assert "jupyterlab" in command
+    home = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTER_DATA_DIR": str(folder / "data")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("JPY_")} | home
+    log = folder / "log"
+    with log.open("w") as file:
+        server = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        for _ in range(600):
+            found = re.search(rf"http://127\.0\.0\.1:{port}/\S*token=(\w+)", log.read_text())
+            if found and _answers(port):
+                break
+            assert server.poll() is None, log.read_text()[-2000:]
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}", found[1], folder / "notebooks"
+    finally:
+        server.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(20)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)  # and kernels that are left
+        server.wait()
+
+
+@contextlib.contextmanager
+def all_cells_run(chromium, lab, name):
+    """Open a notebook in JupyterLab and choose "Run All Cells"; give the page."""
+    address, token, _ = lab
+    watched = browser.Watched(chromium, address, width=1500, height=900)
+    page = watched.page
+    try:
+        page.goto(f"{address}/lab/tree/notebooks/{name}?token={token}&reset")
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        # A kernel that is not there yet would let "Run All Cells" wait for ever.
+        ready = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
+        page.wait_for_selector(ready, timeout=60_000)
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name=re.compile("Run All Cells")).first.click()
+        yield page
+    finally:
+        watched.context.close()
+
+
+def saved_cells(page, path, seconds):
+    """Save the notebook again and again until all its code cells have run; return those.
+
+    The page itself holds only the cells that are in sight.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        page.keyboard.press("Control+s")
+        page.wait_for_timeout(2000)
+        cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+        left = [cell for cell in cells if cell.execution_count is None]
+        if not left:
+            return cells
+        assert time.monotonic() < deadline, f"{len(left)} of {len(cells)} cells have not run"
+
+
+def test_the_first_lesson_runs_with_run_all_cells(chromium, lab):
+    with all_cells_run(chromium, lab, "00_start_here.ipynb") as page:
+        cells = saved_cells(page, lab[2] / "00_start_here.ipynb", 240)
+        kinds = [output.output_type for cell in cells for output in cell.outputs]
+        assert "error" not in kinds
+        committed = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4).cells
+        with_outputs = [bool(c.outputs) for c in committed if c.cell_type == "code"]
+        assert [bool(cell.outputs) for cell in cells] == with_outputs
+        # The last thing that was run is in sight, with its output.
+        assert page.locator(".jp-OutputArea-output:visible").count()
+        assert not page.locator(".jp-RenderedText[data-mime-type*='stderr']").count()
+
+
+def test_a_slider_moves_its_figure_and_the_pad_reads(chromium, lab):
+    with all_cells_run(chromium, lab, "moving.ipynb") as page:
+        slider = page.get_by_role("slider").first
+        slider.wait_for(timeout=120_000)
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_selector("img[alt*='slope 2']", timeout=10_000)
+
+        field = page.locator("canvas.field")
+        field.scroll_into_view_if_needed()
+        box = field.bounding_box()
+        page.mouse.move(box["x"] + 80, box["y"] + 60)
+        page.mouse.down()
+        for step in range(20):
+            page.mouse.move(box["x"] + 80 + 5 * step, box["y"] + 60 + 4 * step)
+        page.mouse.up()
+        page.get_by_text("Read: 7 (100.0%)").wait_for(timeout=10_000)
+        page.get_by_role("button", name="Clear").click()
+        page.get_by_text("Draw a digit.").wait_for(timeout=10_000)
+        field.focus()
+        for key in ("Space", *["ArrowDown"] * 8, "Space"):
+            page.keyboard.press(key)
+        page.get_by_text("Read: 7 (100.0%)").wait_for(timeout=10_000)

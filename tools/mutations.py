@@ -1,0 +1,151 @@
+"""Plant defects in the package, one at a time: the unit tests must catch each of them.
+
+A defect is (file, text, what stands there instead). The tests of the file that is named like it run
+first, and all other unit tests after them unless those have failed already. Tests that only say that
+some file has changed do not count. Prints a table; fails if a defect survives.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# They compare hashes: whatever is changed, they see it.
+NOT_COUNTED = ["tests/test_notebooks.py", "tests/test_repository.py", "tests/test_editions.py"]
+COPIED = ["resnet_lesson", "tests", "tools", "benchmarks", "pyproject.toml", "notebooks", "docs"]
+COPIED += ["Makefile", "README.md", "requirements.lock", "environment.yml"]
+
+DEFECTS = [
+    # -- Blocks
+    ("blocks", "y = self.add([y, self.carry(x, training=training)])", "y = self.add([y, y])"),
+    ("blocks", "x = x[:, :: self.stride, :: self.stride, :]", "x = x[:, 1 :: self.stride, 1 :: self.stride, :]"),
+    ("blocks", "+ [(0, missing)]", "+ [(missing, 0)]"),
+    ("blocks", 'last_gamma = "zeros" if self.zero_init', 'last_gamma = "zeros" if not self.zero_init'),
+    ("blocks", 'if self.zero_init and not self.normalisation', 'if self.zero_init and self.normalisation'),
+    ("blocks", '"use_bias": not self.normalisation', '"use_bias": True'),
+    ("blocks", "kernel_size = (1, 3, 1)[i]", "kernel_size = (1, 3, 3)[i]"),
+    ("blocks", "stride = self.stride if name == self.stride_on else 1", "stride = self.stride if i == 0 else 1"),
+    ("blocks", "x = self.norms[i](x, training=training)", "x = self.norms[i](x)"),
+    ("blocks", "return self.output_relu(y)", "return y"),
+    ("blocks", "changed = input_shape[-1] != self.filters[-1] or self.stride != 1", "changed = input_shape[-1] != self.filters[-1]"),
+    # -- Models
+    ("models", "stride = 2 if stage > 1 and number == 1", "stride = 2 if number == 1"),
+    ("models", 'return int(depth - 2) // step', 'return int(depth - 2) // step + 1'),
+    ("models", 'zlib.crc32(f"{layer.name}/{variable.name}".encode())', 'zlib.crc32(variable.name.encode())'),
+    ("models", "np.random.SeedSequence([seed, place])", "np.random.SeedSequence([0, place])"),
+    ("models", "variable.assign([drawn, 0])", "pass"),
+    # -- Normalisation
+    ("normalisation", "shrink = (count - 1) / count", "shrink = 1.0"),
+    ("normalisation", "exponential_avg_factor=1 - self.momentum", "exponential_avg_factor=self.momentum"),
+    ("normalisation", "self.moving_mean.assign(mean)", "pass"),
+    # -- Training
+    ("training", '"beta2_power": self.beta_2**updates', '"beta2_power": self.beta_1**updates'),
+    ("training", "updates = tf.cast(self.iterations + 1, tf.float32)", "updates = tf.cast(self.iterations + 2, tf.float32)"),
+    ("training", "        self.iterations.assign_add(1)\n\n", "\n"),
+    ("training", "place = (update % per_epoch) * self.batch_size", "place = 0"),
+    ("training", "if update % per_epoch == 0:", "if update == 0:"),
+    ("training", "for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):\n                variable.assign(value)", "pass"),
+    ("training", "model(images, training=False)", "model(images, training=True)"),
+    ("training", "shuffle = np.random.default_rng([seed, 1])", "shuffle = np.random.default_rng([0, 1])"),
+    ("training", "np.mean(record.loss[-last:])", "np.mean(record.loss)"),
+    ("training", "- np.max(logits, axis=1, keepdims=True)", "- np.max(logits)"),
+    ("fast", "peak * (updates - update) / (updates - top)", "peak * (updates - update) / updates"),
+    ("fast", "tf.reduce_sum(losses) / self.batch_size", "tf.reduce_mean(losses)"),
+    ("fast", "self.smoothing / classes", "self.smoothing"),
+    ("fast", "count = tf.cast(number, tf.float32) + 1", "count = tf.cast(number, tf.float32) + 2"),
+    ("fast", "mean * keep + variable.value * (1 - keep)", "mean * (1 - keep) + variable.value * keep"),
+    # -- Data and records
+    ("data", "scaled -= np.float32(mean / deviation)", "scaled -= np.float32(mean)"),
+    ("data", 'quota[np.argsort(quota - shares, kind="stable")[:missing]] += 1', "quota[:missing] += 1"),
+    ("records", "np.mean(self.loss[-last:])", "np.mean(self.loss[:last])"),
+    ("records", "int(reached[0]) + window", "int(reached[0])"),
+    ("records", "os.replace(partial, path)", "path.write_bytes(b''); os.replace(partial, path)"),
+    ("verdicts", "lowest, highest = min(above), max(below)", "lowest, highest = max(above), min(below)"),
+    ("verdicts", "high > low if ratio == 1", "high >= low if ratio == 1"),
+    ("verdicts", "raise AssertionError(said)", "print(said)"),
+    # -- Diagnostics
+    ("diagnostics/gradients", "logits = model(images, training=True)", "logits = model(images, training=False)"),
+    ("diagnostics/paths", "zip(by_shortcut[1:], by_branch[:-1], strict=True)", "zip(by_shortcut[1:], by_branch[1:], strict=True)"),
+    ("diagnostics/lesions", "stride = before[1] // after[1]", "stride = after[1] // after[1]"),
+    ("diagnostics/responses", "norms[0] / norms[1]", "norms[1] / norms[0]"),
+    ("diagnostics/shattering", "values - values.mean()", "values"),
+    ("diagnostics/receptive_fields", "last = field.last + (size - 1 - before) * field.step", "last = field.last + (size - 1) * field.step"),
+    ("diagnostics/receptive_fields", "stride * field.step", "stride + field.step"),
+    ("diagnostics/landscape", "inner = tuple(range(drawn.ndim - 1))", "inner = tuple(range(drawn.ndim))"),
+    ("diagnostics/landscape", "        _move(model, start, [], [])\n", "        pass\n"),
+    ("diagnostics/probes", "np.linalg.solve(inner + strength * np.eye(len(fit)), targets)", "np.linalg.solve(inner + 100 * strength * np.eye(len(fit)), targets)"),
+    # -- Variants, recipe, handwriting
+    ("variants", "expected_blocks = blocks - (1 - LAST_SURVIVAL) * (blocks + 1) / 2", "expected_blocks = blocks - (1 - LAST_SURVIVAL) * blocks / 2"),
+    ("variants", "return x if training else self.probability * x", "return x"),
+    ("variants", "carried = (1 - gate) * carried", "carried = gate * carried"),
+    ("recipe", "angle = chance[0] * turn * np.pi / 180", "angle = chance[0] * turn"),
+    ("recipe", "c = middle - (a + b) * middle", "c = 0"),
+    ("handwriting", "scale = BOX / max(cropped.shape)", "scale = BOX / min(cropped.shape)"),
+    ("handwriting", "weight = boxed.sum(axis=1 - axis, dtype=float)", "weight = boxed.sum(axis=axis, dtype=float)"),
+]  # fmt: skip
+# Tests that stand in a file of another name.
+TESTS = {"diagnostics/gradients": "diagnostics", "verdicts": "verdicts"}
+
+
+def first_tests(module):
+    """Return the tests that are named like a module."""
+    name = TESTS.get(module, module.rpartition("/")[2])
+    path = Path("tests") / f"test_{name}.py"
+    return [str(path)] if (ROOT / path).exists() else []
+
+
+def caught(folder, module):
+    """Run the unit tests in the changed copy; return the name of the first that fails, or None."""
+    ignored = [f"--ignore={path}" for path in NOT_COUNTED]
+    environment = os.environ | {
+        "PYTHONPATH": str(folder),
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_NUM_INTEROP_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    for tests in (first_tests(module), ["-n2", "--dist=loadfile", "tests"]):
+        if not tests:
+            continue
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not slow", *ignored, *tests]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        if done.returncode == 1:
+            failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
+            return failed[0].split()[1] if failed else "an error"
+        if done.returncode:
+            return f"pytest ends with {done.returncode}"  # such as a file that cannot be read
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("only", nargs="*", help="modules, such as blocks; all by default")
+    only = parser.parse_args().only
+    survivors = []
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        for name in COPIED:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, folder / name)
+        for module, old, new in DEFECTS:
+            if only and module not in only:
+                continue
+            path = folder / "resnet_lesson" / f"{module}.py"
+            text = path.read_text(encoding="utf-8")
+            if text.count(old) < 1:
+                sys.exit(f"{module} no longer holds what a defect changes: {old}")
+            path.write_text(text.replace(old, new, 1), encoding="utf-8")
+            by = caught(folder, module)
+            path.write_text(text, encoding="utf-8")
+            what = " ".join(f"{old} → {new}".split())
+            print(f"{'caught' if by else 'SURVIVED'}  {module}: {what}  {by or ''}", flush=True)
+            survivors += [] if by else [what]
+    if survivors:
+        sys.exit(f"{len(survivors)} defects survived.")
+
+
+if __name__ == "__main__":
+    main()

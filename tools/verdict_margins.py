@@ -1,0 +1,141 @@
+"""Run every lesson under several conditions and record by how much each of its verdicts holds.
+
+The conditions change what may differ on another machine: one thread or two, oneDNN on or off, and
+the Pythons of the matrix. The record is benchmarks/verdicts.json, the table for readers
+docs/verdicts.md. A verdict that fails is noted, and the run goes on.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORD, TABLE = ROOT / "benchmarks" / "verdicts.json", ROOT / "docs" / "verdicts.md"
+LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+# Name of the condition → environment variables, and how many cores the lesson may use.
+CONDITIONS = {
+    "two cores": ({}, 2),
+    "one core": (ONE_THREAD, 1),
+    "oneDNN off": ({"TF_ENABLE_ONEDNN_OPTS": "0"}, 2),
+}
+THIN = 0.1
+HEAD = """# Every verdict and its margin
+
+Each verdict of the lessons is a comparison of measured numbers. This table lists all of them, with
+the smallest margin that was seen: the distance of the two sides, divided by the larger one. 0 % is
+a tie. Verdicts without a margin do not compare sizes: they ask whether two things are equal, or for
+one of the words of a rule that the lesson states.
+
+The conditions were: {conditions}. A margin below {thin} is marked as thin.
+
+This page is made by `make verdicts`, from `benchmarks/verdicts.json`.
+"""
+
+
+def run_lesson(lesson, python, variables, cores):
+    """Run one lesson; return its verdicts as a list of dictionaries."""
+    with tempfile.TemporaryDirectory() as folder:
+        noted = Path(folder) / "verdicts.jsonl"
+        noted.touch()
+        command = [python, __file__, "--run", lesson, "--note", noted]
+        if hasattr(os, "sched_getaffinity"):
+            allowed = sorted(os.sched_getaffinity(0))[:cores]
+            limit = {"preexec_fn": lambda: os.sched_setaffinity(0, allowed)}
+        else:
+            limit = {}
+        environment = os.environ | {"TQDM_DISABLE": "1", "PYTHONPATH": str(ROOT)} | variables
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, **limit)
+        lines = noted.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def execute(lesson, noted):
+    """Run a lesson in this process's environment, with the probe in its kernel."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    nb = nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", as_version=4)
+    tools = str(Path(__file__).parent)
+    probe = f"import sys; sys.path.append({tools!r})\nimport margin_probe\n"
+    nb.cells.insert(0, nbformat.v4.new_code_cell(f"{probe}margin_probe.install({noted!r})"))
+    nb.metadata.kernelspec.name = "python3"
+    folder = {"metadata": {"path": str(ROOT / "notebooks")}}
+    # A verdict that fails must not end the run.
+    NotebookClient(nb, timeout=1800, allow_errors=True, resources=folder).execute()
+
+
+def margins(record):
+    """Return (lesson, claim) → (smallest margin or None, condition, comparison, all hold)."""
+    found = {}
+    for name, condition in record["conditions"].items():
+        for lesson, verdicts in condition.items():
+            for number, one in enumerate(verdicts):
+                key = (lesson, number)
+                entry = found.setdefault(key, {"claim": one["claim"], "all": [], "holds": True})
+                entry["holds"] &= one["holds"]
+                if one["margin"] is not None:
+                    entry["all"].append((one["margin"], name, one["compared"]))
+    return found
+
+
+def table(record):
+    """Return the page for readers."""
+    lines = [HEAD.format(conditions=", ".join(record["conditions"]), thin=f"{THIN:.0%}")]
+    rows = margins(record)
+    for lesson in dict.fromkeys(lesson for lesson, _ in rows):
+        lines += [
+            f"## Lesson {lesson[:2]}",
+            "",
+            "| verdict | smallest margin | comparison | where |",
+        ]
+        lines.append("|---|---|---|---|")
+        for (of, _), row in rows.items():
+            if of != lesson:
+                continue
+            claim = row["claim"].replace("|", "\\|").replace("$", "\\$")
+            if not row["holds"]:
+                claim = f"**does not hold everywhere:** {claim}"
+            margin, where, compared = min(row["all"], default=(None, "", ""))
+            shown = "" if margin is None else f"{margin:.1%}{' (thin)' if margin < THIN else ''}"
+            lines.append(f"| {claim} | {shown} | {compared} | {where} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("conditions", nargs="*", help="names, such as 'one core'; all by default")
+    parser.add_argument("--python", action="append", default=[], help="NAME=path of a python")
+    parser.add_argument("--lesson", action="append", choices=LESSONS, help="that lesson alone")
+    parser.add_argument("--run", help=argparse.SUPPRESS)
+    parser.add_argument("--note", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.run:
+        execute(options.run, options.note)
+        return
+    extra = dict(text.split("=", 1) for text in options.python)
+    known = [*CONDITIONS, *extra]
+    if unknown := set(options.conditions) - set(known):
+        parser.error(f"conditions must be among {known}. Received: {', '.join(unknown)}")
+    record = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {"conditions": {}}
+    for name in options.conditions or known:
+        variables, cores = CONDITIONS.get(name, ({}, 2))
+        of_condition = record["conditions"].setdefault(name, {})
+        for lesson in options.lesson or LESSONS:
+            print(f"{name}: {lesson}", flush=True)
+            python = extra.get(name, sys.executable)
+            of_condition[lesson] = run_lesson(lesson, python, variables, cores)
+            RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    TABLE.write_text(table(record), encoding="utf-8")
+    failed = [row["claim"] for row in margins(record).values() if not row["holds"]]
+    if failed:
+        sys.exit("These verdicts do not hold everywhere:\n" + "\n".join(failed))
+
+
+if __name__ == "__main__":
+    main()
