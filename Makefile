@@ -19,7 +19,7 @@ STUDIES = $(sort $(wildcard benchmarks/studies/$(N)*.py))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test check notebooks studies site slides bench bench-torch colab colab-test
-.PHONY: matrix verdicts mutations wheel lock clean
+.PHONY: matrix audit verdicts mutations wheel lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,10 @@ colab-test: setup ## run some of them with the versions that Colab has (COLAB_PY
 
 matrix: setup ## unit tests and two lessons on all Pythons and versions (ONLY=3.12: on that one)
 	@$(VENV_PYTHON) tools/matrix.py $(ONLY)
+
+audit: setup ## look for known vulnerabilities of the locked versions (needs a network)
+	@.venv/bin/uv tool run pip-audit --requirement requirements.lock --require-hashes --no-deps \
+	  --disable-pip
 
 verdicts: setup ## by how much each verdict holds, under several conditions (an hour)
 	@$(VENV_PYTHON) tools/verdict_margins.py

@@ -136,13 +136,14 @@ def dictionary(name, value):
 
 
 def sequence(name, value, least=1):
-    """Return ``value`` if it is a list or a tuple of ``least`` entries or more.
+    """Return ``value`` if it is a list, or as good as one, of ``least`` entries or more.
 
     Raises:
-        TypeError: it is neither list nor tuple.
+        TypeError: it is neither list, tuple, range nor array.
         ValueError: it is too short.
     """
-    if not isinstance(value, (list, tuple)):
+    is_array = isinstance(value, np.ndarray) and value.ndim > 0
+    if not is_array and not isinstance(value, (list, tuple, range)):
         raise TypeError(f"{name} must be a list. Received: {received(value)}")
     if len(value) < least:
         raise ValueError(f"{name} must have {least} or more entries. Received: {received(value)}")

@@ -10,7 +10,7 @@ from html import escape
 from IPython.display import display
 
 from resnet_lesson import plots
-from resnet_lesson.arguments import function, received
+from resnet_lesson.arguments import function, received, sequence
 from resnet_lesson.plots.page import png
 
 try:
@@ -36,12 +36,9 @@ def explore(draw, start, **choices):
             ``choices``, or a value that is no choice.
     """
     function("draw", draw)
-    for name, values in choices.items():
-        if not isinstance(values, (list, tuple, range)) or not values:
-            raise TypeError(f"{name} must be a list of values. Received: {received(values)}")
     if not isinstance(start, dict):
         raise TypeError(f"start must be a dictionary. Received: {received(start)}")
-    choices = {name: list(values) for name, values in choices.items()}
+    choices = {name: list(sequence(name, values)) for name, values in choices.items()}
     if set(start) != set(choices) or any(start[name] not in choices[name] for name in start):
         raise ValueError(
             f"start must hold one of the choices for each name. Received: {received(start)}"

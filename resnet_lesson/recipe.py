@@ -14,6 +14,7 @@ References
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from resnet_lesson.arguments import (
     array,
     built_model,
     dictionary,
+    file_path,
     floats,
     names_in,
     real_number,
@@ -225,9 +227,36 @@ def main(arguments=None):
         f"{record.parameters:,} parameters, {record.seconds[-1] / 60:.1f} minutes of training: "
         f"{record.test_accuracy:.2%} of the test images are right."
     )
-    if options.save:
-        model.save(options.save)
+    try:
+        if options.save:
+            save_model(model, options.save)
+    except OSError as error:
+        print(f"The model could not be saved: {error.strerror or error}.", file=sys.stderr)
+        return 1
     return 0
+
+
+def save_model(model, path):
+    """Save a model, whole or not at all.
+
+    Args:
+        model: keras.Model.
+        path: of the file, which ends in .keras; it is replaced if it is there.
+
+    Raises:
+        OSError: there is no room; the old file is as it was.
+        TypeError, ValueError: an argument is unusable.
+    """
+    built_model("model", model)
+    path = file_path("path", path)
+    if path.suffix != ".keras":
+        raise ValueError(f"path must end in .keras. Received: {path}")
+    partial = path.with_name(f"{path.stem}.partial.keras")
+    try:
+        model.save(partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from resnet_lesson.workers import check_workers_find, cores, in_workers, run_tas
 
 # A mistyped number must not fill the machine with processes.
 MOST_WORKERS = 256
+# To build and trace a network takes about as long as so many of its updates.
+TRACING = 100
 
 
 def sweep(
@@ -80,7 +82,7 @@ def sweep(
     if workers > 1:
         check_workers_find("after_epoch", after_epoch)
         check_workers_find("build", build)
-    tasks = _tasks(configs, seeds, workers)
+    tasks = _tasks(configs, seeds, workers, settings["updates"])
     order = {pair: i for i, pair in enumerate((name, seed) for name in configs for seed in seeds)}
     run = _in_this_process if workers == 1 else in_workers
     records, death = [], None
@@ -123,19 +125,40 @@ def _built(build, config):
     return build(**config)
 
 
-def _tasks(configs, seeds, workers):
+def _tasks(configs, seeds, workers, updates):
     """Return (name, config, seeds) for each task, the longest first.
 
-    A task traces its network once, so it takes all seeds of one network, unless there are fewer
-    networks than workers.
+    A task traces its network once, so it takes all seeds of one network. Some of the deepest are
+    split into tasks of fewer seeds, if all is done sooner that way.
     """
-    parts = 1 if len(configs) >= workers else min(workers, len(seeds))
-    deepest_first = sorted(configs.items(), key=lambda item: -(item[1].get("depth") or 0))
-    return [
-        (name, config, seeds[part::parts])
-        for name, config in deepest_first
-        for part in range(parts)
-    ]
+    deepest_first = sorted(configs.items(), key=lambda item: -_depth(item[1]))
+    parts = min(workers, len(seeds))
+
+    def split(count):
+        tasks = [
+            (name, config, seeds[part::of])
+            for i, (name, config) in enumerate(deepest_first)
+            for of in [parts if i < count else 1]
+            for part in range(of)
+        ]
+        return sorted(tasks, key=cost, reverse=True)
+
+    def cost(task):
+        return _depth(task[1]) * (len(task[2]) * updates + TRACING)
+
+    def end(tasks):
+        """Return when the last worker is done, if each takes the next task as soon as it can."""
+        busy = [0] * workers
+        for task in tasks:
+            busy[busy.index(min(busy))] += cost(task)
+        return max(busy)
+
+    return min((split(count) for count in range(len(configs) + 1)), key=end)
+
+
+def _depth(config):
+    depth = config.get("depth")
+    return depth if isinstance(depth, int) and depth > 0 else 1
 
 
 def _in_this_process(tasks, data, settings, workers, bar):

@@ -540,6 +540,8 @@ CASES = [
         "blocks": Kind([*LIST.bad, [], [3], [(16,)], [(16, 0)], [("a", 1)], [(bad.HUGE, 1)]]),
         "stem": Kind([None, 3, (), (16,), (16, 0), ("a", 1), (bad.HUGE, 5), {}]), "name": TEXT},
         blocks=[(4, 1)], stem=(4, 3), name="s"),
+    case(recipe.save_model, {"model": ANY_MODEL, "path": Kind([*PATH.bad, "model.h5", "model"])},
+         make_model=model, make_path=lambda: folder() / "model.keras"),
     case(recipe.distort, {
         "images": IMAGES, "seed": bad.numbers((2,)), **{
             name: bad.real(0, 360) for name in ("turn", "scale", "shear", "shift")}},

@@ -17,7 +17,7 @@ from resnet_lesson import sweep as sweeping
 from resnet_lesson import workers
 from resnet_lesson.data import load_mnist
 from resnet_lesson.models import network
-from resnet_lesson.sweep import sweep
+from resnet_lesson.sweep import _tasks, sweep
 from resnet_lesson.training import train
 
 pytestmark = pytest.mark.slow  # each worker starts a TensorFlow of its own
@@ -31,6 +31,30 @@ CONFIGS = {
 @pytest.fixture(scope="module")
 def mnist():
     return load_mnist(train=640, val=100, test=200)
+
+
+def test_tasks_keep_all_workers_busy():
+    def names(configs, seeds, workers, updates=300):
+        return [(name, run) for name, _, run in _tasks(configs, seeds, workers, updates)]
+
+    deep, shallow = {"depth": 56}, {"depth": 8}
+    assert names({"a": deep}, [0, 1, 2], 1) == [("a", [0, 1, 2])]
+    assert names({"a": deep}, [0, 1, 2], 2) == [("a", [0, 2]), ("a", [1])]
+    # As many networks as workers, and none is larger: nothing is traced twice.
+    assert names({"a": deep, "b": deep}, [0, 1], 2) == [("a", [0, 1]), ("b", [0, 1])]
+    # Three networks for two workers: one of them is shared.
+    three = names({"a": {}, "b": {}, "c": {}}, [0, 1, 2], 2)
+    assert sorted(three) == [("a", [0, 2]), ("a", [1]), ("b", [0, 1, 2]), ("c", [0, 1, 2])]
+    # One deep network would keep a worker while the other has nothing to do.
+    two = names({"shallow": shallow, "deep": deep}, [0, 1, 2], 2)
+    assert two == [("deep", [0, 2]), ("deep", [1]), ("shallow", [0, 1, 2])]
+    # Short runs are not worth a second tracing.
+    assert len(names({"shallow": shallow, "deep": deep}, [0, 1, 2], 2, updates=5)) == 2
+    for processes in (1, 2, 3, 7):
+        runs = names({"a": deep, "b": shallow, "c": {}}, [4, 5, 6, 7], processes)
+        assert sorted((name, seed) for name, seeds in runs for seed in seeds) == sorted(
+            (name, seed) for name in "abc" for seed in (4, 5, 6, 7)
+        )
 
 
 def test_sweep_in_workers_equals_single_runs(mnist):
@@ -130,7 +154,7 @@ def test_runs_that_were_finished_outlive_a_worker(mnist, monkeypatch):
 EARLY = """
 from test_sweep import CONFIGS
 from resnet_lesson.data import load_mnist
-from resnet_lesson.sweep import sweep
+from resnet_lesson.sweep import _tasks, sweep
 if GUARD:
     data = load_mnist(train=6400, val=0, test=0)
     print("ready", flush=True)

@@ -166,7 +166,7 @@ verdict("no image is in two sets", len(set(every)) == len(every),
 # with the mean $\mu$ and the standard deviation $\sigma$ of all training pixels.
 
 # %%
-pixels = raw["x_train"] / 255
+pixels = raw["x_train"] / np.float32(255)
 verdict(
     "the scaling uses the mean and the standard deviation of the training pixels",
     np.allclose([PIXEL_MEAN, PIXEL_STD], [pixels.mean(), pixels.std()]),

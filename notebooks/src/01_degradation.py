@@ -40,7 +40,7 @@ from resnet_lesson.sweep import sweep
 from resnet_lesson.training import Trainer, evaluate
 from resnet_lesson.verdicts import verdict, verdict_above
 
-mnist = load_mnist(train=12800, val=1000)
+mnist = load_mnist(train=12800, val=1000, test=0)
 
 # %% [markdown]
 # ## 1. Deeper is better, until it is not

@@ -243,7 +243,7 @@ def show_group(*variants):
 # grow, from block to block? And without normalisation?
 
 # %%
-mnist = load_mnist(train=settings["train"], val=settings["val"])
+mnist = load_mnist(train=settings["train"], val=settings["val"], test=0)
 images, labels = mnist.train.images[:64], mnist.train.labels[:64]
 deep = {variant: variant_network(56, variant) for variant in VARIANTS}
 BLOCKS = [f"stage{stage}_block{number}" for stage in (1, 2) for number in range(1, 10)]

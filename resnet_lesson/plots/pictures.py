@@ -13,7 +13,7 @@ def digit_grid(images, captions, columns=8, title=None):
     """Draw images in a grid, each with a caption.
 
     Args:
-        images: numbers, shape (n, height, width) or (n, height, width, 1).
+        images: n arrays of numbers, each of shape (height, width) or (height, width, 1).
         captions: n texts.
         columns: images in a row.
         title: title of the figure, which also opens the text alternative.
@@ -24,12 +24,13 @@ def digit_grid(images, captions, columns=8, title=None):
     Raises:
         TypeError, ValueError: the numbers of images and captions differ, or there are none.
     """
-    images = array("images", images)
-    if images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,)):
-        raise ValueError(
-            "images must have the shape (n, height, width) or (n, height, width, 1). "
-            f"Received: {images.shape}"
-        )
+    images = [array("images", image) for image in sequence("images", images)]
+    for image in images:
+        if image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,)):
+            raise ValueError(
+                "images must have the shape (height, width) or (height, width, 1) each. "
+                f"Received: {image.shape}"
+            )
     sequence("captions", captions)
     whole_number("columns", columns, least=1, most=MOST_COLUMNS)
     texts("title", title)
