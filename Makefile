@@ -33,7 +33,8 @@ setup:
 	@"$(PYTHON)" tools/setup.py
 
 lab: setup ## open the course in JupyterLab (LAB_ARGS=... goes to jupyter)
-	@$(VENV_PYTHON) -m jupyterlab --ip=127.0.0.1 --ServerApp.root_dir=. $(LAB_ARGS) \
+	@test -w "$${HOME:-/tmp}" || { mkdir -p build/home && export HOME="$(CURDIR)/build/home"; }; \
+	$(VENV_PYTHON) -m jupyterlab --ip=127.0.0.1 --ServerApp.root_dir=. $(LAB_ARGS) \
 	  notebooks/00_start_here.ipynb
 
 test: setup ## lint, all tests, and every notebook run again

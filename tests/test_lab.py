@@ -14,6 +14,9 @@ import browser
 import nbformat
 import pytest
 
+pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+from playwright.sync_api import TimeoutError
+
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 MOVING = """
@@ -105,11 +108,15 @@ def all_cells_run(chromium, lab, name):
     try:
         page.goto(f"{address}/lab/tree/notebooks/{name}?token={token}&reset")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-        # A kernel that is not there yet would let "Run All Cells" wait for ever.
-        ready = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
-        page.wait_for_selector(ready, timeout=60_000)
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name=re.compile("Run All Cells")).first.click()
+        page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=60_000)
+        for _ in range(5):
+            page.get_by_role("menuitem", name="Run", exact=True).click()
+            page.get_by_role("menuitem", name=re.compile("Run All Cells")).first.click()
+            # While it connects to the kernel, JupyterLab runs no code, and does not say so.
+            with contextlib.suppress(TimeoutError):
+                prompts = ".jp-InputPrompt:text-matches('[*0-9]')"
+                page.wait_for_selector(prompts, timeout=5000)
+                break
         yield page
     finally:
         watched.context.close()

@@ -42,6 +42,10 @@ def test_a_deck_has_one_idea_a_slide_and_notes_on_each(lesson):
         assert "!" not in re.sub(r"<!--.*?-->|!\[|!=|\\!", "", slide.text + slide.notes)
 
 
+def test_a_deck_is_the_same_each_time():
+    assert slides.deck(LESSONS["00_start_here"]) == slides.deck(LESSONS["00_start_here"])
+
+
 def test_a_slide_shows_code_and_output_of_the_cell_above_it():
     source = """# %% [markdown]
 # # A lesson

@@ -28,6 +28,8 @@ def deck(pair: Pair) -> NotebookNode:
     executed = nbformat.read(pair.target, as_version=4)
     for slide in slides(pair.source.read_text(encoding="utf-8"), executed):
         made.cells += _cells(slide)
+    for number, cell in enumerate(made.cells):
+        cell.id = f"cell-{number}"  # nbformat draws them at random
     return made
 
 
