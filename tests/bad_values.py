@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from hypothesis.strategies import SearchStrategy
@@ -18,6 +19,13 @@ class Odd:
 
     def __repr__(self):
         raise RuntimeError("no words")
+
+
+class Exploding:
+    """A pickle of this would run code when it is read."""
+
+    def __reduce__(self):
+        return (pytest.fail, ("the pickle was opened",))
 
 
 @dataclass

@@ -7,6 +7,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from bad_values import Exploding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,13 +107,6 @@ def test_subsets_are_stratified():
 def test_bad_arguments(arguments, error, message):
     with pytest.raises(error, match=f"^{message}$"):
         data.load_mnist(**arguments)
-
-
-class Exploding:
-    """A pickle of this would run code when it is read."""
-
-    def __reduce__(self):
-        return (pytest.fail, ("the pickle was opened",))
 
 
 def one_bit_flipped(content):

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from bad_values import Exploding
 
 from resnet_lesson.records import Record, by_name, load_records, running_mean, save_records
 
@@ -47,13 +48,6 @@ def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
         save_records(path, [record([2.0])])
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-
-
-class Exploding:
-    """A pickle of this would run code when it is read."""
-
-    def __reduce__(self):
-        return (pytest.fail, ("the pickle was opened",))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", pickle.dumps(Exploding())])
