@@ -150,6 +150,20 @@ def sequence(name, value, least=1):
     return value
 
 
+def row(name, value, wanted):
+    """Return ``value`` if it is a tuple or list of as many entries as ``wanted`` names.
+
+    Args:
+        wanted: as in ``"(width, stride)"``.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(value, (list, tuple)) or len(value) != wanted.count(",") + 1:
+        raise ValueError(f"{name} must be of the form {wanted}. Received: {received(value)}")
+    return value
+
+
 def built_model(name, value):
     """Return ``value`` if it is a Keras model whose input's shape is known.
 

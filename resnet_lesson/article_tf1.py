@@ -17,6 +17,7 @@ from resnet_lesson.arguments import (
     dictionary,
     floats,
     positive_number,
+    row,
     sequence,
     text_value,
     truth_value,
@@ -144,10 +145,9 @@ def _built(forward, x, weights):
 
 
 def _batch(batch):
-    if not isinstance(batch, (list, tuple)) or len(batch) != 2:
-        raise ValueError(f"batches must be pairs (images, labels). Received: {type(batch)}")
-    images = floats("batches", batch[0], (None, 28, 28, 1))
-    return images, array("batches", batch[1], (len(images), 10))
+    images, labels = row("batches", batch, "(images, labels)")
+    images = floats("batches", images, (None, 28, 28, 1))
+    return images, array("batches", labels, (len(images), 10))
 
 
 def _placeholder(variables, shape):

@@ -2,7 +2,7 @@
 
 from matplotlib.axes import Axes
 
-from resnet_lesson.arguments import dictionary, one_of, sequence, text_value
+from resnet_lesson.arguments import dictionary, one_of, row, sequence, text_value
 from resnet_lesson.canvas import FONT, GREY, Canvas
 
 # Each kind of layer differs by its outline too, for those who do not see its colour.
@@ -30,10 +30,9 @@ def chains(rows: dict[str, list[tuple[str, str]]], ax: Axes | None = None) -> tu
     """
     for layers in dictionary("rows", rows).values():
         for layer in sequence("rows", layers):
-            if not isinstance(layer, (list, tuple)) or len(layer) != 2:
-                raise ValueError(f"rows must hold pairs (text, kind). Received: {layer!r}")
-            text_value("rows", layer[0])
-            one_of("kind", layer[1], STYLES)
+            text, kind = row("rows", layer, "(text, kind)")
+            text_value("rows", text)
+            one_of("kind", kind, STYLES)
     canvas = Canvas(ax)
     for number, (name, layers) in enumerate(rows.items()):
         x, y = 0.0, -ROW * number

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from resnet_lesson.arguments import received, whole_number
+from resnet_lesson.arguments import array, received, whole_number
 from resnet_lesson.fashion_source import raw_fashion_mnist
 from resnet_lesson.mnist_source import raw_mnist
 
@@ -169,11 +169,7 @@ def stratified_indices(labels, n, seed=0):
         TypeError: ``n`` or ``seed`` is not an integer.
         ValueError: ``labels`` has not one axis, or ``n`` is not between 0 and m.
     """
-    labels = _asarray("labels", labels)
-    if labels.ndim != 1:
-        raise ValueError(f"labels must have one axis. Received: shape {labels.shape}")
-    if labels.size and labels.dtype.kind not in "iu":
-        raise TypeError(f"labels must be whole numbers. Received: {labels.dtype}")
+    labels = array("labels", labels, (None,), kinds="iu", empty=True)
     n = whole_number("n", n, most=len(labels))
     chosen, _ = _stratified_split(labels, n, _generator(seed, stream=1))
     return chosen
@@ -200,22 +196,13 @@ def _standardise_fashion(pixels):
 
 
 def _standardise(pixels, mean, deviation):
-    pixels = _asarray("pixels", pixels)
+    pixels = array("pixels", pixels, (None, 28, 28), empty=True)
     if pixels.dtype != np.uint8:
         raise TypeError(f"pixels must be uint8, from 0 to 255. Received: {pixels.dtype}")
-    if pixels.shape[1:] != (28, 28):
-        raise ValueError(f"pixels must have the shape (n, 28, 28). Received: {pixels.shape}")
     scaled = pixels[..., np.newaxis].astype(np.float32)
     scaled *= np.float32(1 / (255 * deviation))
     scaled -= np.float32(mean / deviation)
     return scaled
-
-
-def _asarray(name, values):
-    try:
-        return np.asarray(values)
-    except (TypeError, ValueError, NotImplementedError):
-        raise TypeError(f"{name} must be an array. Received: {received(values)}") from None
 
 
 def _examples(standardised, images, labels, at):

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from resnet_lesson.arguments import (
     MOST_WIDTH,
     one_of,
-    received,
+    row,
     sequence,
     text_value,
     truth_value,
@@ -179,8 +179,8 @@ def network(
     """
     kinds = _shortcut_kinds(stages, shortcut, in_filters)
     for name, part in (("stem", stem), ("head", head)):
-        _check_rows(name, part, "(text, weighted layers)", least=0)
-        for label, weighted in part:
+        for entry in sequence(name, part, least=0):
+            label, weighted = row(name, entry, "(text, weighted layers)")
             text_value(name, label)
             whole_number(f"weighted layers in {name}", weighted, most=MOST_WIDTH)
     canvas = Canvas(ax)
@@ -230,8 +230,8 @@ def course_map(
         ValueError: there are no lessons, a number comes twice, or an edge does not lead from a
             lesson to a later one.
     """
-    _check_rows("lessons", lessons, "(number, title, question)")
-    for _, title, question in lessons:
+    for entry in sequence("lessons", lessons):
+        _, title, question = row("lessons", entry, "(number, title, question)")
         text_value("lessons", title)
         text_value("lessons", question)
     names = [str(number).zfill(2) for number, _, _ in lessons]
@@ -239,8 +239,10 @@ def course_map(
         raise ValueError(f"lessons must have numbers, each its own. Received: {lessons!r}")
     if edges is None:
         edges = list(itertools.pairwise(names))
-    _check_rows("edges", edges, "(lesson, later lesson)", least=0)
-    edges = [tuple(str(number).zfill(2) for number in edge) for edge in edges]
+    edges = [
+        tuple(str(number).zfill(2) for number in row("edges", edge, "(lesson, later lesson)"))
+        for edge in sequence("edges", edges, least=0)
+    ]
     for edge in edges:
         if not {*edge} <= {*names} or names.index(edge[0]) >= names.index(edge[1]):
             raise ValueError(f"edges must lead from a lesson to a later one. Received: {edge!r}")
@@ -395,8 +397,8 @@ def _draw_legend(canvas, x, kinds):
 def _shortcut_kinds(stages, shortcut, in_filters):
     """Check a network's arguments; return for each stage a list of its blocks' shortcuts."""
     one_of("shortcut", shortcut, SHORTCUTS)
-    _check_rows("stages", stages, "(blocks, kind, channels, pixels)")
-    for count, kind, channels, pixels in stages:
+    for stage in sequence("stages", stages):
+        count, kind, channels, pixels = row("stages", stage, "(blocks, kind, channels, pixels)")
         one_of("kind in stages", kind, KERNELS)
         for name, value in (("blocks", count), ("channels", channels), ("pixels", pixels)):
             whole_number(f"{name} in stages", value, least=1, most=MOST_WIDTH)
@@ -411,13 +413,6 @@ def _shortcut_kinds(stages, shortcut, in_filters):
         kinds.append([first] + [rest] * (count - 1))
         before = (channels, pixels)
     return kinds
-
-
-def _check_rows(name, rows, wanted, least=1):
-    """Check that rows are a list of tuples of as many entries as ``wanted`` names."""
-    for row in sequence(name, rows, least):
-        if not isinstance(row, (list, tuple)) or len(row) != wanted.count(",") + 1:
-            raise ValueError(f"{name} must be a list of {wanted}. Received: {received(row)}")
 
 
 def _shown(kinds):

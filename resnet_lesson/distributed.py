@@ -21,7 +21,12 @@ from resnet_lesson import distribution
 from resnet_lesson.arguments import one_of
 from resnet_lesson.data import load_mnist
 from resnet_lesson.distribution_checkpoints import Checkpoints
-from resnet_lesson.distribution_cluster import Watchdog, leave, slurm_tf_config
+from resnet_lesson.distribution_cluster import (
+    Watchdog,
+    leave,
+    silence_tensorflow,
+    slurm_tf_config,
+)
 from resnet_lesson.distribution_launch import WorkerError, Workers
 from resnet_lesson.models import network
 from resnet_lesson.records import save_records
@@ -113,6 +118,7 @@ def _wait_for_all(strategy, watchdog):
     """Stay until all workers are done: a worker that left early would leave the others alone."""
     watchdog.beat("waiting for the others to end")
     if strategy is not None:
+        silence_tensorflow()
         with contextlib.suppress(tf.errors.OpError):  # others may be done and gone
             strategy.run(tf.function(lambda: distribution.average(tf.constant(0.0))))
     watchdog.stop()

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import tempfile
 import zipfile
 
 import numpy as np
@@ -11,6 +10,7 @@ import tensorflow as tf
 
 from resnet_lesson.arguments import file_path, whole_number
 from resnet_lesson.distribution import is_chief
+from resnet_lesson.files import whole_file
 
 KEPT = 2
 
@@ -59,12 +59,10 @@ class Checkpoints:
             return
         arrays = {f"variable{i}": np.asarray(v.numpy()) for i, v in enumerate(variables)}
         arrays["record"] = np.array(json.dumps(record.to_dict()))
-        handle, partial = tempfile.mkstemp(".partial", dir=self.folder)
-        with os.fdopen(handle, "wb") as file:
+        with whole_file(self._path(done)) as new, new.open("wb") as file:
             np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, self._path(done))
         for old in self.found()[:-KEPT]:
             self._path(old).unlink(missing_ok=True)
 

@@ -204,6 +204,17 @@ class Watchdog:
                 )
 
 
+def silence_tensorflow():
+    """Hide what TensorFlow logs from now on; what Python writes to ``sys.stderr`` stays.
+
+    It is for the very end: one worker is gone a little before the others, whose last exchange with
+    it TensorFlow then reports as broken.
+    """
+    sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace")
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+
+
 def leave(message="", status=LOST):
     """Print a message and end this process at once: TensorFlow's own end would wait for others."""
     if message:

@@ -14,7 +14,6 @@ References
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -32,7 +31,7 @@ from resnet_lesson.arguments import (
     floats,
     names_in,
     real_number,
-    received,
+    row,
     sequence,
     text_value,
     truth_value,
@@ -41,6 +40,7 @@ from resnet_lesson.arguments import (
 from resnet_lesson.blocks import batch_norm
 from resnet_lesson.data import PIXEL_MEAN, PIXEL_STD, check_data, load_mnist
 from resnet_lesson.fast import FastTrainer, one_thread_an_operation
+from resnet_lesson.files import whole_file
 from resnet_lesson.training import progress_bar
 
 TRAINED = Path(__file__).parent / "trained" / "08_small_network.keras"
@@ -69,11 +69,11 @@ def small_network(blocks=((16, 1), (32, 2), (32, 1)), stem=(16, 5), name="small"
     Raises:
         TypeError, ValueError: there is no such network.
     """
-    for place, pair in [*(("blocks", pair) for pair in sequence("blocks", blocks)), ("stem", stem)]:
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise ValueError(f"{place} must be pairs of numbers. Received: {received(pair)}")
-        for size in pair:
-            whole_number(place, size, least=1, most=MOST_WIDTH)
+    for pair in sequence("blocks", blocks):
+        for size in row("blocks", pair, "(width, stride)"):
+            whole_number("blocks", size, least=1, most=MOST_WIDTH)
+    for size in row("stem", stem, "(channels, kernel size)"):
+        whole_number("stem", size, least=1, most=MOST_WIDTH)
     text_value("name", name)
     inputs = keras.Input((28, 28, 1), name="image")
     x = layers.ReLU(name="stem_out")(_conv_norm(inputs, *stem, 1, "stem"))  # (B, 28, 28, C)
@@ -251,12 +251,8 @@ def save_model(model, path):
     path = file_path("path", path)
     if path.suffix != ".keras":
         raise ValueError(f"path must end in .keras. Received: {path}")
-    partial = path.with_name(f"{path.stem}.partial.keras")
-    try:
-        model.save(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as new:
+        model.save(new)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """What a run of training measured, as plain data."""
 
 import json
-import os
-import tempfile
 import zipfile
 from dataclasses import asdict, dataclass, field
 
@@ -17,6 +15,7 @@ from resnet_lesson.arguments import (
     sequence,
     whole_number,
 )
+from resnet_lesson.files import whole_file
 
 
 @dataclass
@@ -133,18 +132,12 @@ def save_records(path, records):
             arrays |= {f"{i}_weight{j}": weight for j, weight in enumerate(record.weights)}
             arrays[f"{i}_weights"] = np.array(len(record.weights))
     try:
-        handle, partial = tempfile.mkstemp(".partial", dir=path.parent)
-    except OSError as error:
+        with whole_file(path) as new, new.open("wb") as file:
+            np.savez(file, **arrays)
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise ValueError(
             f"path must lie in a folder that can be written to. Received: {path}, {error.strerror}"
         ) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
 
 
 def load_records(path):

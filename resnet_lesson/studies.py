@@ -21,6 +21,7 @@ from resnet_lesson.arguments import (
     text_value,
     whole_number,
 )
+from resnet_lesson.files import whole_file
 from resnet_lesson.records import Record, all_records
 
 RECORDS = Path(__file__).parent / "records"
@@ -62,12 +63,8 @@ def write_record(script, settings, results):
         raise TypeError(f"settings and results must be plain data. Received: {error}") from None
     RECORDS.mkdir(exist_ok=True)
     target = RECORDS / f"{script.stem}.json"
-    partial = target.with_suffix(".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(target) as new:
+        new.write_text(text, encoding="utf-8")
     return target
 
 

@@ -7,7 +7,14 @@ import inspect
 
 import tensorflow as tf
 
-from resnet_lesson.arguments import dictionary, function, received, truth_value, whole_number
+from resnet_lesson.arguments import (
+    dictionary,
+    function,
+    received,
+    sequence,
+    truth_value,
+    whole_number,
+)
 from resnet_lesson.models import network
 from resnet_lesson.training import check_run, progress_bar
 from resnet_lesson.workers import check_workers_find, cores, in_workers, run_task
@@ -63,11 +70,9 @@ def sweep(
             raise TypeError(
                 f"configs must hold dictionaries of arguments. Received: {received(config)}"
             )
-    if not isinstance(seeds, (list, tuple, range)):
-        raise TypeError(f"seeds must be a list of whole numbers. Received: {received(seeds)}")
-    seeds = [whole_number("seeds", seed) for seed in seeds]
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds must be one or more, all different. Received: {seeds}")
+    seeds = [whole_number("seeds", seed) for seed in sequence("seeds", seeds)]
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds must be all different. Received: {seeds}")
     truth_value("progress", progress)
     if workers is None:
         workers = 1 if tf.config.list_physical_devices("GPU") else min(2, cores())

@@ -361,10 +361,8 @@ def evaluate(logits, labels):
     Raises:
         TypeError, ValueError: shapes do not fit, or a label is out of range.
     """
-    logits, labels = _classified(logits, labels)
-    return float(np.mean(cross_entropy(logits, labels))), float(
-        np.mean(np.argmax(logits, axis=1) == labels)
-    )
+    losses = cross_entropy(logits, labels)
+    return float(np.mean(losses)), float(np.mean(np.argmax(logits, axis=1) == labels))
 
 
 def cross_entropy(logits, labels):
@@ -380,13 +378,8 @@ def cross_entropy(logits, labels):
     Raises:
         TypeError, ValueError: as ``evaluate``.
     """
-    logits, labels = _classified(logits, labels)
+    logits = array("logits", logits, (None, None), kinds="f", finite=False)
+    labels = labels_for("labels", labels, *logits.shape)
     shifted = logits.astype(np.float64) - np.max(logits, axis=1, keepdims=True)
     log_sum = np.log(np.sum(np.exp(shifted), axis=1))
     return log_sum - shifted[np.arange(len(labels)), labels]
-
-
-def _classified(logits, labels):
-    """Check logits and labels; return both as arrays."""
-    logits = array("logits", logits, (None, None), kinds="f", finite=False)
-    return logits, labels_for("labels", labels, *logits.shape)

@@ -207,7 +207,7 @@ def test_a_run_goes_on_from_its_checkpoint(mnist, tmp_path):
     same_weights(again, whole)
     assert places.found() == [14, 21]
     assert len(places.found()) == KEPT
-    assert not [path for path in tmp_path.iterdir() if path.suffix == ".partial"]
+    assert {path.suffix for path in tmp_path.iterdir()} == {".npz"}  # nothing partial is left
 
 
 def test_a_checkpoint_that_does_not_fit(tmp_path):
@@ -460,6 +460,16 @@ def test_ports_are_free_and_differ():
     ports = free_ports(20)
     assert len(set(ports)) == 20
     assert all(20000 <= port < 32000 for port in ports)
+
+
+@pytest.mark.slow
+def test_at_the_end_tensorflow_is_silent_and_python_is_not():
+    code = (
+        "import os\nfrom resnet_lesson import distribution_cluster as cluster\n"
+        "cluster.silence_tensorflow()\nos.write(2, b'noise')\ncluster.leave('goodbye', 7)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (7, "goodbye\n")
 
 
 @pytest.mark.slow

@@ -269,3 +269,16 @@ def test_table(shown):
 def test_table_with_bars_in_its_texts(shown):
     plots.table(["|x|"], [["a|b"]])
     assert shown[0]._repr_markdown_() == "| \\|x\\| |\n| :--- |\n| a\\|b |"
+
+
+def test_labels_of_a_logarithmic_axis_are_read_as_numbers():
+    def labels(values):
+        ax, _ = plots.curves(range(len(values)), {"loss": values}, "x", "y", log=True)
+        ax.figure.draw_without_rendering()
+        found = ax.yaxis.get_ticklabels() + ax.yaxis.get_ticklabels(minor=True)
+        plt.close(ax.figure)
+        return {label.get_text() for label in found}
+
+    assert {"0.2", "1", "2"} <= labels([0.15, 3])
+    assert {"10⁻⁴", "0.01", "100"} <= labels([1e-6, 1e4])
+    assert {"4·10⁻⁷", "6·10⁻⁷"} <= labels([3e-7, 8e-7])

@@ -520,6 +520,19 @@ def test_clean_keeps_the_venv(done: Course) -> None:
 
 # -- Documents -------------------------------------------------------------------------------------
 
+
+def test_the_table_of_lessons_gives_the_times_that_the_lessons_give():
+    table = re.findall(
+        r"\((notebooks/\d.*)\.ipynb\).* (\d+) min \| (\d+) min \|", read("README.md")
+    )
+    lessons = sorted((ROOT / "notebooks/src").glob("[0-9]*.py"))
+    said = r"\*\*Reading time:\*\* (\d+) minutes\. \*\*Computing time:\*\* (\d+) minute"
+    times = [re.search(said, path.read_text(encoding="utf-8")).groups() for path in lessons]
+    assert table == [
+        (f"notebooks/{path.stem}", *two) for path, two in zip(lessons, times, strict=True)
+    ]
+
+
 DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
 DOCUMENTS += sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md"))
 

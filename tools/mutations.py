@@ -63,7 +63,7 @@ DEFECTS = [
     ("data", 'quota[np.argsort(quota - shares, kind="stable")[:missing]] += 1', "quota[:missing] += 1"),
     ("records", "np.mean(self.loss[-last:])", "np.mean(self.loss[:last])"),
     ("records", "int(reached[0]) + window", "int(reached[0])"),
-    ("records", "os.replace(partial, path)", "path.write_bytes(b''); os.replace(partial, path)"),
+    ("files", "new = Path(folder, path.name)", "new = path"),
     ("verdicts", "lowest, highest = min(above), max(below)", "lowest, highest = max(above), min(below)"),
     ("verdicts", "high > low if ratio == 1", "high >= low if ratio == 1"),
     ("verdicts", "raise AssertionError(said)", "print(said)"),

@@ -13,7 +13,7 @@
 # **Prerequisites.** Lesson [00](00_start_here.ipynb): dense layer, convolution, ReLU,
 # cross-entropy, gradient, Adam, batch normalisation.
 #
-# **Reading time:** 25 minutes. **Computing time:** 3 minutes on two cores, without a GPU.
+# **Reading time:** 25 minutes. **Computing time:** 2 minutes on two cores, without a GPU.
 
 # %% [markdown] tags=["slide"]
 # # 01 · Degradation

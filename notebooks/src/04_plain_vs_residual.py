@@ -15,7 +15,7 @@
 # [02](02_residual_learning.ipynb) (the residual block) and [03](03_bottleneck_block.ipynb) (the
 # bottleneck, padded shortcuts, multiply-adds).
 #
-# **Reading time:** 30 minutes. **Computing time:** 4 minutes on two cores, without a GPU.
+# **Reading time:** 30 minutes. **Computing time:** 3 minutes on two cores, without a GPU.
 
 # %% [markdown] tags=["slide"]
 # # 04 · Plain against residual

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from resnet_lesson.arguments import array, dictionary, one_of
-from resnet_lesson.plots.lines import COLOURS, check_look
+from resnet_lesson.plots.lines import COLOURS, check_look, label_plainly
 
 
 def intervals(values, xlabel, baseline=None, ax=None, title=None, log=False):
@@ -45,6 +45,8 @@ def intervals(values, xlabel, baseline=None, ax=None, title=None, log=False):
     ax.set_yticks(range(len(values)), list(values))
     ax.set_ylim(len(values) - 0.5, -0.5)
     ax.set(xlabel=xlabel, title=title, xscale="log" if log else "linear")
+    if log:
+        label_plainly(ax.xaxis)
     ax.grid(alpha=0.3)
     where = f"{title}: " if title else ""
     shaded = f" The range of {baseline} is shaded over all rows." if baseline is not None else ""
