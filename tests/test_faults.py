@@ -17,6 +17,7 @@ import nbformat
 import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
+from memory_limit import limited
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
@@ -296,3 +297,22 @@ def test_a_port_that_is_taken_is_told_and_another_one_serves(tmp_path):
     assert f"port {port} is already in use, trying another port" in said
     assert f":{port}/" not in said
     assert "http://127.0.0.1:" in said
+
+
+def within(limit, *command):
+    """Run a command within a limit in bytes; return what became of it."""
+    with limited(command, limit) as line:
+        if line is None:
+            pytest.skip("memory cannot be limited here: see tools/memory_limit.py")
+        environment = os.environ | {"TQDM_DISABLE": "1"}
+        return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, timeout=900)
+
+
+# `make verdicts` runs all lessons so. Here are the one with the largest data and one that sweeps.
+@pytest.mark.parametrize("lesson", ["00_start_here", "01_degradation"])
+def test_a_lesson_needs_no_more_than_two_gigabytes(lesson):
+    grabbing = [sys.executable, "-c", "b'x' * 3_000_000_000"]
+    assert within(2**30, *grabbing).returncode, "the limit does not work"
+    command = [sys.executable, "-m", "jupyter", "execute", f"notebooks/{lesson}.ipynb"]
+    done = within(2 * 2**30, *command)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]

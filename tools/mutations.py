@@ -88,7 +88,7 @@ DEFECTS = [
     ("handwriting", "weight = boxed.sum(axis=1 - axis, dtype=float)", "weight = boxed.sum(axis=axis, dtype=float)"),
 ]  # fmt: skip
 # Tests that stand in a file of another name.
-TESTS = {"diagnostics/gradients": "diagnostics"}
+TESTS = {"diagnostics/gradients": "diagnostics", "files": "records"}
 
 
 def first_tests(module):

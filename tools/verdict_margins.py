@@ -1,7 +1,7 @@
 """Run every lesson under several conditions and record by how much each of its verdicts holds.
 
-The conditions change what may differ on another machine: one thread or two, oneDNN on or off, and
-the Pythons of the matrix. The record is benchmarks/verdicts.json, the table for readers
+The conditions change what may differ on another machine: one core or two, oneDNN on or off, little
+memory, and the Pythons of the matrix. The record is benchmarks/verdicts.json, the table for readers
 docs/verdicts.md. A verdict that fails is noted, and the run goes on.
 """
 
@@ -11,17 +11,22 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
+
+from memory_limit import limited
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD, TABLE = ROOT / "benchmarks" / "verdicts.json", ROOT / "docs" / "verdicts.md"
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-# Name of the condition → environment variables, and how many cores the lesson may use.
+GIB = 2**30
+# Name of the condition → environment variables, cores, and bytes of memory for all processes.
 CONDITIONS = {
-    "two cores": ({}, 2),
-    "one core": (ONE_THREAD, 1),
-    "oneDNN off": ({"TF_ENABLE_ONEDNN_OPTS": "0"}, 2),
+    "two cores": ({}, 2, None),
+    "one core": (ONE_THREAD, 1, None),
+    "oneDNN off": ({"TF_ENABLE_ONEDNN_OPTS": "0"}, 2, None),
+    "2 GiB of memory": ({}, 2, 2 * GIB),
 }
 THIN = 0.1
 HEAD = """# Every verdict and its margin
@@ -37,8 +42,8 @@ This page is made by `make verdicts`, from `benchmarks/verdicts.json`.
 """
 
 
-def run_lesson(lesson, python, variables, cores):
-    """Run one lesson; return its verdicts as a list of dictionaries."""
+def run_lesson(lesson, python, variables, cores, memory):
+    """Run one lesson under a condition; return its verdicts as a list of dictionaries."""
     with tempfile.TemporaryDirectory() as folder:
         noted = Path(folder) / "verdicts.jsonl"
         noted.touch()
@@ -49,7 +54,10 @@ def run_lesson(lesson, python, variables, cores):
         else:
             limit = {}
         environment = os.environ | {"TQDM_DISABLE": "1", "PYTHONPATH": str(ROOT)} | variables
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, **limit)
+        with limited(command, memory) if memory else nullcontext(command) as command:
+            if command is None:
+                sys.exit("The memory of processes cannot be limited here: see memory_limit.py.")
+            subprocess.run(command, cwd=ROOT, env=environment, check=True, **limit)
         lines = noted.read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
@@ -124,12 +132,12 @@ def main():
         parser.error(f"conditions must be among {known}. Received: {', '.join(unknown)}")
     record = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {"conditions": {}}
     for name in options.conditions or known:
-        variables, cores = CONDITIONS.get(name, ({}, 2))
+        condition = CONDITIONS.get(name, ({}, 2, None))
         of_condition = record["conditions"].setdefault(name, {})
         for lesson in options.lesson or LESSONS:
             print(f"{name}: {lesson}", flush=True)
             python = extra.get(name, sys.executable)
-            of_condition[lesson] = run_lesson(lesson, python, variables, cores)
+            of_condition[lesson] = run_lesson(lesson, python, *condition)
             RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     TABLE.write_text(table(record), encoding="utf-8")
     failed = [row["claim"] for row in margins(record).values() if not row["holds"]]
