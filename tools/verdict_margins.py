@@ -36,7 +36,9 @@ the smallest margin that was seen: the distance of the two sides, divided by the
 a tie. Verdicts without a margin do not compare sizes: they ask whether two things are equal, or for
 one of the words of a rule that the lesson states.
 
-The conditions were: {conditions}. A margin below {thin} is marked as thin.
+The conditions were: {conditions}. Next to the smallest margin stands the largest one. Where both
+are equal, nothing depends on the machine, and a small margin is as good as a large one. A margin
+below {thin} that differs from one condition to another is marked as thin.
 
 This page is made by `make verdicts`, from `benchmarks/verdicts.json`.
 """
@@ -99,9 +101,9 @@ def table(record):
         lines += [
             f"## Lesson {lesson[:2]}",
             "",
-            "| verdict | smallest margin | comparison | where |",
+            "| verdict | smallest margin | comparison | where | largest margin |",
         ]
-        lines.append("|---|---|---|---|")
+        lines.append("|---|---|---|---|---|")
         for (of, _), row in rows.items():
             if of != lesson:
                 continue
@@ -109,8 +111,13 @@ def table(record):
             if not row["holds"]:
                 claim = f"**does not hold everywhere:** {claim}"
             margin, where, compared = min(row["all"], default=(None, "", ""))
-            shown = "" if margin is None else f"{margin:.1%}{' (thin)' if margin < THIN else ''}"
-            lines.append(f"| {claim} | {shown} | {compared} | {where} |")
+            largest = max(row["all"], default=(None, "", ""))[0]
+            shown, most = ("" if one is None else f"{one:.1%}" for one in (margin, largest))
+            if shown != most:
+                shown += " (thin)" if margin < THIN else ""
+            else:
+                where = "everywhere" if shown else ""
+            lines.append(f"| {claim} | {shown} | {compared} | {where} | {most} |")
         lines.append("")
     return "\n".join(lines)
 

@@ -1,0 +1,57 @@
+"""How the margins of verdicts are measured, and told."""
+
+import ast
+
+import margin_probe
+import numpy as np
+import pytest
+import verdict_margins
+
+
+def noted(cell, **names):
+    """Run a cell with the probe in it; return (what the verdict was given, smallest margin)."""
+    given = []
+    names |= {margin_probe.NAME: margin_probe.compared, "np": np}
+    names["verdict"] = lambda claim, holds, measured: given.append(bool(holds))
+    margin_probe._noted.clear()
+    tree = margin_probe.Cells().visit(ast.parse(cell))
+    exec(compile(tree, "cell", "exec"), names)
+    return given[0], min(margin_probe._noted, default=(None, ""))
+
+
+@pytest.mark.parametrize(
+    ("holds", "result", "margin", "compared"),
+    [
+        ("x < 4", True, 0.5, "2 < 4"),
+        ("1 < x < 8", True, 0.5, "1 < 2"),
+        ("x > 4", False, None, ""),  # what does not hold has no margin
+        ("max(rows) >= 5 and x <= 2", True, 0.0, "2 <= 2"),
+        ("np.all(np.array(rows) > 4)", True, 0.2, "5 > 4"),
+        ("all(row > 4 for row in rows)", True, 0.2, "5 > 4"),
+        ("-3 < -x", True, 1 / 3, "-3 < -2"),
+        ("x == 2", True, None, ""),
+    ],
+)
+def test_the_margin_is_that_of_the_closest_comparison(holds, result, margin, compared):
+    found, (smallest, text) = noted(f"verdict('c', {holds}, 'm')", x=2, rows=[5, 10])
+    assert found == result
+    assert smallest == (None if margin is None else pytest.approx(margin))
+    assert text == compared
+
+
+def test_a_comparison_outside_of_a_verdict_is_left_alone():
+    assert noted("y = x < 3\nverdict('c', y, 'm')", x=2) == (True, (None, ""))
+
+
+def test_a_margin_is_thin_where_it_is_small_and_differs():
+    def one(margin):
+        return [{"claim": "c", "holds": True, "margin": margin, "compared": "1 < 2"}]
+
+    def row(*margins):
+        conditions = {f"condition {i}": {"00_start": one(m)} for i, m in enumerate(margins)}
+        return verdict_margins.table({"conditions": conditions}).splitlines()[-1]
+
+    assert row(0.05, 0.2) == "| c | 5.0% (thin) | 1 < 2 | condition 0 | 20.0% |"
+    assert row(0.3, 0.2) == "| c | 20.0% | 1 < 2 | condition 1 | 30.0% |"
+    assert row(0.05, 0.05) == "| c | 5.0% | 1 < 2 | everywhere | 5.0% |"
+    assert row(None, None) == "| c |  |  |  |  |"
