@@ -260,9 +260,9 @@ def test_a_function_of_a_notebook_is_refused(monkeypatch):
     ("arguments", "message"),
     [
         ({"configs": {}}, "configs must not be empty. Received: {}"),
-        ({"seeds": [1, 0, 1]}, r"seeds must be .* all different. Received: \[1, 0, 1\]"),
+        ({"seeds": [1, 0, 1]}, r"seeds must be all different. Received: \[1, 0, 1\]"),
         ({"seeds": [-1]}, "seeds must be 0 or more. Received: -1"),
-        ({"seeds": []}, r"seeds must be one or more, .* Received: \[\]"),
+        ({"seeds": []}, r"seeds must have 1 or more entries. Received: \[\]"),
         ({"workers": 0}, "workers must be .*Received: 0"),
         ({"configs": {"a": {"depth": 9}}}, "depth must be .*Received: 9"),
         ({"configs": {"a": {"depth": 8, "classes": 5}}}, "data.train.labels must be from 0 to 4"),
