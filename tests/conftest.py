@@ -1,7 +1,14 @@
 """What several files of tests share, and what a test run reports at its end."""
 
+import signal
+
 import browser
 import pytest
+
+# A shell without job control starts what runs in the background with Ctrl-C switched off. Tests
+# that interrupt a training would then wait for its end for ever.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")
