@@ -116,11 +116,12 @@ def caught(folder, module):
         done = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS
         )
-        if done.returncode == 1:
-            failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
-            return failed[0].split()[1] if failed else "an error"
-        if done.returncode:
-            return f"pytest ends with {done.returncode}"  # such as a file that cannot be read
+        told = (line.split() for line in done.stdout.splitlines())
+        failed = [words[1] for words in told if words[:1] in (["FAILED"], ["ERROR"])]
+        if bool(failed) != bool(done.returncode):
+            sys.exit(f"pytest ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        if failed:
+            return failed[0]
     return None
 
 
@@ -134,6 +135,8 @@ def main():
         for name in COPIED:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, folder / name)
+        if by := caught(folder, "no module"):
+            sys.exit(f"Without a defect, too, the tests fail: {by}")
         for module, old, new in DEFECTS:
             if only and module not in only:
                 continue
