@@ -1146,12 +1146,15 @@ verdict("does not show here: at 18 layers it is not so that the plain slices ris
 # less than a half?
 
 # %%
-STEP = {name: filter_normalised_direction(load(name, 0), 0) for name in valleys}
+walkers = {name: network(**NETWORKS[name]) for name in valleys}  # nothing else changes their weights
+for name, walker in walkers.items():
+    walker.set_weights(trained[name, 0])
+STEP = {name: filter_normalised_direction(walker, 0) for name, walker in walkers.items()}
 
 
 def walk(network, alpha):
     """Draw the slice of a network, and where its weights are."""
-    loss = losses_around(load(network, 0), [STEP[network]], [alpha], *some)[0]
+    loss = losses_around(walkers[network], [STEP[network]], [alpha], *some)[0]
     ax, text = plots.curves(ALPHAS, {network: valleys[network][0][0]}, "α", "loss", log=True,
                             title=f"α = {alpha:g}: loss {loss:.2f}, right digit {np.exp(-loss):.0%}")
     ax.plot(alpha, loss, "o", color="black")
