@@ -20,13 +20,12 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORD, TABLE = ROOT / "benchmarks" / "verdicts.json", ROOT / "docs" / "verdicts.md"
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-GIB = 2**30
 # Name of the condition → environment variables, cores, and bytes of memory for all processes.
 CONDITIONS = {
     "two cores": ({}, 2, None),
     "one core": (ONE_THREAD, 1, None),
     "oneDNN off": ({"TF_ENABLE_ONEDNN_OPTS": "0"}, 2, None),
-    "2 GiB of memory": ({}, 2, 2 * GIB),
+    "2 GiB of memory": ({}, 2, 2 * 2**30),
 }
 THIN = 0.1
 HEAD = """# Every verdict and its margin
@@ -139,7 +138,7 @@ def main():
         parser.error(f"conditions must be among {known}. Received: {', '.join(unknown)}")
     record = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {"conditions": {}}
     for name in options.conditions or known:
-        condition = CONDITIONS.get(name, ({}, 2, None))
+        condition = CONDITIONS.get(name, CONDITIONS["two cores"])
         of_condition = record["conditions"].setdefault(name, {})
         for lesson in options.lesson or LESSONS:
             print(f"{name}: {lesson}", flush=True)
