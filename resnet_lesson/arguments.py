@@ -291,6 +291,8 @@ def array(name, value, shape=None, kinds="iuf", finite=True, empty=False):
         raise TypeError(
             f"{name} must be an array of numbers. Received: {received(value)}"
         ) from None
+    if isinstance(value, list) and not value:
+        found = found.astype(np.dtype(f"{kinds[0]}8"))  # an empty list has no kind of its own
     if found.dtype.kind not in kinds:
         wanted = {"f": "floating-point numbers", "iu": "whole numbers"}.get(kinds, "numbers")
         raise TypeError(f"{name} must be {wanted}. Received: {received(value)}")

@@ -4,6 +4,7 @@ A task is (name, arguments of ``build``, seeds). Settings are a dictionary: ``bu
 that makes a model, and the arguments of ``train`` that all runs share.
 """
 
+import atexit
 import multiprocessing
 import os
 import pickle
@@ -177,6 +178,8 @@ def _start_worker(folder, settings, threads, stop, done):
     # The main process decides when to stop, and tells by the event.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    # TensorFlow takes a second to leave; there is nothing left to be done then.
+    atexit.register(os._exit, 0)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     _share_gpus()

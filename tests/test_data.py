@@ -76,9 +76,9 @@ def test_seed_decides_everything():
     seed=st.integers(0, 2**32),
 )
 def test_stratified_indices(labels, share, seed):
-    labels = np.array(labels, dtype=int)
     n = int(share * len(labels))
     chosen = data.stratified_indices(labels, n, seed)
+    labels = np.array(labels, dtype=int)
     assert len(chosen) == len(set(chosen)) == n
     for digit in set(labels):
         fair = np.sum(labels == digit) * n / len(labels)

@@ -370,7 +370,7 @@ verdict_above("the 100-layer networks that copy a 10-layer one have a lower trai
 # %%
 few = load_mnist(train=256, val=1000)
 overfit = sweep({"dense 10, 256 images": settings["networks"]["dense 10"]}, SEEDS, few,
-                updates=300, learning_rate=best["dense 10"])
+                updates=300, learning_rate=best["dense 10"], workers=1)
 
 # %% [markdown]
 # **Predict.** Which of the two numbers is bad for the over-fitted network? Which for the 100-layer

@@ -603,9 +603,14 @@ verdict_above("at 34 layers, the larger the branch, the more its block is missed
 # worse? Does the network confuse all digits, or does it take all for the same one?
 
 # %%
-own = network(**NETWORKS["residual 34"])  # nothing else changes its weights
-own.set_weights(trained["residual 34", 0])
-deep = cut(own)
+def first_network(name):
+    """Return a network with the first seed's trained weights, which nothing else changes."""
+    net = network(**NETWORKS[name])
+    net.set_weights(trained[name, 0])
+    return net
+
+
+deep = cut(first_network("residual 34"))
 BYPASSED = {block: without_branch(deep, block)[block] for block in exchangeable(deep)}
 
 
@@ -1146,10 +1151,10 @@ verdict("does not show here: at 18 layers it is not so that the plain slices ris
 # less than a half?
 
 # %%
-walkers = {name: network(**NETWORKS[name]) for name in valleys}  # nothing else changes their weights
-for name, walker in walkers.items():
-    walker.set_weights(trained[name, 0])
+walkers = {name: first_network(name) for name in valleys}
 STEP = {name: filter_normalised_direction(walker, 0) for name, walker in walkers.items()}
+for name in walkers:  # compiles them, so that no slider has to
+    _ = losses_around(walkers[name], [STEP[name]], [0], *some)
 
 
 def walk(network, alpha):

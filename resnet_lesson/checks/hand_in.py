@@ -1,7 +1,6 @@
 """Run the cells of one hand-in: the process that ``grading`` starts for it."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ def main(task, told):
 
     import resnet_lesson  # noqa: F401 - before TensorFlow, whose start-up messages it stops
     from resnet_lesson.checks import core
+    from resnet_lesson.files import whole_file
 
     transform = TransformerManager().transform_cell
     names = {"__name__": "__main__", "get_ipython": lambda: _NoIPython()}
@@ -26,9 +26,8 @@ def main(task, told):
             text = " ".join(str(error).split())[:80]
             remark = remark or f"code cell {number} raises {type(error).__name__}: {text}"
         results = {name: result.status for name, result in core.results.items()}
-        partial = Path(f"{told}.partial")
-        partial.write_text(json.dumps({"results": results, "remark": remark}), encoding="utf-8")
-        os.replace(partial, told)
+        with whole_file(Path(told)) as new:
+            new.write_text(json.dumps({"results": results, "remark": remark}), encoding="utf-8")
 
 
 class _NoIPython:

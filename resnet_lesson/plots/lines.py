@@ -113,8 +113,9 @@ def _draw(series, xlabel, ylabel, ax, title, log):
         colour, line = COLOURS[i % len(COLOURS)], LINES[i % len(LINES)]
         middle = values.mean(axis=0)
         ax.plot(x, middle, label=name, linewidth=2, color=colour, linestyle=line)
-        low, high = values.min(axis=0), values.max(axis=0)
-        ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+        if len(values) > 1:
+            low, high = values.min(axis=0), values.max(axis=0)
+            ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
         start, half, end = middle[0], middle[len(middle) // 2], middle[-1]
         sentences.append(f"{name} goes from {start:.3g} over {half:.3g} halfway to {end:.3g}")
     if all(np.array_equal(x, np.round(x)) for x, _ in series.values()):
