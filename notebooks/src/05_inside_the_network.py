@@ -610,6 +610,7 @@ def first_network(name):
     return net
 
 
+# %%
 deep = cut(first_network("residual 34"))
 BYPASSED = {block: without_branch(deep, block)[block] for block in exchangeable(deep)}
 
