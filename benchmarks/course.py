@@ -24,8 +24,8 @@ CONTESTANTS = [*NOTEBOOKS, *COMMANDS]
 QUICK = NOTEBOOKS[:1]
 PROTOCOL = (
     "Each notebook is run from top to bottom in a fresh kernel, its start included, as `make "
-    "notebooks` runs it; nothing is written. Memory: the "
-    "largest sum over its processes, in which shared pages count once, looked at twice a second."
+    "notebooks` runs it; nothing is written. Memory: the largest sum over its processes, in which "
+    "shared pages count once, looked at twice a second."
 )
 FLAGSHIP = "notebooks/04_plain_vs_residual.ipynb"
 # Seconds at most: the flagship, all lessons one after the other, and the two commands.

@@ -368,7 +368,7 @@ verdict_above("the 100-layer networks that copy a 10-layer one have a lower trai
 # Here is real over-fitting, made on purpose: 10 layers, only 256 images, again and again.
 
 # %%
-few = load_mnist(train=256, val=1000)
+few = load_mnist(train=256, val=1000, test=0)
 overfit = sweep({"dense 10, 256 images": settings["networks"]["dense 10"]}, SEEDS, few,
                 updates=300, learning_rate=best["dense 10"], workers=1)
 
