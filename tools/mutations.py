@@ -41,6 +41,7 @@ DEFECTS = [
     ("normalisation", "shrink = (count - 1) / count", "shrink = 1.0"),
     ("normalisation", "exponential_avg_factor=1 - self.momentum", "exponential_avg_factor=self.momentum"),
     ("normalisation", "self.moving_mean.assign(mean)", "pass"),
+    ("normalisation", "averages = self.moving_mean, self.moving_variance", "averages = self.moving_variance, self.moving_mean"),
     # -- Training
     ("training", '"beta2_power": self.beta_2**updates', '"beta2_power": self.beta_1**updates'),
     ("training", "updates = tf.cast(self.iterations + 1, tf.float32)", "updates = tf.cast(self.iterations + 2, tf.float32)"),

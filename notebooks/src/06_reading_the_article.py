@@ -521,15 +521,17 @@ verdict_above("with two softmaxes, ε halves the first step of far more weights 
 # **Predict.** After one pass the network as written makes more mistakes. A few more on every digit?
 
 # %%
-def recalls(run):
-    """Return the share of each digit's validation images that a live run recognises."""
-    model = article_network(**LIVE[run.name])
-    model.set_weights(run.weights)
-    found = Trainer(model, 128).logits(mnist.val.images).argmax(axis=1)
-    return [np.mean(found[mnist.val.labels == digit] == digit) for digit in range(10)]
+def recalls(name):
+    """Return the share of each digit's validation images that each live run recognises."""
+    trainer, shares = Trainer(article_network(**LIVE[name]), 128), []
+    for run in live[name]:
+        trainer.model.set_weights(run.weights)
+        found = trainer.logits(mnist.val.images).argmax(axis=1)
+        shares.append([np.mean(found[mnist.val.labels == digit] == digit) for digit in range(10)])
+    return shares
 
 
-recall = {name: [recalls(run) for run in live[name]] for name in ("as written", "one softmax")}
+recall = {name: recalls(name) for name in ("as written", "one softmax")}
 plots.table(["recall", *map(str, range(10))],
             [[f"{name}, seed {seed}", *(f"{one:.2f}" for one in of_run)]
             for name, runs in recall.items() for seed, of_run in enumerate(runs)])
