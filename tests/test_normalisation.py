@@ -21,18 +21,15 @@ def test_fused_normalisation_is_that_of_keras(shape):
         layer.build(shape)
         layer.gamma.assign(np.linspace(0.5, 2, shape[-1]))
         layer.beta.assign(np.linspace(-1, 1, shape[-1]))
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = layer(x, training=True)
-            loss = tf.reduce_sum(y * direction)
         weights = layer.gamma.value, layer.beta.value
-        gradients = tape.gradient(loss, [x, *weights])
-        found.append([y, *gradients, layer.moving_mean, layer.moving_variance])
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = layer(x, training=False)
-            loss = tf.reduce_sum(y * direction)
-        found[-1] += [y, *tape.gradient(loss, [x, *weights])]
+        measured = []
+        for training in (True, False):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = layer(x, training=training)
+                loss = tf.reduce_sum(y * direction)
+            measured += [y, *tape.gradient(loss, [x, *weights])]
+        found.append([*measured, layer.moving_mean, layer.moving_variance])
     for keras_s, ours in zip(*found, strict=True):
         np.testing.assert_allclose(ours, keras_s, rtol=2e-4, atol=2e-4 * np.abs(keras_s).max())
 
@@ -62,10 +59,16 @@ def test_what_the_operation_cannot_do_keras_does(arguments, x):
 
 def test_what_is_frozen_normalises_by_its_averages_in_training_too():
     x = np.random.default_rng(0).normal(2, 3, size=(8, 4, 4, 3)).astype("float32")
-    layer = FusedBatchNorm()
-    layer.trainable = False
-    np.testing.assert_array_equal(layer(x, training=True), layer(x, training=False))
-    assert not np.any(layer.moving_mean)
+    found = []
+    for kind in (layers.BatchNormalization, FusedBatchNorm):
+        layer = kind()
+        layer.trainable = False
+        found.append([layer(x, training=True), layer(x)])
+        np.testing.assert_array_equal(layer.moving_mean, np.zeros(3))
+        np.testing.assert_array_equal(layer.moving_variance, np.ones(3))
+    for keras_s, ours in zip(*found, strict=True):
+        assert keras_s.dtype == ours.dtype
+        np.testing.assert_allclose(ours, keras_s, rtol=1e-6)
 
 
 @pytest.mark.parametrize("training", [True, False])
