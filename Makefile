@@ -41,10 +41,10 @@ test: setup ## lint, all tests, and every notebook run again
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
 	$(UNIT_TESTS)
-	$(VENV_PYTHON) -m pytest -m slow -n 2 --dist=loadfile tests
+	$(VENV_PYTHON) -m pytest -m slow -n 2 --dist=loadfile --no-loadscope-reorder tests
 	@test -n "$(NOTEBOOKS)" || { echo "There is no notebook to test." >&2; exit 1; }
 	TQDM_DISABLE=1 $(VENV_PYTHON) -m pytest --nbval-lax --nbval-current-env \
-	  --nbval-cell-timeout=900 -p no:cacheprovider $(NOTEBOOKS)
+	  --nbval-cell-timeout=900 -p no:cacheprovider -n 2 --dist=loadscope $(NOTEBOOKS)
 
 check: setup ## lint and unit tests alone
 	@$(VENV_PYTHON) -m ruff check .

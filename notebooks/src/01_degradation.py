@@ -131,19 +131,18 @@ for seed in SEEDS:
 # rounding error, or more? Each number passes 90 more layers.
 
 # %%
-def extend(shallow, depth):
-    """Return a deeper network that computes what `shallow` computes."""
-    deep = network(depth, **DENSE)
+def copy(shallow, deep):
+    """Let a deeper network compute what `shallow` computes."""
     names = {layer.name for layer in shallow.layers}
     for layer in deep.layers:
         if layer.name in names:
             layer.set_weights(shallow.get_layer(layer.name).get_weights())
         elif layer.weights:
             layer.set_weights([np.eye(71), np.zeros(71)])
-    return deep
 
 
-deep = extend(shallow, 100)
+deep = network(100, **DENSE)
+copy(shallow, deep)
 images, labels = mnist.train.images, mnist.train.labels
 apart = np.abs(deep.predict(images, verbose=0) - shallow.predict(images, verbose=0)).max()
 verdict("a 100-layer network can compute exactly what a 10-layer network computes", apart == 0,
@@ -166,7 +165,8 @@ verdict("a 100-layer network can compute exactly what a 10-layer network compute
 copied = []
 for weights in learnt:
     shallow.set_weights(weights)
-    copied.append(evaluate(extend(shallow, 100).predict(images, verbose=0), labels)[0])
+    copy(shallow, deep)
+    copied.append(evaluate(deep.predict(images, verbose=0), labels)[0])
 print("training loss of the 100-layer copies:", ", ".join(f"{loss:.3f}" for loss in copied), "nats")
 
 # %% [markdown]
@@ -504,9 +504,8 @@ verdict_above("20 convolutional layers end lower than 8 (recorded)", at_best["co
 # weights, and with weights of 0.7 times their size?
 
 # %%
-def first_gradient(depth, seed, factor):
+def first_gradient(net, seed, factor):
     """Norm of the loss gradient at the first layer's weights, before training."""
-    net = network(depth, **DENSE)
     reset_weights(net, seed)
     for layer in net.layers:
         if layer.name.startswith("stage"):
@@ -515,7 +514,8 @@ def first_gradient(depth, seed, factor):
 
 
 DEPTHS = (10, 20, 50, 100)
-first = {f"weights × {factor:g}": [[first_gradient(depth, seed, factor) for depth in DEPTHS]
+nets = [network(depth, **DENSE) for depth in DEPTHS]
+first = {f"weights × {factor:g}": [[first_gradient(net, seed, factor) for net in nets]
                                    for seed in SEEDS] for factor in (1, 0.7)}
 plots.show(*plots.curves(DEPTHS, first, "weighted layers", "gradient at the first layer", log=True,
                          title="Dense networks before training"))
@@ -549,13 +549,13 @@ verdict_above("with the usual weights, the first layer's gradient at 100 layers 
 
 # %%
 NAME = "convolutional 56"
-net = network(**settings["networks"][NAME])
-trainer = Trainer(net, learning_rate=best[NAME])
+chosen = {NAME: settings["networks"][NAME]}
+net = network(**chosen[NAME])
 norms = {"before training": [], "after 100 updates": []}
-for seed in SEEDS:
-    reset_weights(net, seed)
+for run in sweep(chosen, SEEDS, mnist, updates=100, learning_rate=best[NAME]):
+    reset_weights(net, run.seed)
     norms["before training"].append(gradient_norms(net, images[:256], labels[:256]))
-    trainer.run(mnist, seed, updates=100)
+    net.set_weights(run.weights)
     norms["after 100 updates"].append(gradient_norms(net, images[:256], labels[:256]))
 
 # %%

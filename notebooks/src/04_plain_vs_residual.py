@@ -377,7 +377,7 @@ verdict_above(
 #
 # Section 2 had a caution: a plain bottleneck cannot pass every $x$ on, since it keeps half of the
 # channels. So we repeat the plain runs with `reduction=1`: all three convolutions have the block's
-# full width, and nothing is narrowed. This takes less than a minute.
+# full width, and nothing is narrowed. This takes half a minute.
 #
 # **Predict.** Does the degradation go away?
 
@@ -385,9 +385,9 @@ verdict_above(
 wide = {f"plain {depth}, not narrowed": {"depth": depth, "shortcut": "none", "reduction": 1}
         for depth in (20, 56)}
 training_only = load_mnist(train=12800, val=0, test=0)  # the training loss is all we ask for
-control = by_name(sweep(wide, seeds=[0, 1, 2], data=training_only, updates=200))
-shallow, deep = ([record.final_loss(100) for record in group] for group in control.values())
-verdict_above("degradation shows without narrowing too, after 200 updates", deep, shallow, ratio=2,
+control = by_name(sweep(wide, seeds=[0, 1, 2], data=training_only, updates=150))
+shallow, deep = ([record.final_loss(50) for record in group] for group in control.values())
+verdict_above("degradation shows without narrowing too, after 150 updates", deep, shallow, ratio=2,
               unit="nats")
 
 # %% [markdown] tags=["slide"]
