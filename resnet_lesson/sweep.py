@@ -45,7 +45,8 @@ def sweep(
         configs: dictionary: name → arguments of ``build``, as in
             ``{"plain 8": {"depth": 8, "shortcut": "none"}}``.
         seeds: different integers of 0 or more; one run of each network for each.
-        data, updates, batch_size, learning_rate: as in ``training.train``.
+        data, updates, batch_size: as in ``training.train``.
+        learning_rate: as in ``training.train``, or a dictionary: name → that network's own.
         after_epoch: as in ``training.train``; for workers it must be a function of a module, not
             one defined in a notebook.
         workers: number of processes; 1 trains in this process. By default one a core, at most as
@@ -77,10 +78,18 @@ def sweep(
     if workers is None:
         workers = 1 if tf.config.list_physical_devices("GPU") else min(2, cores())
     workers = whole_number("workers", workers, least=1, most=MOST_WORKERS)
+    rates = learning_rate
+    if not isinstance(rates, dict):
+        rates = dict.fromkeys(configs, learning_rate)
+    elif rates.keys() != configs.keys():
+        raise ValueError(
+            "learning_rate, given as a dictionary, must have the names of configs. "
+            f"Received: {received(rates)}"
+        )
     settings = {
         "updates": whole_number("updates", updates, least=1),
         "batch_size": whole_number("batch_size", batch_size, least=1),
-        "learning_rate": learning_rate,
+        "learning_rates": rates,
         "after_epoch": after_epoch,
         "build": function("build", build),
     }
@@ -93,9 +102,9 @@ def sweep(
     records, death = [], None
     try:
         # A mistake is told here, at once, and not from a worker.
-        for config in configs.values():
+        for name, config in configs.items():
             model = _built(build, config)
-            check_run(model, data, settings["batch_size"], learning_rate, after_epoch)
+            check_run(model, data, settings["batch_size"], rates[name], after_epoch)
         with progress_bar(len(order) * settings["updates"], progress) as bar:
             records, death = run(tasks, data, settings, min(workers, len(tasks)), bar)
     except KeyboardInterrupt:  # before the first run

@@ -1,7 +1,8 @@
 """Worker processes that train: what ``sweep`` runs them with.
 
 A task is (name, arguments of ``build``, seeds). Settings are a dictionary: ``build``, the function
-that makes a model, and the arguments of ``train`` that all runs share.
+that makes a model, ``learning_rates``, a dictionary by name, and the arguments of ``train`` that
+all runs share.
 """
 
 import atexit
@@ -60,7 +61,7 @@ def run_task(task, data, settings, should_stop, on_update):
     """
     name, config, seeds = task
     model = settings["build"](**config)
-    trainer = Trainer(model, settings["batch_size"], settings["learning_rate"])
+    trainer = Trainer(model, settings["batch_size"], settings["learning_rates"][name])
     for seed in seeds:
         record = trainer.run(
             data,

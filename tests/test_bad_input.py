@@ -590,7 +590,8 @@ CASES = [
         "configs": Kind([*MAPPING.bad, {"a": None}, {"a": 3}, {"a": {"depht": 8}}, {"a": {"depth": 9}}]),
         "seeds": Kind([None, 3, "01", [], [1, 1], [-1], [0.5], ["0"], {}, bad.Odd()]),
         "data": lambda: bad.data(mnist()), "updates": COUNT, "batch_size": Kind([*COUNT.bad, 65]),
-        "learning_rate": Kind([*RATE.bad, []]), "after_epoch": FUNCTION.without(NoneType),
+        "learning_rate": Kind([*RATE.bad, [], {}, {"b": 1e-3}, {"a": 1e-3, "b": 1e-3}, {"a": 0}]),
+        "after_epoch": FUNCTION.without(NoneType),
         "workers": bad.whole(1, 256).without(NoneType), "progress": TRUTH, "build": FUNCTION},
         called=DATA_CALLED | {"configs": "configs|depth"}, configs={"a": {"depth": 8}}, seeds=[0],
         make_data=mnist, updates=1, batch_size=32, learning_rate=1e-3, after_epoch=None, workers=1,
@@ -714,6 +715,16 @@ def state(given):
 def kind_of(case, argument):
     kind = case.kinds[argument]
     return kind() if callable(kind) else kind
+
+
+@pytest.fixture(autouse=True, scope="module")
+def mnist_is_read_once():
+    """Reading and unpacking the file takes longer than all that is attacked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            resnet_lesson.data, "raw_mnist", functools.cache(resnet_lesson.data.raw_mnist)
+        )
+        yield
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: name_of(case.function))

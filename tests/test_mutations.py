@@ -19,6 +19,7 @@ def test_there_are_enough_and_none_is_there_twice():
     assert len(set(mutations.DEFECTS)) == len(mutations.DEFECTS) >= 30
 
 
+@pytest.mark.slow
 def test_a_defect_is_caught_and_no_defect_is_not(tmp_path, monkeypatch):
     tests = tmp_path / "tests"
     tests.mkdir()

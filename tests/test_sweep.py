@@ -77,6 +77,17 @@ def test_sweep_in_workers_equals_single_runs(mnist):
     assert in_process[1].loss == single.loss
 
 
+def test_each_network_can_have_its_own_learning_rate(mnist):
+    rates = {"residual 8": [(0, 1e-3), (3, 1e-4)], "plain 8": 4e-3}
+    options = {"updates": 6, "workers": 1, "progress": False}
+    together = sweep(CONFIGS, [0], mnist, learning_rate=rates, **options)
+    for record in together:
+        alone = {record.name: CONFIGS[record.name]}
+        [single] = sweep(alone, [0], mnist, learning_rate=rates[record.name], **options)
+        assert record.loss == single.loss
+    assert together[0].loss != sweep(CONFIGS, [0], mnist, **options)[0].loss
+
+
 def test_workers_take_functions_of_a_module(mnist):
     records = sweep(
         {"dense": {"dropout": 0}}, [0, 1], mnist, updates=60, build=small_network,
@@ -273,6 +284,7 @@ def test_a_function_of_a_notebook_is_refused(monkeypatch):
         ({"batch_size": 641}, "Received: batch_size=641, 640 images"),
         ({"learning_rate": 0}, "learning_rate must be a number above 0. Received: 0"),
         ({"learning_rate": [(0,)]}, r"learning_rate must be .*Received: \[\(0,\)\]"),
+        ({"learning_rate": {"plain 8": 1e-3}}, r"must have the names of configs. .*\{'plain 8'"),
         ({"after_epoch": 1e-3}, "after_epoch must be a function. Received: 0.001"),
         ({"after_epoch": lambda record: 1.0}, "after_epoch must be a function of a module"),
         ({"build": "dense"}, "build must be a function. Received: 'dense'"),

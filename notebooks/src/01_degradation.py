@@ -261,11 +261,9 @@ verdict("no dense network's best rate is at the edge of those tried",
 # rate. It takes about a minute. An **epoch** is one pass over the training images, here 200 updates.
 
 # %%
-live = []
-for rate in sorted({best[name] for name in dense}):
-    chosen = {name: settings["networks"][name] for name in dense if best[name] == rate}
-    live += sweep(chosen, SEEDS, mnist, updates=UPDATES, learning_rate=rate)
-runs = {name: by_name(live)[name] for name in dense}
+chosen = {name: settings["networks"][name] for name in dense}
+rates = {name: best[name] for name in dense}
+runs = by_name(sweep(chosen, SEEDS, mnist, updates=UPDATES, learning_rate=rates))
 
 # %%
 title = "Dense plain networks, each at its best learning rate"

@@ -33,6 +33,7 @@
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
+import functools
 import itertools
 
 import matplotlib.pyplot as plt
@@ -662,15 +663,17 @@ verdict_above("but it stays small: the baseline's is several times as large", la
 # is the whole gradient at the first layers, compared with the baseline's?
 
 # %%
-def branch_gradients(variant, seed):
+@functools.cache  # section 10 asks again for some
+def branch_gradients(variant, depth, seed):
     """Return the gradient's norm at each convolution of the stem and the branches."""
-    reset_weights(deep[variant], seed)
-    norms = gradient_norms(deep[variant], images, labels)
+    net = deep[variant] if depth == 56 else nets[variant]
+    reset_weights(net, seed)
+    norms = gradient_norms(net, images, labels)
     return [norm for name, norm in norms.items() if "_conv" in name]
 
 
 SCALED = ("no shortcut", "shortcut times 0.5", "both times 0.5", "baseline")
-at_start = {variant: [branch_gradients(variant, seed) for seed in SEEDS] for variant in SCALED}
+at_start = {variant: [branch_gradients(variant, 56, seed) for seed in SEEDS] for variant in SCALED}
 plots.show(*plots.curves(range(1, 56), at_start, "convolution", "gradient at its weights", log=True,
                          title="56 layers, before training"))
 
@@ -961,12 +964,9 @@ print("pre-activation, here:", against(here, "pre-activation 20", "baseline 20")
 # means that they have nothing to do with each other. Stochastic depth is left out: it draws.)
 
 # %%
-def first_gradient(net):
+def first_gradient(variant, depth):
     """Return the gradient's norm at the first layer, the geometric mean over the seeds."""
-    logarithms = []
-    for seed in SEEDS:
-        reset_weights(net, seed)
-        logarithms.append(np.log(gradient_norms(net, images, labels)["stem_conv"]))
+    logarithms = [np.log(branch_gradients(variant, depth, seed)[0]) for seed in SEEDS]
     return float(np.exp(np.mean(logarithms)))
 
 
@@ -976,8 +976,7 @@ def ranks(values):
 
 # %%
 RANKED = [variant for variant in VARIANTS if variant != "stochastic depth"]
-gradients = {depth: [first_gradient(built[variant]) for variant in RANKED]
-             for depth, built in ((20, nets), (56, deep))}
+gradients = {depth: [first_gradient(variant, depth) for variant in RANKED] for depth in (20, 56)}
 ends = {depth: [np.mean(final_loss[f"{variant} {depth}"]) for variant in RANKED] for depth in (20, 56)}
 agreement = {depth: np.corrcoef(ranks(gradients[depth]), ranks(ends[depth]))[0, 1] for depth in (20, 56)}
 

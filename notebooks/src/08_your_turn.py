@@ -270,7 +270,7 @@ except ValueError as error:
 networks = {f"{kind} {depth}": {"depth": depth, "shortcut": shortcut}
             for depth in (8, 56) for kind, shortcut in (("plain", "none"), ("residual", "padded"))}
 if fashion:
-    records = sweep(networks, seeds=[0, 1, 2], data=fashion, updates=200)
+    records = sweep(networks, seeds=[0, 1, 2], data=fashion, updates=120)
     runs = by_name(records)
     plots.show(*plots.learning_curves(records, title="Fashion-MNIST, training loss", log=True))
 
@@ -412,7 +412,7 @@ raw, SEEDS = raw_mnist(), (0, 1, 2)
 prepared, originals, labels = {}, {}, {}
 for seed in SEEDS:
     chance = np.random.default_rng(seed)
-    at = chance.choice(10_000, 300, replace=False)
+    at = chance.choice(10_000, 200, replace=False)
     originals[seed], labels[seed] = raw["x_test"][at], raw["y_test"][at]
     prepared[seed] = [like_mnist(photo_of(digit, chance)) for digit in originals[seed]]
 some = prepared[0][:8]
@@ -467,7 +467,7 @@ WAYS = {"all steps": lambda one: one.centred,
 right = {"MNIST itself": [np.mean(read(originals[s]).argmax(axis=1) == labels[s]) for s in SEEDS]}
 right |= {name: [np.mean(read([way(one) for one in prepared[s]]).argmax(axis=1) == labels[s])
                  for s in SEEDS] for name, way in WAYS.items()}
-plots.show(*plots.intervals(right, "share of 300 photos that are read correctly",
+plots.show(*plots.intervals(right, "share of 200 photos that are read correctly",
                             title="One step left out at a time"))
 
 # %% [markdown] tags=["slide"]
