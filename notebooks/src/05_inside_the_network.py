@@ -179,15 +179,12 @@ plots.show(*plots.curves(layers, at_start, "layer", "gradient at the layer's wei
 # gradient explodes, and the shortcut tames that.
 
 # %%
-first_layer = {name: [run[0] for run in runs] for name, runs in at_start.items()}
+first_layer = {name: np.array([run[0] for run in runs]) for name, runs in at_start.items()}
+larger = {depth: first_layer[f"plain {depth}"] / first_layer[f"residual {depth}"] for depth in (18, 34)}
 verdict_above("at 34 layers, before training, the plain network's first layer has a gradient several "
-              "times that of the residual one", first_layer["plain 34"],
-              first_layer["residual 34"], ratio=4)
-growth = {kind: [deep / shallow for deep, shallow in
-                 zip(first_layer[f"{kind} 34"], first_layer[f"{kind} 18"])]
-          for kind in ("plain", "residual")}
+              "times that of the residual one, in each seed", larger[34], [4], unit="times")
 verdict_above("from 18 to 34 layers, the plain network's grows at least twice as much as the "
-              "residual one's", growth["plain"], growth["residual"], ratio=2, unit="times")
+              "residual one's, in each seed", larger[34] / larger[18], [2], unit="times as much")
 ratios = [run[0] / run[-2] for runs in at_start.values() for run in runs]
 verdict_above("nothing vanishes: in no network is the first layer's gradient less than half of the "
               "last convolution's", ratios, [0.5])
@@ -572,8 +569,9 @@ losses = [[full - left for left in run] for run, full in
           zip(deleted["residual 34"], whole["residual 34"])]
 at_change = [run[CHANGE] for run in losses]
 others = [np.mean(run[CHANGE + 1:]) for run in losses]
-verdict_above("the block at the change of stage is missed more than the average block of its stage",
-              at_change, others, ratio=1.5, unit="accuracy lost")
+verdict("in each seed, the block at the change of stage is missed more than the average block of its "
+        "stage: one and a half times at least", all(one > 1.5 * other for one, other in zip(at_change, others)),
+        "; ".join(f"{one:.3f} lost, {other:.3f} on average" for one, other in zip(at_change, others)))
 
 # %% [markdown]
 # Does the size of the branch tell which blocks are missed? We rank the blocks by branch size, and by
