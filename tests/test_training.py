@@ -216,6 +216,41 @@ def test_learning_rate_set_after_each_epoch(mnist):
         train(model, mnist, updates=20, after_epoch=lambda record: -1, progress=False)
 
 
+def test_a_run_is_that_of_keras_update_by_update(mnist):
+    """Two and a half epochs of one layer: Keras's Adam, on the seed's batches."""
+    model = small_network()
+    trainer = Trainer(model, learning_rate=0.01)
+    trainer.run(mnist, seed=1, updates=3)  # must leave no trace
+    record = trainer.run(mnist, seed=3, updates=25)
+    reset_weights(model, 3)
+    adam, shuffle, losses = keras.optimizers.Adam(0.01), np.random.default_rng([3, 1]), []
+    for update in range(25):
+        if update % 10 == 0:
+            order = shuffle.permutation(640)
+        at = order[update % 10 * 64 :][:64]
+        with tf.GradientTape() as tape:
+            logits = model(mnist.train.images[at])
+            loss = tf.reduce_mean(
+                keras.losses.sparse_categorical_crossentropy(
+                    mnist.train.labels[at], logits, from_logits=True
+                )
+            )
+        adam.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+        losses.append(float(loss))
+    np.testing.assert_allclose(record.loss, losses, rtol=1e-4)
+    for mine, theirs in zip(record.weights, model.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-5)
+    means = [np.mean(losses[:10]), np.mean(losses[10:20]), np.mean(losses[20:])]
+    assert [epoch["loss"] for epoch in record.epochs] == pytest.approx(means, rel=1e-4)
+
+
+def test_dropout_is_off_where_nothing_is_learnt(mnist):
+    model = small_network(dropout=0.9)
+    record = train(model, mnist, updates=1, progress=False)
+    logits = model(mnist.test.images, training=False).numpy()
+    np.testing.assert_allclose(record.test_logits, logits, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.slow
 def test_first_update_against_keras_itself(model, mnist):
     """One step of Keras's own ``train_on_batch`` from the same weights gives the same weights."""

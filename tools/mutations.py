@@ -30,7 +30,7 @@ DEFECTS = [
     ("blocks", '"use_bias": not self.normalisation', '"use_bias": True'),
     ("blocks", "kernel_size = (1, 3, 1)[i]", "kernel_size = (1, 3, 3)[i]"),
     ("blocks", "stride = self.stride if name == self.stride_on else 1", "stride = self.stride if i == 0 else 1"),
-    ("blocks", "x = self.norms[i](x, training=training)", "x = self.norms[i](x)"),
+    ("blocks", "x = self.norms[i](x, training=training)", "x = self.norms[i](x, training=False)"),
     ("blocks", "return self.output_relu(y)", "return y"),
     ("blocks", "changed = input_shape[-1] != self.filters[-1] or self.stride != 1", "changed = input_shape[-1] != self.filters[-1]"),
     # -- Models
