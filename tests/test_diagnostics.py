@@ -88,7 +88,6 @@ def test_layers_without_a_formula_are_refused():
         layer_counts(model)
 
 
-@pytest.mark.slow
 def test_gradient_norms_against_finite_differences():
     model = network(6, block="dense", widths=(5,), input_shape=(2, 2, 1), classes=3)
     reset_weights(model, 0)
@@ -106,7 +105,7 @@ def test_gradient_norms_against_finite_differences():
     def loss():
         return cross_entropy(model(images, training=True).numpy(), labels).mean()
 
-    for name in ("stem_dense", "stage1_block1_dense2", "logits"):
+    for name in ("stem_dense", "logits"):
         kernel = model.get_layer(name).kernel
         start, step = kernel.numpy(), 1e-2
         slopes = []

@@ -61,6 +61,11 @@ def test_damaged_files_are_refused_and_pickles_never_opened(tmp_path, content):
         load_records(path)
 
 
+def test_final_loss_is_the_mean_of_the_last_updates():
+    run = record([8.0, 3.0, 1.0])
+    assert [run.final_loss(last) for last in (1, 2, 100)] == [1.0, 2.0, 4.0]
+
+
 def test_running_mean():
     values = np.random.default_rng(0).normal(size=20)
     expected = [values[max(0, i - 4) : i + 1].mean() for i in range(20)]
