@@ -87,7 +87,7 @@ audit: setup ## look for known vulnerabilities of the locked versions (needs a n
 	@.venv/bin/uv tool run pip-audit --requirement requirements.lock --require-hashes --no-deps \
 	  --disable-pip
 
-verdicts: setup ## by how much each verdict holds, under several conditions (an hour)
+verdicts: setup ## by how much each verdict holds, under several conditions (two hours)
 	@$(VENV_PYTHON) tools/verdict_margins.py
 
 mutations: setup ## plant defects in the package: the unit tests must catch each (ONLY=blocks: those)

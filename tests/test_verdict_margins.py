@@ -1,11 +1,16 @@
 """How the margins of verdicts are measured, and told."""
 
 import ast
+import json
+import re
 
 import margin_probe
+import nbformat
 import numpy as np
 import pytest
 import verdict_margins
+
+RECORD = json.loads(verdict_margins.RECORD.read_text("utf-8"))
 
 
 def noted(cell, **names):
@@ -55,3 +60,24 @@ def test_a_margin_is_thin_where_it_is_small_and_differs():
     assert row(0.3, 0.2) == "| c | 20.0% | 1 < 2 | condition 1 | 30.0% |"
     assert row(0.05, 0.05) == "| c | 5.0% | 1 < 2 | everywhere | 5.0% |"
     assert row(None, None) == "| c |  |  |  |  |"
+
+
+def test_the_page_is_made_from_the_record():
+    page = verdict_margins.TABLE.read_text("utf-8")
+    assert page == verdict_margins.table(RECORD), "Run `make verdicts`."
+
+
+@pytest.mark.parametrize("lesson", verdict_margins.LESSONS)
+def test_the_record_holds_every_verdict_of_a_lesson(lesson):
+    path = verdict_margins.ROOT / "notebooks" / f"{lesson}.ipynb"
+    printed = "".join(
+        output.text
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream"
+    )
+    found = re.findall(r"^HOLDS: (.*?)\n  measured: ", printed, re.DOTALL | re.MULTILINE)
+    claims = [" ".join(claim.split()) for claim in found]
+    for name, condition in RECORD["conditions"].items():
+        assert [one["claim"] for one in condition[lesson]] == claims, f"{name}: `make verdicts`."
+        assert all(one["holds"] for one in condition[lesson]), name

@@ -1,11 +1,13 @@
 """Run every lesson under several conditions and record by how much each of its verdicts holds.
 
 The conditions change what may differ on another machine: one core or two, oneDNN on or off, little
-memory, and the Pythons of the matrix. The record is benchmarks/verdicts.json, the table for readers
-docs/verdicts.md. A verdict that fails is noted, and the run goes on.
+memory, long cells that are interrupted and run again, and the Pythons of the matrix. The record is
+benchmarks/verdicts.json, the table for readers docs/verdicts.md. A verdict that fails is noted, and
+the run goes on.
 """
 
 import argparse
+import copy
 import json
 import os
 import subprocess
@@ -20,12 +22,15 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORD, TABLE = ROOT / "benchmarks" / "verdicts.json", ROOT / "docs" / "verdicts.md"
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+# Seconds after which a cell is interrupted, and run again.
+INTERRUPT = "INTERRUPT_CELLS_AFTER"
 # Name of the condition → environment variables, cores, and bytes of memory for all processes.
 CONDITIONS = {
     "two cores": ({}, 2, None),
     "one core": (ONE_THREAD, 1, None),
     "oneDNN off": ({"TF_ENABLE_ONEDNN_OPTS": "0"}, 2, None),
     "2 GiB of memory": ({}, 2, 2 * 2**30),
+    "interrupted cells": ({INTERRUPT: "8"}, 2, None),
 }
 THIN = 0.1
 HEAD = """# Every verdict and its margin
@@ -36,7 +41,7 @@ a tie. Verdicts without a margin do not compare sizes: they ask whether two thin
 one of the words of a rule that the lesson states.
 
 The conditions were: {conditions}. Next to the smallest margin stands the largest one. Where both
-are equal, nothing depends on the machine, and a small margin is as good as a large one. A margin
+are equal, the condition made no difference, and a small margin is as good as a large one. A margin
 below {thin} that differs from one condition to another is marked as thin.
 
 This page is made by `make verdicts`, from `benchmarks/verdicts.json`.
@@ -60,22 +65,39 @@ def run_lesson(lesson, python, variables, cores, memory):
                 sys.exit("The memory of processes cannot be limited here: see memory_limit.py.")
             subprocess.run(command, cwd=ROOT, env=environment, check=True, **limit)
         lines = noted.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    # Of a cell that has run twice, the second run counts.
+    verdicts = [json.loads(line) for line in lines]
+    return list({one["claim"]: one for one in verdicts}.values())
 
 
 def execute(lesson, noted):
-    """Run a lesson in this process's environment, with the probe in its kernel."""
+    """Run a lesson in this process's environment, with the probe in its kernel.
+
+    Where cells are to be interrupted, each one runs twice: one that takes long is interrupted the
+    first time, as by the stop button, and one that does not has then been run twice in a row.
+    """
     import nbformat
     from nbclient import NotebookClient
 
     nb = nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", as_version=4)
+    after = int(os.environ.get(INTERRUPT, 0))
+    if after:
+        doubled = [[copy.deepcopy(cell), cell] for cell in nb.cells if cell.cell_type == "code"]
+        for first, _ in doubled:
+            first.metadata["seconds"] = after
+        nb.cells = [cell for both in doubled for cell in both]
     tools = str(Path(__file__).parent)
     probe = f"import sys; sys.path.append({tools!r})\nimport margin_probe\n"
     nb.cells.insert(0, nbformat.v4.new_code_cell(f"{probe}margin_probe.install({noted!r})"))
     nb.metadata.kernelspec.name = "python3"
     folder = {"metadata": {"path": str(ROOT / "notebooks")}}
     # A verdict that fails must not end the run.
-    NotebookClient(nb, timeout=1800, allow_errors=True, resources=folder).execute()
+    options = {"allow_errors": True, "interrupt_on_timeout": bool(after), "resources": folder}
+    at_most = {"timeout_func": lambda cell: cell.metadata.get("seconds", 1800)}
+    NotebookClient(nb, **options, **at_most).execute()
+    for cell in nb.cells:
+        for error in (output.ename for output in cell.get("outputs", []) if "ename" in output):
+            print("interrupted:" if "seconds" in cell.metadata else "FAILED:", error)
 
 
 def margins(record):
@@ -144,7 +166,9 @@ def main():
             print(f"{name}: {lesson}", flush=True)
             python = extra.get(name, sys.executable)
             of_condition[lesson] = run_lesson(lesson, python, *condition)
-            RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            new = RECORD.with_suffix(".new")
+            new.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            os.replace(new, RECORD)
     TABLE.write_text(table(record), encoding="utf-8")
     failed = [row["claim"] for row in margins(record).values() if not row["holds"]]
     if failed:
