@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORD, TABLE = ROOT / "benchmarks" / "verdicts.json", ROOT / "docs" / "verdicts.md"
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-# Seconds after which a cell is interrupted, and run again.
+# The environment variable with the seconds after which a cell is interrupted, and run again.
 INTERRUPT = "INTERRUPT_CELLS_AFTER"
 # Name of the condition → environment variables, cores, and bytes of memory for all processes.
 CONDITIONS = {
@@ -166,6 +166,8 @@ def main():
             print(f"{name}: {lesson}", flush=True)
             python = extra.get(name, sys.executable)
             of_condition[lesson] = run_lesson(lesson, python, *condition)
+            # Not files.whole_file: with it comes TensorFlow, and this script runs beside a lesson
+            # within the lesson's limit of memory.
             new = RECORD.with_suffix(".new")
             new.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             os.replace(new, RECORD)
