@@ -175,6 +175,7 @@ def train_recipe(
         TypeError, ValueError: an argument is unusable.
     """
     check_data(data, (None, 28, 28, 1), 10)
+    epochs = whole_number("epochs", epochs, least=1)
     truth_value("progress", progress)
     names_in("distortion", list(dictionary("distortion", distortion)), DISTORTION)
     if not len(data.train):
@@ -189,7 +190,6 @@ def train_recipe(
         lambda images, seed: distort(images, seed, **distortion),
         RECIPE["average"],
     )
-    epochs = whole_number("epochs", epochs, least=1)
     with progress_bar(epochs * (len(data.train) // RECIPE["batch_size"]), progress) as bar:
         record = trainer.run(data, seed, epochs, RECIPE["peak"], model.name, bar.update)
     return model, record

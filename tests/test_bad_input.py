@@ -127,6 +127,17 @@ def model(**options):
 
 
 @functools.cache
+def one_layer():
+    """A model that costs hardly any time, for what builds or trains one before each refusal."""
+    inputs = keras.Input((28, 28, 1))
+    return keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(inputs)))
+
+
+def cheap_network(depth):
+    return one_layer() if depth == 8 else models.network(depth)
+
+
+@functools.cache
 def trained():
     return training.train(model(), mnist(), updates=2, batch_size=32, name="a", progress=False)
 
@@ -203,8 +214,13 @@ def parts():
     return models.segments(model())
 
 
+@functools.cache
+def article_model():
+    return article.article_network()
+
+
 def weights():
-    return {w.path: w.numpy() for w in article.article_network().weights}
+    return {w.path: w.numpy() for w in article_model().weights}
 
 
 def symbolic():
@@ -553,7 +569,7 @@ CASES = [
                                                                  {"turn": "x"}, {"turn": -1}]),
         "pieces": Kind([*COUNT.bad, 3]), "progress": TRUTH},
         called=DATA_CALLED | {"distortion": "distortion|turn"}, make_data=larger, seed=0,
-        epochs=1, model=None, distortion={"turn": 15}, pieces=2, progress=False),
+        epochs=1, make_model=one_layer, distortion={"turn": 15}, pieces=2, progress=False),
     case(method(records.Record, "final_loss", trained), {"last": COUNT}, last=1),
     case(method(records.Record, "updates_to", trained), {"loss": bad.real(), "window": COUNT}, loss=1.0,
          window=1),
@@ -595,18 +611,18 @@ CASES = [
         "workers": bad.whole(1, 256).without(NoneType), "progress": TRUTH, "build": FUNCTION},
         called=DATA_CALLED | {"configs": "configs|depth"}, configs={"a": {"depth": 8}}, seeds=[0],
         make_data=mnist, updates=1, batch_size=32, learning_rate=1e-3, after_epoch=None, workers=1,
-        progress=False, build=models.network),
+        progress=False, build=cheap_network),
     case(training.train, {
         "model": ANY_MODEL, "data": lambda: bad.data(mnist()), "seed": SEED, "updates": COUNT,
         "batch_size": Kind([*COUNT.bad, 65]), "learning_rate": Kind([*RATE.bad, []]), "name": TEXT,
         "reset": TRUTH, "after_epoch": FUNCTION.without(NoneType), "progress": TRUTH,
         "strategy": STRATEGY, "checkpoints": Kind([3, "x", [], {}, bad.Odd(), True])},
-        called=DATA_CALLED, make_model=model, make_data=mnist, seed=0, updates=1, batch_size=32,
+        called=DATA_CALLED, make_model=one_layer, make_data=mnist, seed=0, updates=1, batch_size=32,
         learning_rate=1e-3, name="", reset=True, after_epoch=None, progress=False, strategy=None,
         checkpoints=None),
     case(training.Trainer, {
         "model": ANY_MODEL, "batch_size": COUNT, "learning_rate": Kind([*RATE.bad, []]),
-        "strategy": STRATEGY}, make_model=model, batch_size=32, learning_rate=1e-3, strategy=None),
+        "strategy": STRATEGY}, make_model=one_layer, batch_size=32, learning_rate=1e-3, strategy=None),
     case(method(training.Trainer, "run", trainer), {
         "data": lambda: bad.data(mnist()), "seed": SEED, "updates": COUNT, "name": TEXT,
         "reset": TRUTH, "after_epoch": FUNCTION.without(NoneType),
