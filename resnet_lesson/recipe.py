@@ -201,7 +201,10 @@ def trained_network():
     Returns:
         keras.Model: float32 (batch, 28, 28, 1), standardised → logits, float32 (batch, 10).
     """
-    return keras.models.load_model(TRAINED, compile=False)
+    model = small_network()
+    # The weights alone: an older Keras does not know every setting that a newer one has saved.
+    model.load_weights(TRAINED)
+    return model
 
 
 def main(arguments=None):

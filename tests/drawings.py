@@ -2,7 +2,15 @@
 
 import itertools
 
+import pytest
 from matplotlib.patches import Circle, FancyBboxPatch
+
+# Matplotlib 3.8 to 3.10 use names that the newest pyparsing has renamed.
+no_warnings = pytest.mark.filterwarnings(
+    "error",
+    "ignore:.*deprecated:DeprecationWarning:matplotlib",
+    "ignore:.*deprecated:DeprecationWarning:pyparsing",
+)
 
 
 def shapes_apart(ax, count):

@@ -2,11 +2,11 @@
 
 import matplotlib.pyplot as plt
 import pytest
-from drawings import shapes_apart
+from drawings import no_warnings, shapes_apart
 
 from resnet_lesson.article_diagrams import article_blocks
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = no_warnings
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ import re
 
 import matplotlib.pyplot as plt
 import pytest
+from drawings import no_warnings
 from matplotlib.colors import to_hex
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
 from resnet_lesson import diagrams
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = no_warnings
 
 SHORTCUTS = ("none", "identity", "padded", "projection")
 # (in_filters, stride); the blocks end at 16 channels

@@ -2,11 +2,11 @@
 
 import matplotlib.pyplot as plt
 import pytest
-from drawings import shapes_apart
+from drawings import no_warnings, shapes_apart
 
 from resnet_lesson.distribution_diagram import data_parallel
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = no_warnings
 
 
 @pytest.fixture(autouse=True)

@@ -82,7 +82,7 @@ def test_segments_in_order_are_the_network(training):
 def test_segments_of_another_model():
     inputs = keras.Input((3,))
     with pytest.raises(ValueError, match="must be a network with blocks. Received: other"):
-        segments(keras.Model(inputs, inputs, name="other"))
+        segments(keras.Model(inputs, keras.layers.ReLU()(inputs), name="other"))
 
 
 def test_unknown_names_are_told():

@@ -4,11 +4,12 @@ import itertools
 
 import matplotlib.pyplot as plt
 import pytest
+from drawings import no_warnings
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
 from resnet_lesson.path_diagrams import ON_LINE, residual_line, unrolled_paths
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = no_warnings
 
 
 @pytest.fixture(autouse=True)

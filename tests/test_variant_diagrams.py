@@ -2,12 +2,12 @@
 
 import matplotlib.pyplot as plt
 import pytest
-from drawings import shapes_apart
+from drawings import no_warnings, shapes_apart
 
 from resnet_lesson.variant_diagrams import APART, SHOWN, block_orders
 from resnet_lesson.variants import ORDERS
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = no_warnings
 
 
 @pytest.fixture

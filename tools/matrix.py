@@ -73,7 +73,7 @@ def run(log, *command, **options):
 def try_out(which, minor):
     """Make one environment and run everything in it; return a row of the table."""
     folder = ENVIRONMENTS / f"3.{minor}-{which}"
-    log, uv = folder.with_suffix(".log"), Path(sys.executable).with_name("uv")
+    log, uv = folder.with_name(f"{folder.name}.log"), Path(sys.executable).with_name("uv")
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
     row = [f"3.{minor}", which, "", "", *["not run"] * (1 + len(LESSONS))]

@@ -788,7 +788,7 @@ def training_step(config, precision, xla):
 
 
 # %%
-KINDS = {"dense": {"depth": 22, "block": "dense", "widths": (256,), "normalisation": False},
+KINDS = {"dense": {"depth": 12, "block": "dense", "widths": (256,), "normalisation": False},
          "convolutional": {"depth": 8}}
 CASES = [(precision, xla) for precision in ("float32", "mixed_bfloat16", "mixed_float16")
          for xla in (False, True)]

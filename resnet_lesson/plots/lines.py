@@ -1,8 +1,10 @@
 """Lines: a mean with a band over the seeds, or a dot for each run."""
 
+import math
+
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import LogFormatter, MaxNLocator
+from matplotlib.ticker import Formatter, MaxNLocator
 
 from resnet_lesson.arguments import (
     array,
@@ -159,17 +161,24 @@ def _axes():
     return plt.subplots(figsize=(6.4, 4), layout="constrained")[1]
 
 
-class _LogLabels(LogFormatter):
+class _LogLabels(Formatter):
     """Labels as one reads them, 0.2 and 10⁻⁷. Matplotlib sets formulas, which takes long."""
 
     def __call__(self, x, pos=None):
-        if not super().__call__(x, pos):  # too many to label all
+        power = math.floor(math.log10(x) + 1e-9)
+        digit = round(x / 10**power)
+        # As Matplotlib 3.11 decides. 3.10 leaves an axis over one power of ten with a single label.
+        low, high = (math.log10(end) for end in sorted(self.axis.get_view_interval()))
+        if math.floor(high) > math.ceil(low):  # two powers of ten are in sight
+            labelled = {1}
+        else:
+            labelled = {1, 2, 3, 4, 6} if high - low > 0.4 else range(10)
+        if digit not in labelled:
             return ""
         if 1e-3 < x < 1e5:
             return f"{x:g}"
-        digits, power = f"{x:.0e}".split("e")
-        power = str(int(power)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-        return f"10{power}" if digits == "1" else f"{digits}·10{power}"
+        power = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"10{power}" if digit == 1 else f"{digit}·10{power}"
 
 
 def label_plainly(axis):
