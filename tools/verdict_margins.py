@@ -43,8 +43,8 @@ one of the words of a rule that the lesson states.
 The conditions were: {conditions}.
 
 Next to the smallest margin stands the largest one. Where both are equal, the condition made no
-difference, and a small margin is as good as a large one. A margin below {thin} that differs from one
-condition to another is marked as thin.
+difference, and a small margin is as good as a large one. A margin below {thin} that differs from
+one condition to another is marked as thin.
 
 This page is made by `make verdicts`, from `benchmarks/verdicts.json`.
 """
