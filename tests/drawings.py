@@ -5,11 +5,9 @@ import itertools
 import pytest
 from matplotlib.patches import Circle, FancyBboxPatch
 
-# Matplotlib 3.8 to 3.10 use names that the newest pyparsing has renamed.
+# Matplotlib 3.8 to 3.10 use names that the newest pyparsing has renamed: "'oneOf' deprecated …".
 no_warnings = pytest.mark.filterwarnings(
-    "error",
-    "ignore:.*deprecated:DeprecationWarning:matplotlib",
-    "ignore:.*deprecated:DeprecationWarning:pyparsing",
+    "error", r"ignore:'\w+' (argument is )?deprecated:DeprecationWarning"
 )
 
 

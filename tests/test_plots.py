@@ -1,7 +1,6 @@
 """Figures: what is drawn, and the text alternatives that say it."""
 
 import io
-import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -273,17 +272,15 @@ def test_table_with_bars_in_its_texts(shown):
 
 
 def test_labels_of_a_logarithmic_axis_are_read_as_numbers():
-    def labels(values):
+    def labels(values, ticks=None):
         ax, _ = plots.curves(range(len(values)), {"loss": values}, "x", "y", log=True)
+        if ticks:  # where Matplotlib sets them depends on its version
+            ax.set_yticks(ticks)
         ax.figure.draw_without_rendering()
         found = ax.yaxis.get_ticklabels() + ax.yaxis.get_ticklabels(minor=True)
         plt.close(ax.figure)
         return {label.get_text() for label in found}
 
     assert {"0.2", "1", "2"} <= labels([0.15, 3])
-    # At which powers the ticks are depends on Matplotlib's version.
-    powers = {"10⁻⁴", "10⁻³", "0.01", "0.1", "1", "10", "100", "1000", "10000"}
-    wide = labels([1e-6, 1e4])
-    assert len(powers & wide) >= 4
-    assert all(re.fullmatch("10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", label) for label in wide - powers - {""})
+    assert {"10⁻⁴", "0.01", "100"} <= labels([1e-6, 1e4], ticks=[1e-4, 0.01, 100])
     assert {"4·10⁻⁷", "6·10⁻⁷"} <= labels([3e-7, 8e-7])

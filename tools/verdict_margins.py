@@ -94,9 +94,13 @@ def execute(lesson, noted):
     nb.metadata.kernelspec.name = "python3"
     folder = {"metadata": {"path": str(ROOT / "notebooks")}}
     # A verdict that fails must not end the run.
-    options = {"allow_errors": True, "interrupt_on_timeout": bool(after), "resources": folder}
-    at_most = {"timeout_func": lambda cell: cell.metadata.get("seconds", 1800)}
-    NotebookClient(nb, **options, **at_most).execute()
+    NotebookClient(
+        nb,
+        allow_errors=True,
+        interrupt_on_timeout=bool(after),
+        timeout_func=lambda cell: cell.metadata.get("seconds", 1800),
+        resources=folder,
+    ).execute()
     for cell in nb.cells:
         for error in (output.ename for output in cell.get("outputs", []) if "ename" in output):
             print("interrupted:" if "seconds" in cell.metadata else "FAILED:", error)
