@@ -445,6 +445,14 @@ def test_blank_lines_leave_no_notes_in_the_metadata(tmp_path):
     assert [cell.metadata for cell in cells] == [{}, {}, {}]
 
 
+def test_lines_of_a_script_stay_as_they_are(tmp_path):
+    script = "```bash\n#!/bin/bash\n#SBATCH --nodes=2\n!ls\n```"
+    commented = "\n".join(f"# {line}" for line in script.splitlines())
+    root = make_course(tmp_path, a=f"# %% [markdown]\n{commented}\n\n# %%\n# !ls\nx = 1\n")
+    cells = builder.from_source(builder.pairs(root)[0]).cells
+    assert [cell.source for cell in cells] == [script, "# !ls\nx = 1"]
+
+
 def test_hash_ignores_the_kind_of_line_end(tmp_path):
     path = tmp_path / "a.py"
     path.write_bytes(b"a = 1\nb = 2\n")

@@ -282,5 +282,6 @@ def test_labels_of_a_logarithmic_axis_are_read_as_numbers():
         return {label.get_text() for label in found}
 
     assert {"0.2", "1", "2"} <= labels([0.15, 3])
-    assert {"10⁻⁴", "0.01", "100"} <= labels([1e-6, 1e4], ticks=[1e-4, 0.01, 100])
+    assert {"0.001", "0.1", "10"} <= labels([5e-4, 30], ticks=[0.001, 0.1, 10])
+    assert {"10⁻⁴", "10⁻²", "1", "10²"} <= labels([1e-6, 1e4], ticks=[1e-4, 0.01, 1, 100])
     assert {"4·10⁻⁷", "6·10⁻⁷"} <= labels([3e-7, 8e-7])

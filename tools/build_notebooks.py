@@ -29,7 +29,7 @@ from nbformat import NotebookNode
 from notebook_checks import README_TAG, lesson_problems, problems, source_problems, tags
 from notebook_kernel import Refused, execute
 from quiz_text import with_quiz
-from slide_cells import without_slides
+from slide_cells import SOURCE_FORMAT, without_slides
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_TIMEOUT = 900  # seconds
@@ -222,7 +222,7 @@ def _figure_reasons(pair: Pair, nb: NotebookNode) -> list[str]:
 
 def _read(pair: Pair) -> NotebookNode:
     text = without_slides(pair.source.read_text(encoding="utf-8"))
-    return jupytext.reads(text, fmt="py:percent")
+    return jupytext.reads(text, fmt=SOURCE_FORMAT)
 
 
 def _refuse(found: list[str]) -> None:

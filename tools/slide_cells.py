@@ -17,6 +17,8 @@ from textwrap import dedent
 import jupytext
 from nbformat import NotebookNode
 
+# A text may show a script, whose first line `#!/bin/sh` is not one of IPython's commands.
+SOURCE_FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
 TAG = "slide"
 NOTES = "<!-- notes -->"
 OUTPUT = re.compile(r"^<!-- output(?:: (\d+))? -->$", re.MULTILINE)
@@ -48,7 +50,7 @@ def slides(text: str, nb: NotebookNode) -> list[Slide]:
     """
     executed = {cell.source: cell for cell in nb.cells if cell.cell_type == "code"}
     found, above = [], None
-    for cell in jupytext.reads(text, fmt="py:percent").cells:
+    for cell in jupytext.reads(text, fmt=SOURCE_FORMAT).cells:
         if cell.cell_type == "code":
             above = executed.get(cell.source)
         elif TAG in cell.metadata.get("tags", []):

@@ -84,7 +84,7 @@ plots.table(["network", "blocks", "parameters"], [
 
 # %% [markdown]
 # We train each with three seeds. In the last third the learning rate is a quarter of what it was,
-# so that the networks come to rest. This cell takes half of the lesson's computing time.
+# so that the networks come to rest. This is the longest cell of the lesson.
 
 # %%
 SEEDS, UPDATES = (0, 1, 2), 300

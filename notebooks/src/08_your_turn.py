@@ -389,7 +389,7 @@ pad = drawing.show(lambda image: read([image])[0])
 # small field shows what the network sees, and that is mostly where the failure can be seen.
 
 # %% [markdown]
-# Is it right? One digit proves nothing, for or against. So let us make three hundred photos, as it
+# Is it right? One digit proves nothing, for or against. So let us make two hundred photos, as it
 # were: test digits of MNIST, enlarged by chance, somewhere on unevenly lit, noisy grey paper. That
 # is done for three seeds.
 

@@ -162,20 +162,24 @@ def _axes():
 
 
 class _LogLabels(Formatter):
-    """Labels as one reads them, 0.2 and 10⁻⁷. Matplotlib sets formulas, which takes long."""
+    """Labels as one reads them: 0.001 and 0.01, or, where an axis goes far, 10⁻⁷ and 10⁻⁶.
+
+    Matplotlib sets formulas, which takes long.
+    """
 
     def __call__(self, x, pos=None):
         power = math.floor(math.log10(x) + 1e-9)
         digit = round(x / 10**power)
+        ends = sorted(self.axis.get_view_interval())
         # As Matplotlib 3.11 decides. 3.10 leaves an axis over one power of ten with a single label.
-        low, high = (math.log10(end) for end in sorted(self.axis.get_view_interval()))
+        low, high = (math.log10(end) for end in ends)
         if math.floor(high) > math.ceil(low):  # two powers of ten are in sight
             labelled = {1}
         else:
             labelled = {1, 2, 3, 4, 6} if high - low > 0.4 else range(10)
         if digit not in labelled:
             return ""
-        if 1e-3 < x < 1e5:
+        if power in (0, 1) or (ends[0] > 1e-4 and ends[1] < 1e5):
             return f"{x:g}"
         power = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
         return f"10{power}" if digit == 1 else f"{digit}·10{power}"
