@@ -475,10 +475,12 @@ def test_at_the_end_tensorflow_is_silent_and_python_is_not():
 
 
 @pytest.mark.slow
-def test_the_command_line(tmp_path):
+def test_the_command_line_where_a_proxy_is_set(tmp_path):
     command = [sys.executable, "-m", "resnet_lesson.distributed"]
     options = ["--workers", "2", "--updates", "5", "--images", "640", "--depth"]
     environment = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
+    nowhere = "http://127.0.0.1:9"  # the port that discards everything
+    environment |= dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY"), nowhere)
     run = {"capture_output": True, "text": True, "env": {**environment, "PYTHONPATH": str(ROOT)}}
     result = ["--result", str(tmp_path / "records.npz")]
     done = subprocess.run([*command, *options, "8", *result], **run, timeout=100)
