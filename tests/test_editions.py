@@ -5,6 +5,7 @@ import editions
 import jupytext
 import nbformat
 import pytest
+from slide_cells import SOURCE_FORMAT
 
 GOOD = '''# %% [markdown]
 # # Exercises
@@ -45,7 +46,7 @@ def twice(answer):
 
 
 def notebook(text):
-    return jupytext.reads(text, fmt="py:percent")
+    return jupytext.reads(text, fmt=SOURCE_FORMAT)
 
 
 def sources(text, kind):
