@@ -57,3 +57,17 @@ if keras.backend.backend() != "tensorflow":
         "'tensorflow' and restart the kernel. "
         f"Received: backend={keras.backend.backend()!r}"
     )
+
+
+def deterministic(seed=0):
+    """Let TensorFlow give the same numbers each time, to the last bit, in this whole process.
+
+    Without it some operations add up in an order that differs from run to run. With it, operations
+    that draw from TensorFlow's global random numbers (``tf.random.normal``, ``Dataset.shuffle``,
+    ``model.fit``) would refuse to work without a seed, so it sets one.
+
+    Args:
+        seed: integer, TensorFlow's global seed. Runs of this package have seeds of their own.
+    """
+    tensorflow.config.experimental.enable_op_determinism()
+    tensorflow.random.set_seed(seed)

@@ -17,120 +17,75 @@ References
     Ioffe, Szegedy 2015: Batch Normalization, ICML (arXiv:1502.03167).
 """
 
+from itertools import chain, zip_longest
+
 import keras
 from keras import layers, ops
 
-from resnet_lesson.arguments import MOST_WIDTH, one_of, truth_value, whole_number
-from resnet_lesson.normalisation import FusedBatchNorm
+from resnet_lesson.plumbing.constraints import TRUTH, WIDTH, Constraint, OneOf, checked
+from resnet_lesson.plumbing.fused import FusedBatchNorm
 
 SHORTCUTS = ("none", "identity", "padded", "projection")
 
-# Keras's default of 0.99 needs a thousand steps before the moving averages mean anything.
-BATCH_NORM_MOMENTUM = 0.9
-BATCH_NORM_EPSILON = 1e-5
 
+class Widths(Constraint):
+    """The width of each weight layer of a block, or that of the last alone; gives a tuple of all.
 
-@keras.saving.register_keras_serializable(package="resnet_lesson")
-class PaddedShortcut(layers.Layer):
-    """Option A of He 2016a, Section 4.1: fit ``x`` to a new shape without any parameter.
-
-    Takes every ``stride``-th pixel and appends channels of zeros.
-
-    Args:
-        filters: number of channels of the output, at least that of the input.
-        stride: step in pixels, in both directions.
-
-    Input shape: (batch, height, width, channels) or (batch, channels).
-    Output shape: (batch, ⌈height / stride⌉, ⌈width / stride⌉, filters) or (batch, filters).
+    The block's ``kernel_sizes`` say how many there are.
     """
 
-    def __init__(self, filters, stride=1, **kwargs):
-        super().__init__(**kwargs)
-        self.filters = whole_number("filters", filters, least=1, most=MOST_WIDTH)
-        self.stride = whole_number("stride", stride, least=1, most=MOST_WIDTH)
-
-    def call(self, x):
-        if len(x.shape) not in (2, 4) or (len(x.shape) == 2 and self.stride > 1):
+    def check(self, name, value, given=None):
+        block = given["self"]
+        layers = len(block.kernel_sizes)
+        if isinstance(value, (list, tuple)):
+            if len(value) != layers:
+                raise ValueError(f"{name} must be 1 or {layers} numbers. Received: {value!r}")
+            return tuple(WIDTH.check(name, width) for width in value)
+        width = WIDTH.check(name, value)
+        if width % block.reduction:
             raise ValueError(
-                "x must have the shape (batch, height, width, channels), or (batch, channels) "
-                f"where stride=1. Received: {tuple(x.shape)}"
+                f"{name}, given as one number, must be a multiple of {block.reduction}; give "
+                f"{layers} widths for another ratio. Received: {width}"
             )
-        missing = self.filters - x.shape[-1]
-        if missing < 0:
-            raise ValueError(
-                f"filters must be at least the {x.shape[-1]} channels of the input: a padded "
-                f"shortcut adds channels and drops none. Received: filters={self.filters}"
-            )
-        if self.stride > 1:
-            x = x[:, :: self.stride, :: self.stride, :]
-        return ops.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, missing)]) if missing else x
-
-    def get_config(self):
-        return super().get_config() | {"filters": self.filters, "stride": self.stride}
+        return (width // block.reduction,) * (layers - 1) + (width,)
 
 
 class _Block(layers.Layer):
-    """What all blocks share: the order of things, the shortcut, the addition and the last ReLU.
+    """What all blocks share. A subclass says which weight layers F has: its ``kernel_sizes``."""
 
-    A subclass makes the weight layers, and says how wide they are unless they are two of one width.
-    """
+    kernel_sizes = ()
+    kind, ndim = "conv", 4
+    stride_on = "conv1"
+    reduction = 1
+    """The output's width over that of the layers before it, where only the output's is given."""
 
-    _input_shape = "(batch, height, width, channels)"
-
+    @checked(
+        filters=Widths(),
+        shortcut=OneOf(*SHORTCUTS),
+        normalisation=TRUTH,
+        zero_init=TRUTH,
+        stride=WIDTH,
+    )
     def __init__(
         self, filters, shortcut="identity", normalisation=True, zero_init=False, stride=1, **kwargs
     ):
         super().__init__(**kwargs)
-        one_of("shortcut", shortcut, SHORTCUTS)
-        self.filters = self._widths(filters)
+        self.filters = filters
         self.shortcut = shortcut
-        self.stride = whole_number("stride", stride, least=1, most=MOST_WIDTH)
-        self.normalisation = truth_value("normalisation", normalisation)
-        self.zero_init = truth_value("zero_init", zero_init)
-        self._make_layers()
+        self.normalisation = normalisation
+        self.zero_init = zero_init
+        self.stride = stride
+        self.input_spec = keras.InputSpec(ndim=self.ndim)
+        self._make_branch()
+        self._make_shortcut()
+        self.output_relu = layers.ReLU(**self._named("out"))
 
-    def _widths(self, filters):
-        """Return the width of each weight layer of the branch, as a tuple."""
-        return _widths(filters, count=2, from_one=lambda width: (width, width))
-
-    def _weight_layer(self, i, **options):
-        """Make the i-th weight layer of the branch, counted from 0."""
-        raise NotImplementedError
-
-    def _projection(self, **options):
-        """Make the weight layer of a projection shortcut."""
-        raise NotImplementedError
-
-    def _make_layers(self):
-        # Without normalisation there is no γ to set to zero: the last weights are, instead.
-        last_gamma = "zeros" if self.zero_init else "ones"
-        last_kernel = "zeros" if self.zero_init and not self.normalisation else "he_normal"
-        # Normalisation subtracts the mean, and with it any bias, and adds a β of its own.
-        options = {"use_bias": not self.normalisation, "dtype": self.dtype_policy.name}
-        self.weight_layers, self.norms, self.relus = [], [], []
-        depth = len(self.filters)
-        for i in range(depth):
-            last = i == depth - 1
-            options["kernel_initializer"] = last_kernel if last else "he_normal"
-            self.weight_layers.append(self._weight_layer(i, **options))
-            if self.normalisation:
-                gamma = last_gamma if last else "ones"
-                self.norms.append(self._batch_norm(f"norm{i + 1}", gamma))
-            if not last:
-                self.relus.append(self._simple(layers.ReLU, f"relu{i + 1}"))
-        # A layer that changes nothing: it gives the branch's output one name in every block.
-        self.branch_output = self._simple(layers.Identity, "branch")
-        self.shortcut_layers = []
-        if self.shortcut == "padded":
-            padded = self._simple(PaddedShortcut, "shortcut", self.filters[-1], self.stride)
-            self.shortcut_layers.append(padded)
-        elif self.shortcut == "projection":
-            options |= {"kernel_initializer": "he_normal", "name": self._named("shortcut")}
-            self.shortcut_layers.append(self._projection(**options))
-            if self.normalisation:
-                self.shortcut_layers.append(self._batch_norm("shortcut_norm"))
-        self.add = None if self.shortcut == "none" else self._simple(layers.Add, "add")
-        self.output_relu = self._simple(layers.ReLU, "out")
+    def call(self, x, training=None):
+        self._check_input(x.shape)
+        y = self.branch(x, training)
+        if self.add is not None:
+            y = self.add([y, self.carry(x, training)])
+        return self.output_relu(y)
 
     def branch(self, x, training=None):
         """Compute F(x), before the addition.
@@ -142,60 +97,74 @@ class _Block(layers.Layer):
         Returns:
             float tensor of the block's output shape.
         """
-        for i, layer in enumerate(self.weight_layers):
-            x = layer(x)
-            if self.normalisation:
-                x = self.norms[i](x, training=training)
-            if i < len(self.relus):
-                x = self.relus[i](x)
-        return self.branch_output(x)
+        return self.branch_output(_through(self._branch_layers(), x, training))
 
     def carry(self, x, training=None):
         """Compute what the shortcut adds to F(x): x itself, x padded, or x projected.
 
         Args and shapes are those of ``branch``.
         """
-        for layer in self.shortcut_layers:
-            options = {"training": training} if _is_norm(layer) else {}
-            x = layer(x, **options)
-        return x
+        return _through(self.shortcut_layers, x, training)
 
-    def call(self, x, training=None):
-        self._check_input(x.shape)
-        y = self.branch(x, training=training)
-        if self.add is not None:
-            y = self.add([y, self.carry(x, training=training)])
-        return self.output_relu(y)
+    def _make_branch(self):
+        self.weight_layers, self.norms, self.relus = [], [], []
+        for i, (width, size) in enumerate(zip(self.filters, self.kernel_sizes, strict=True), 1):
+            part = f"{self.kind}{i}"
+            stride = self.stride if part == self.stride_on else 1
+            self.weight_layers.append(self._weights(part, width, size, stride))
+            if self.normalisation:
+                self.norms.append(batch_norm(**self._named(f"norm{i}")))
+            if i < len(self.filters):
+                self.relus.append(layers.ReLU(**self._named(f"relu{i}")))
+        # A layer that changes nothing: it gives the branch's output one name in every block.
+        self.branch_output = layers.Identity(**self._named("branch"))
+
+        if self.zero_init and self.normalisation:
+            self.norms[-1].gamma_initializer = keras.initializers.Zeros()
+        elif self.zero_init:  # there is no γ: the weights themselves start at zero
+            self.weight_layers[-1].kernel_initializer = keras.initializers.Zeros()
+
+    def _make_shortcut(self):
+        self.shortcut_layers = []
+        width, stride = self.filters[-1], self.stride
+        if self.shortcut == "padded":
+            self.shortcut_layers = [PaddedShortcut(width, stride, **self._named("shortcut"))]
+        elif self.shortcut == "projection":
+            self.shortcut_layers = [self._weights("shortcut", width, 1, stride)]
+            if self.normalisation:
+                self.shortcut_layers.append(batch_norm(**self._named("shortcut_norm")))
+        self.add = None if self.shortcut == "none" else layers.Add(**self._named("add"))
+
+    def _weights(self, part, width, kernel_size, stride):
+        # Normalisation subtracts the mean, and with it any bias, and adds a β of its own.
+        options = {"use_bias": not self.normalisation, "kernel_initializer": "he_normal"}
+        return self._weight_layer(width, kernel_size, stride, **options, **self._named(part))
+
+    def _weight_layer(self, width, kernel_size, stride, **options):
+        return layers.Conv2D(width, kernel_size, stride, padding="same", **options)
+
+    def _named(self, part):
+        return {"name": f"{self.name}_{part}", "dtype": self.dtype_policy.name}
+
+    def _branch_layers(self):
+        """Return the branch's layers in their order: weights, norm, ReLU, weights and so on."""
+        rows = zip_longest(self.weight_layers, self.norms, self.relus)
+        return [layer for layer in chain.from_iterable(rows) if layer is not None]
 
     def build(self, input_shape):
         self._check_input(input_shape)
         shape = input_shape
-        for i, layer in enumerate(self.weight_layers):
+        for layer in self._branch_layers():
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
-            if self.normalisation:
-                self.norms[i].build(shape)
-        for layer in self.shortcut_layers:
-            layer.build(shape if _is_norm(layer) else input_shape)
+        # A projection takes x; its normalisation takes what has the shape of F(x).
+        for layer, taken in zip(self.shortcut_layers, (input_shape, shape), strict=False):
+            layer.build(taken)
 
     def compute_output_shape(self, input_shape):
-        shape = input_shape
         for layer in self.weight_layers:
-            shape = layer.compute_output_shape(shape)
-        return shape
-
-    def _check_input(self, input_shape):
-        if len(input_shape) != self._input_shape.count(",") + 1:
-            raise ValueError(
-                f"x must have the shape {self._input_shape}. Received: {tuple(input_shape)}"
-            )
-        changed = input_shape[-1] != self.filters[-1] or self.stride != 1
-        if self.shortcut == "identity" and changed:
-            raise ValueError(
-                "shortcut='identity' needs F(x) to have the shape of x; use 'padded' or "
-                f"'projection' where the shape changes. Received: {input_shape[-1]} channels in, "
-                f"{self.filters[-1]} out, stride={self.stride}"
-            )
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
 
     def get_config(self):
         return super().get_config() | {
@@ -206,25 +175,18 @@ class _Block(layers.Layer):
             "stride": self.stride,
         }
 
-    def _named(self, part):
-        return f"{self.name}_{part}"
-
-    def _simple(self, kind, part, *args):
-        return kind(*args, name=self._named(part), dtype=self.dtype_policy.name)
-
-    def _batch_norm(self, part, gamma="ones"):
-        return batch_norm(self._named(part), gamma, dtype=self.dtype_policy.name)
-
-
-class _ConvolutionBlock(_Block):
-    """What blocks of convolutions share: a projection is a 1×1 convolution."""
-
-    def _projection(self, **options):
-        return _conv(self.filters[-1], 1, self.stride, **options)
+    def _check_input(self, shape):
+        changed = shape[-1] != self.filters[-1] or self.stride != 1
+        if self.shortcut == "identity" and changed:
+            raise ValueError(
+                "shortcut='identity' needs F(x) to have the shape of x; use 'padded' or "
+                f"'projection' where the shape changes. Received: {shape[-1]} channels in, "
+                f"{self.filters[-1]} out, stride={self.stride}"
+            )
 
 
 @keras.saving.register_keras_serializable(package="resnet_lesson")
-class BasicBlock(_ConvolutionBlock):
+class BasicBlock(_Block):
     """Two 3×3 convolutions and a shortcut (He 2016a, Figure 5, left).
 
     Args:
@@ -242,15 +204,19 @@ class BasicBlock(_ConvolutionBlock):
     Raises:
         TypeError, ValueError: an argument is unusable, or ``shortcut="identity"`` meets a change
             of shape.
+
+    Example::
+
+        block = BasicBlock(16)  # for x of shape (batch, 14, 14, 16)
+        y = block(x)  # relu(block.branch(x) + x)
+        plain = BasicBlock(16, "none")  # the same layers: relu(plain.branch(x))
     """
 
-    def _weight_layer(self, i, **options):
-        stride = self.stride if i == 0 else 1
-        return _conv(self.filters[i], 3, stride, name=self._named(f"conv{i + 1}"), **options)
+    kernel_sizes = (3, 3)
 
 
 @keras.saving.register_keras_serializable(package="resnet_lesson")
-class BottleneckBlock(_ConvolutionBlock):
+class BottleneckBlock(_Block):
     """1×1, 3×3 and 1×1 convolutions and a shortcut (He 2016a, Figure 5, right).
 
     The first 1×1 reduces the width, the 3×3 works on the narrow tensor, the last 1×1 restores it.
@@ -264,18 +230,13 @@ class BottleneckBlock(_ConvolutionBlock):
     The other arguments, the shapes and the errors are those of ``BasicBlock``.
     """
 
+    kernel_sizes = (1, 3, 1)
+    reduction = 4
+
+    @checked(stride_on=OneOf("conv1", "conv2"))
     def __init__(self, filters, *args, stride_on="conv1", **kwargs):
-        self.stride_on = one_of("stride_on", stride_on, ("conv1", "conv2"))
+        self.stride_on = stride_on
         super().__init__(filters, *args, **kwargs)
-
-    def _widths(self, filters):
-        return _widths(filters, count=3, from_one=_bottleneck_widths)
-
-    def _weight_layer(self, i, **options):
-        kernel_size = (1, 3, 1)[i]
-        name = f"conv{i + 1}"
-        stride = self.stride if name == self.stride_on else 1
-        return _conv(self.filters[i], kernel_size, stride, name=self._named(name), **options)
 
     def get_config(self):
         return super().get_config() | {"stride_on": self.stride_on}
@@ -295,18 +256,53 @@ class DenseBlock(_Block):
     Output shape: (batch, filters), float.
     """
 
-    _input_shape = "(batch, units)"
+    kernel_sizes = (1, 1)  # a vector is one pixel
+    kind, ndim = "dense", 2
 
     def __init__(self, filters, shortcut="identity", normalisation=True, zero_init=False, **kwargs):
-        if (stride := kwargs.pop("stride", 1)) != 1:  # a reloaded block names it
-            raise ValueError(f"stride must be 1 in a DenseBlock. Received: {stride!r}")
+        stride = WIDTH.check("stride", kwargs.pop("stride", 1))  # a reloaded block names it
+        if stride != 1:
+            raise ValueError(f"stride must be 1 in a DenseBlock. Received: {stride}")
         super().__init__(filters, shortcut, normalisation, zero_init, **kwargs)
 
-    def _weight_layer(self, i, **options):
-        return layers.Dense(self.filters[i], name=self._named(f"dense{i + 1}"), **options)
+    def _weight_layer(self, width, kernel_size, stride, **options):
+        return layers.Dense(width, **options)
 
-    def _projection(self, **options):
-        return layers.Dense(self.filters[-1], **options)
+
+@keras.saving.register_keras_serializable(package="resnet_lesson")
+class PaddedShortcut(layers.Layer):
+    """Option A of He 2016a, Section 4.1: fit ``x`` to a new shape without any parameter.
+
+    Takes every ``stride``-th pixel and appends channels of zeros.
+
+    Args:
+        filters: number of channels of the output, at least that of the input.
+        stride: step in pixels, in both directions.
+
+    Input shape: (batch, height, width, channels) or (batch, channels).
+    Output shape: (batch, ⌈height / stride⌉, ⌈width / stride⌉, filters) or (batch, filters).
+    """
+
+    @checked(filters=WIDTH, stride=WIDTH)
+    def __init__(self, filters, stride=1, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.stride = stride
+        self.input_spec = keras.InputSpec(ndim=4) if stride > 1 else None
+
+    def call(self, x):
+        missing = self.filters - x.shape[-1]
+        if missing < 0:
+            raise ValueError(
+                f"filters must be at least the {x.shape[-1]} channels of the input: a padded "
+                f"shortcut adds channels and drops none. Received: filters={self.filters}"
+            )
+        if self.stride > 1:
+            x = x[:, :: self.stride, :: self.stride, :]
+        return ops.pad(x, [(0, 0)] * (len(x.shape) - 1) + [(0, missing)]) if missing else x
+
+    def get_config(self):
+        return super().get_config() | {"filters": self.filters, "stride": self.stride}
 
 
 def batch_norm(name, gamma="ones", dtype=None):
@@ -317,35 +313,14 @@ def batch_norm(name, gamma="ones", dtype=None):
         gamma: initialiser of the scale γ.
         dtype: dtype or dtype policy of the layer.
     """
-    return FusedBatchNorm(
-        momentum=BATCH_NORM_MOMENTUM,
-        epsilon=BATCH_NORM_EPSILON,
-        gamma_initializer=gamma,
-        name=name,
-        dtype=dtype,
-    )
+    # Keras's momentum of 0.99 needs a thousand steps before the moving averages mean anything.
+    options = {"momentum": 0.9, "epsilon": 1e-5, "gamma_initializer": gamma}
+    return FusedBatchNorm(**options, name=name, dtype=dtype)
 
 
-def _conv(filters, kernel_size, stride, **options):
-    return layers.Conv2D(filters, kernel_size, stride, padding="same", **options)
-
-
-def _is_norm(layer):
-    return isinstance(layer, layers.BatchNormalization)
-
-
-def _bottleneck_widths(width):
-    if width % 4:
-        raise ValueError(
-            "filters of a bottleneck, given as one number, must be a multiple of 4; give three "
-            f"widths for another ratio, as in (8, 8, 16). Received: {width}"
-        )
-    return (width // 4, width // 4, width)
-
-
-def _widths(filters, count, from_one):
-    if isinstance(filters, (list, tuple)):
-        if len(filters) != count:
-            raise ValueError(f"filters must be 1 or {count} numbers. Received: {filters!r}")
-        return tuple(whole_number("filters", width, least=1, most=MOST_WIDTH) for width in filters)
-    return from_one(whole_number("filters", filters, least=1, most=MOST_WIDTH))
+def _through(path, x, training):
+    """Pass x through layers, one by one; normalisation alone asks whether this is training."""
+    for layer in path:
+        is_norm = isinstance(layer, layers.BatchNormalization)
+        x = layer(x, training=training) if is_norm else layer(x)
+    return x

@@ -11,16 +11,16 @@ References
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from resnet_lesson.arguments import array, file_path
+from resnet_lesson.plumbing.constraints import FilePath, Numbers, checked
 
 BOX, FIELD = 20, 28
 MOST_PIXELS = 50_000_000
 LEAST_SIDE, LEAST_CONTRAST = 8, 16
+PIXELS = Numbers((None, None))
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Steps:
     """uint8, shape (28, 28): its centre of mass in the middle."""
 
 
+@checked(path=FilePath())
 def read_photo(path):
     """Read a photo or a drawing as grey levels.
 
@@ -52,9 +53,8 @@ def read_photo(path):
     Raises:
         TypeError, ValueError: there is no such file, or it is no image, or too large.
     """
-    file_path("path", path)
     try:
-        with Image.open(Path(path)) as image:
+        with Image.open(path) as image:
             if image.width * image.height > MOST_PIXELS:  # known before anything is unpacked
                 raise ValueError(
                     f"path must be an image of {MOST_PIXELS:,} pixels at most. "
@@ -69,6 +69,7 @@ def read_photo(path):
         ) from None
 
 
+@checked(grey=PIXELS)
 def like_mnist(grey):
     """Crop, scale and centre one digit as MNIST's were.
 
@@ -80,10 +81,14 @@ def like_mnist(grey):
         ``Steps``.
 
     Raises:
-        TypeError: ``grey`` is not of dtype uint8.
-        ValueError: it has another shape, or there is no ink on it.
+        TypeError, ValueError: ``grey`` has another dtype or shape, is too small or too large, or
+            there is no ink on it.
     """
-    grey = _checked(grey)
+    if grey.dtype != np.uint8 or min(grey.shape) < LEAST_SIDE or grey.size > MOST_PIXELS:
+        raise ValueError(
+            f"grey must be of dtype uint8, each side of {LEAST_SIDE} pixels or more, "
+            f"{MOST_PIXELS:,} in all at most. Received: {grey.dtype}, shape {grey.shape}"
+        )
     ink = _ink(grey)
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     cropped = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -95,6 +100,7 @@ def like_mnist(grey):
     return Steps(grey, ink, cropped, boxed, centre_by_mass(boxed))
 
 
+@checked(boxed=PIXELS)
 def centre_by_mass(boxed):
     """Put a digit into the middle of an empty field, by its centre of mass.
 
@@ -107,7 +113,6 @@ def centre_by_mass(boxed):
     Raises:
         TypeError, ValueError: there is no such digit.
     """
-    boxed = array("boxed", boxed, (None, None), kinds="u")
     if boxed.dtype != np.uint8 or max(boxed.shape) > BOX or not boxed.any():
         raise ValueError(
             f"boxed must be of dtype uint8, {BOX} pixels at most on each side, with some ink. "
@@ -123,18 +128,6 @@ def centre_by_mass(boxed):
     top, left = place
     field[top : top + boxed.shape[0], left : left + boxed.shape[1]] = boxed
     return field
-
-
-def _checked(grey):
-    grey = array("grey", grey)
-    if grey.dtype != np.uint8:
-        raise TypeError(f"grey must be of dtype uint8. Received: {grey.dtype}")
-    if grey.ndim != 2 or min(grey.shape) < LEAST_SIDE or grey.size > MOST_PIXELS:
-        raise ValueError(
-            f"grey must be of shape (height, width), each of {LEAST_SIDE} pixels or more, "
-            f"{MOST_PIXELS:,} in all at most. Received: {grey.shape}"
-        )
-    return grey
 
 
 def _ink(grey):

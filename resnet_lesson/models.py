@@ -15,28 +15,43 @@ References
 
 import re
 import zlib
+from functools import partial
 
 import keras
 import numpy as np
 from keras import layers
 
-from resnet_lesson.arguments import (
-    MOST_WIDTH,
-    built_model,
-    names_in,
-    one_of,
-    received,
-    symbolic,
-    text_value,
-    truth_value,
-    whole_number,
-)
 from resnet_lesson.blocks import BasicBlock, BottleneckBlock, DenseBlock, batch_norm
+from resnet_lesson.plumbing.constraints import (
+    MODEL,
+    SYMBOLIC,
+    TEXT,
+    TRUTH,
+    WIDTH,
+    ListOf,
+    NamesIn,
+    OneOf,
+    Whole,
+    checked,
+)
 
-LAYERS_PER_BLOCK = {"basic": 2, "bottleneck": 3, "dense": 2}
-MOST_LAYERS = 10_000
+BLOCKS = {"basic": BasicBlock, "bottleneck": BottleneckBlock, "dense": DenseBlock}
+DEPTH = Whole(3, 10_000)
 
 
+@checked(
+    depth=DEPTH | None,
+    shortcut=OneOf("none", "padded", "projection"),  # shapes change: no identity
+    block=OneOf(*BLOCKS),
+    blocks_per_stage=ListOf(WIDTH) | None,
+    widths=ListOf(WIDTH),
+    reduction=Whole(1),
+    normalisation=TRUTH,
+    zero_init=TRUTH,
+    input_shape=ListOf(WIDTH | None),
+    classes=WIDTH,
+    name=TEXT | None,
+)
 def network(
     depth=None,
     shortcut="padded",
@@ -81,62 +96,61 @@ def network(
 
     Raises:
         TypeError, ValueError: no such network; the message ends with what was received.
-    """
-    one_of("block", block, LAYERS_PER_BLOCK)
-    one_of("shortcut", shortcut, ("none", "padded", "projection"))  # shapes change: no identity
-    truth_value("normalisation", normalisation)
-    truth_value("zero_init", zero_init)
-    if name is not None:
-        text_value("name", name)
-    if (depth is None) == (blocks_per_stage is None):
-        raise ValueError(
-            "give either depth or blocks_per_stage. "
-            f"Received: depth={depth!r}, blocks_per_stage={blocks_per_stage!r}"
-        )
-    widths = _whole_numbers("widths", widths)
-    if shortcut == "padded" and list(widths) != sorted(widths):
-        raise ValueError(
-            "widths must not fall where shortcut='padded', which drops no channel. "
-            f"Received: {widths!r}"
-        )
-    whole_number("reduction", reduction, least=1)
-    whole_number("classes", classes, least=1, most=MOST_WIDTH)
-    _check_input_shape(input_shape, block)
-    if blocks_per_stage is None:
-        blocks_per_stage = (blocks_for_depth(depth, block, len(widths)),) * len(widths)
-    blocks_per_stage = _whole_numbers("blocks_per_stage", blocks_per_stage)
-    if len(blocks_per_stage) != len(widths):
-        raise ValueError(
-            "blocks_per_stage and widths must be of one length. "
-            f"Received: {blocks_per_stage!r} and {widths!r}"
-        )
 
-    inputs = keras.Input(input_shape, name="image")
-    x = stem(inputs, block, widths[0], normalisation)
+    Example::
+
+        residual = network(20)  # 20 layers, two stages of three bottlenecks
+        plain = network(20, "none")  # the same layers without the additions
+        small = network(blocks_per_stage=(1, 2), widths=(8, 16), block="basic")
+    """
+    _check_together(depth, blocks_per_stage, widths, shortcut, block, reduction, input_shape)
+    if blocks_per_stage is None:
+        blocks_per_stage = [blocks_for_depth(depth, block, len(widths))] * len(widths)
+    make = partial(BLOCKS[block], normalisation=normalisation, zero_init=zero_init)
+
+    inputs = keras.Input(input_shape, name="image")  # (B, H, W, C)
+    x = stem(inputs, block, widths[0], normalisation)  # (B, ⌈H/2⌉, ⌈W/2⌉, widths[0])
     for stage, (blocks, width) in enumerate(zip(blocks_per_stage, widths, strict=True), start=1):
+        inner = width // reduction
+        filters = (inner, inner, width) if block == "bottleneck" else width
         for number in range(1, blocks + 1):
             stride = 2 if stage > 1 and number == 1 and block != "dense" else 1
             same_shape = stride == 1 and x.shape[-1] == width
-            options = {
-                "shortcut": "identity" if same_shape and shortcut != "none" else shortcut,
-                "normalisation": normalisation,
-                "zero_init": zero_init,
-                "stride": stride,
-                "name": f"stage{stage}_block{number}",
-            }
-            if block == "bottleneck":
-                inner = _inner_width(width, reduction)
-                made = BottleneckBlock((inner, inner, width), **options)
-            else:
-                made = (BasicBlock if block == "basic" else DenseBlock)(width, **options)
+            kind = "identity" if same_shape and shortcut != "none" else shortcut
+            made = make(filters, kind, stride=stride, name=f"stage{stage}_block{number}")
             x = made.call(x)  # lays the block's layers into this model, one by one
 
     if block != "dense":
-        x = layers.GlobalAveragePooling2D(name="pool")(x)
+        x = layers.GlobalAveragePooling2D(name="pool")(x)  # (B, widths[-1])
     logits = layers.Dense(classes, kernel_initializer="he_normal", name="logits")(x)
     return keras.Model(inputs, logits, name=name)
 
 
+@checked(inputs=SYMBOLIC, block=OneOf(*BLOCKS), width=WIDTH, normalisation=TRUTH)
+def stem(inputs, block, width, normalisation):
+    """Lay the layers before the first block into a functional model.
+
+    Args:
+        inputs: symbolic float tensor, the images.
+        block: ``"bottleneck"``, ``"basic"`` or ``"dense"``: which blocks follow.
+        width: channels or units of the output.
+        normalisation: batch normalisation after the layer; without it, biases.
+
+    Returns:
+        symbolic float tensor.
+    """
+    options = {"use_bias": not normalisation, "kernel_initializer": "he_normal"}
+    if block == "dense":
+        x = layers.Flatten(name="pixels")(inputs)
+        x = layers.Dense(width, name="stem_dense", **options)(x)
+    else:
+        x = layers.Conv2D(width, 3, 2, padding="same", name="stem_conv", **options)(inputs)
+    if normalisation:
+        x = batch_norm("stem_norm")(x)
+    return layers.ReLU(name="stem_out")(x)
+
+
+@checked(depth=DEPTH, block=OneOf(*BLOCKS), stages=Whole(1))
 def blocks_for_depth(depth, block="bottleneck", stages=2):
     """Return n, the blocks in each stage of a network of ``depth`` weighted layers.
 
@@ -150,20 +164,18 @@ def blocks_for_depth(depth, block="bottleneck", stages=2):
         int, 1 or more.
 
     Raises:
-        ValueError: no n gives that depth.
+        TypeError, ValueError: no n gives that depth.
     """
-    one_of("block", block, LAYERS_PER_BLOCK)
-    step = LAYERS_PER_BLOCK[block] * whole_number("stages", stages, least=1, most=MOST_LAYERS)
-    whole = isinstance(depth, (int, np.integer)) and not isinstance(depth, bool)
-    if not whole or not 2 < depth <= MOST_LAYERS or (depth - 2) % step:
+    step = len(BLOCKS[block].kernel_sizes) * stages
+    if (depth - 2) % step:
         raise ValueError(
             f"depth must be {step}n + 2 for {stages} stages of n {block} blocks: {step + 2}, "
-            f"{2 * step + 2}, {3 * step + 2} and so on, up to {MOST_LAYERS:,}. "
-            f"Received: {received(depth)}"
+            f"{2 * step + 2}, {3 * step + 2} and so on. Received: {depth}"
         )
-    return int(depth - 2) // step
+    return (depth - 2) // step
 
 
+@checked(model=MODEL, seed=Whole())
 def reset_weights(model, seed):
     """Give a model the initial weights of ``seed``, in place.
 
@@ -179,28 +191,32 @@ def reset_weights(model, seed):
         TypeError, ValueError: the seed is not a whole number of 0 or more, or ``model`` is no model
             whose layers know how their weights begin.
     """
-    seed = whole_number("seed", seed)
-    for layer in built_model("model", model).layers:
+    for layer in model.layers:
         for variable in layer.variables:
             place = zlib.crc32(f"{layer.name}/{variable.name}".encode())
             drawn = int(np.random.SeedSequence([seed, place]).generate_state(1)[0])
             if variable.name == "seed_generator_state":  # of keras.random.SeedGenerator
                 variable.assign([drawn, 0])
-                continue
-            initializer = getattr(layer, f"{variable.name}_initializer", None)
-            if initializer is None:
-                raise ValueError(
-                    "model must have layers that know how their weights begin, as in "
-                    f"`{variable.name}_initializer`. Received: {layer.name}, a "
-                    f"{type(layer).__name__}"
-                )
-            config = initializer.get_config()
-            if "seed" in config:
-                config["seed"] = drawn
-                initializer = type(initializer).from_config(config)
-            variable.assign(initializer(variable.shape, dtype=variable.dtype))
+            else:
+                start = _initializer(layer, variable.name, drawn)
+                variable.assign(start(variable.shape, dtype=variable.dtype))
 
 
+def _initializer(layer, variable, seed):
+    """Return how a layer's variable begins; if by chance, then by that of the seed."""
+    initializer = getattr(layer, f"{variable}_initializer", None)
+    if initializer is None:
+        raise ValueError(
+            "model must have layers that know how their weights begin, as in "
+            f"`{variable}_initializer`. Received: {layer.name}, a {type(layer).__name__}"
+        )
+    config = initializer.get_config()
+    if "seed" not in config:
+        return initializer
+    return type(initializer).from_config(config | {"seed": seed})
+
+
+@checked(model=MODEL, names=ListOf(TEXT))
 def with_outputs(model, names):
     """Return a model that reads the named layers of ``model``, sharing its weights.
 
@@ -214,13 +230,11 @@ def with_outputs(model, names):
     Raises:
         ValueError: a name is not a layer's.
     """
-    known = [layer.name for layer in built_model("model", model).layers]
-    names = names_in("names", names, known)
-    if not names:
-        raise ValueError("names must hold a layer's name at least. Received: none")
+    names = NamesIn(*(layer.name for layer in model.layers)).check("names", names)
     return keras.Model(model.input, {name: model.get_layer(name).output for name in names})
 
 
+@checked(model=MODEL)
 def segments(model):
     """Cut a network into its stem, its blocks and its head, which can be run in another order.
 
@@ -238,62 +252,36 @@ def segments(model):
     Raises:
         ValueError: the model has no blocks.
     """
-    layers = {layer.name: layer for layer in built_model("model", model).layers}
-    ends = [layer for name, layer in layers.items() if re.fullmatch(r"stage\d+_block\d+_out", name)]
-    if not ends or "stem_out" not in layers:
+    named = {layer.name: layer for layer in model.layers}
+    blocks = [name for name in named if re.fullmatch(r"stage\d+_block\d+_out", name)]
+    if not blocks or "stem_out" not in named:
         raise ValueError(f"model must be a network with blocks. Received: {model.name}")
-    names = ["stem", *(layer.name.removesuffix("_out") for layer in ends), "head"]
-    places = [model.input, layers["stem_out"].output]
-    places += [*(layer.output for layer in ends), model.output]
+    ends = ["stem_out", *blocks]
+    names = [*(name.removesuffix("_out") for name in ends), "head"]
+    places = [model.input, *(named[name].output for name in ends), model.output]
     cuts = zip(names, places[:-1], places[1:], strict=True)
     return {name: keras.Model(start, end, name=name) for name, start, end in cuts}
 
 
-def stem(inputs, block, width, normalisation):
-    """Lay the layers before the first block into a functional model.
-
-    Args:
-        inputs: symbolic float tensor, the images.
-        block: ``"bottleneck"``, ``"basic"`` or ``"dense"``: which blocks follow.
-        width: channels or units of the output.
-        normalisation: batch normalisation after the layer; without it, biases.
-
-    Returns:
-        symbolic float tensor.
-    """
-    symbolic("inputs", inputs)
-    one_of("block", block, LAYERS_PER_BLOCK)
-    whole_number("width", width, least=1, most=MOST_WIDTH)
-    truth_value("normalisation", normalisation)
-    options = {"use_bias": not normalisation, "kernel_initializer": "he_normal"}
-    if block == "dense":
-        x = layers.Flatten(name="pixels")(inputs)
-        x = layers.Dense(width, name="stem_dense", **options)(x)
-    else:
-        x = layers.Conv2D(width, 3, 2, padding="same", name="stem_conv", **options)(inputs)
-    if normalisation:
-        x = batch_norm("stem_norm")(x)
-    return layers.ReLU(name="stem_out")(x)
-
-
-def _whole_numbers(name, values):
-    if not isinstance(values, (list, tuple)) or not values:
-        raise ValueError(f"{name} must be a tuple, one number a stage. Received: {values!r}")
-    return tuple(whole_number(name, value, least=1, most=MOST_WIDTH) for value in values)
-
-
-def _check_input_shape(shape, block):
-    lengths = (1, 3) if block == "dense" else (3,)
-    if not isinstance(shape, (list, tuple)) or len(shape) not in lengths:
-        raise ValueError(f"input_shape must be (height, width, channels). Received: {shape!r}")
-    for size in shape:
-        if size is not None or block == "dense":  # convolutions take any height and width
-            whole_number("input_shape", size, least=1, most=MOST_WIDTH)
-
-
-def _inner_width(width, reduction):
-    if width % reduction:
+def _check_together(depth, blocks_per_stage, widths, shortcut, block, reduction, input_shape):
+    """Check the arguments of ``network`` that must fit each other."""
+    if (depth is None) == (blocks_per_stage is None):
         raise ValueError(
-            f"widths must be multiples of reduction={reduction}. Received: a width of {width}"
+            "give either depth or blocks_per_stage. "
+            f"Received: depth={depth!r}, blocks_per_stage={blocks_per_stage!r}"
         )
-    return width // reduction
+    if blocks_per_stage is not None and len(blocks_per_stage) != len(widths):
+        raise ValueError(
+            "blocks_per_stage and widths must be of one length. "
+            f"Received: {blocks_per_stage} and {widths}"
+        )
+    if shortcut == "padded" and list(widths) != sorted(widths):
+        raise ValueError(
+            "widths must not fall where shortcut='padded', which drops no channel. "
+            f"Received: {widths}"
+        )
+    if block == "bottleneck" and any(width % reduction for width in widths):
+        raise ValueError(f"widths must be multiples of reduction={reduction}. Received: {widths}")
+    known = input_shape if block == "dense" else input_shape[2:]  # the others may be None
+    if len(input_shape) not in ((1, 3) if block == "dense" else (3,)) or None in known:
+        raise ValueError(f"input_shape must be (height, width, channels). Received: {input_shape}")

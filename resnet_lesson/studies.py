@@ -1,48 +1,53 @@
-"""Records of studies: experiments too long for a lesson, run once, kept with where they came from.
+"""Studies: experiments too long for a lesson, run once, kept with where they came from.
 
-A study is a script in ``benchmarks/studies``; ``make studies`` runs it. Its record is a JSON file
-inside the package, so that a lesson finds it wherever the package is installed.
+A study is a script in ``benchmarks/studies``; ``make studies`` runs it. What it measured is a JSON
+file inside the package, so that a lesson finds it wherever the package is installed.
 """
 
+import ast
 import datetime
 import hashlib
 import json
 import os
 import platform
+import tokenize
 from importlib.metadata import version
 from pathlib import Path
 
-from resnet_lesson.arguments import (
-    dictionary,
-    file_path,
-    one_of,
+from resnet_lesson.plumbing.constraints import (
+    Dictionary,
+    FilePath,
+    ListOf,
+    OneOf,
+    Whole,
+    checked,
+    instance,
     received,
-    sequence,
-    text_value,
-    whole_number,
 )
-from resnet_lesson.files import whole_file
-from resnet_lesson.records import Record, all_records
+from resnet_lesson.plumbing.files import whole_file
+from resnet_lesson.runs import RECORDS as RUNS
+from resnet_lesson.runs import Record
 
-RECORDS = Path(__file__).parent / "records"
+FOLDER = Path(__file__).parent / "records"
+NETWORKS = instance("a list of names, or a dictionary", list, tuple, dict)
 
 
-def write_record(script, settings, results):
-    """Write a study's record, whole or not at all.
+@checked(script=FilePath())
+def write_study(script, settings, results):
+    """Write what a study measured, whole or not at all.
 
     Args:
-        script: path of the study; its stem names the record.
+        script: path of the study; its stem names the file.
         settings: plain data: what the study was asked to do, seeds included.
         results: plain data: what it measured.
 
     Returns:
-        path of the record.
+        path of the file.
 
     Raises:
         TypeError, ValueError: there is no such script, or settings or results are no plain data.
     """
-    script = file_path("script", script)
-    record = {
+    study = {
         "study": script.stem,
         "source_sha256": source_hash(script),
         "date": datetime.date.today().isoformat(),
@@ -58,16 +63,17 @@ def write_record(script, settings, results):
         "results": results,
     }
     try:
-        text = json.dumps(record, indent=1) + "\n"
+        text = json.dumps(study, indent=1) + "\n"
     except (TypeError, ValueError) as error:
         raise TypeError(f"settings and results must be plain data. Received: {error}") from None
-    RECORDS.mkdir(exist_ok=True)
-    target = RECORDS / f"{script.stem}.json"
+    FOLDER.mkdir(exist_ok=True)
+    target = FOLDER / f"{script.stem}.json"
     with whole_file(target) as new:
         new.write_text(text, encoding="utf-8")
     return target
 
 
+@checked(records=RUNS, networks=NETWORKS, seeds=ListOf(Whole()))
 def complete(records, networks, seeds):
     """Return a study's records if they are whole; end the study otherwise.
 
@@ -78,13 +84,7 @@ def complete(records, networks, seeds):
 
     Raises:
         SystemExit: a run is missing or was interrupted; the study's old record stays as it was.
-        TypeError: ``records`` is not a list of Record, or the others are no lists.
     """
-    all_records("records", records)
-    for name in sequence("networks", list(networks) if isinstance(networks, dict) else networks):
-        text_value("networks", name)
-    for seed in sequence("seeds", seeds):
-        whole_number("seeds", seed)
     wanted = {(name, seed) for name in networks for seed in seeds}
     missing = wanted - {(run.name, run.seed) for run in records if not run.interrupted}
     if missing:
@@ -97,15 +97,15 @@ def complete(records, networks, seeds):
 
 def result_of(record):
     """Return a Record as plain data for a study's results, without the values of each update."""
-    all_records("record", [record])
+    RUNS.check("record", [record])
     if not record.seconds:
         raise ValueError(f"record must be of a run that was made. Received: {received(record)}")
     kept = ("name", "seed", "learning_rate", "epochs", "test_loss", "test_accuracy")
     return {key: getattr(record, key) for key in kept} | {"seconds": record.seconds[-1]}
 
 
-def read_record(name):
-    """Read a study's record.
+def read_study(name):
+    """Read what a study measured.
 
     Args:
         name: the study's name, as in ``"04_long_runs"``.
@@ -115,56 +115,99 @@ def read_record(name):
         and ``results``.
 
     Raises:
-        ValueError: there is no such record.
+        ValueError: there is no such study.
+
+    Example::
+
+        study = read_study("04_long_runs")
+        runs = by_name(runs_of(study))
     """
-    known = sorted(path.stem for path in RECORDS.glob("*.json"))
-    one_of("name", name, known)
-    return json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
+    OneOf(*sorted(path.stem for path in FOLDER.glob("*.json"))).check("name", name)
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def runs_of(record):
-    """Return the runs of a study's record as a list of Record, for the plots.
+@checked(study=Dictionary())
+def provenance(study):
+    """Say in two lines when, with what and on which machine a study was recorded.
+
+    Args:
+        study: as from ``read_study``.
+    """
+    machine, tensorflow = study["machine"], study["versions"]["tensorflow"]
+    return (
+        f"recorded on {study['date']} with TensorFlow {tensorflow}\n"
+        f"machine: {machine['cores']} cores, {machine['processor']}"
+    )
+
+
+@checked(study=Dictionary())
+def runs_of(study):
+    """Return the runs of a study as a list of Record, for the plots.
 
     A study keeps one value an epoch, and none for each update. A run without a learning rate of its
     own has that of the settings.
+
+    Args:
+        study: as from ``read_study``.
     """
-    dictionary("record", record)
     try:
-        return _runs_of(record["settings"], sequence("results", record["results"]))
+        settings, results = study["settings"], ListOf().check("results", study["results"])
+        networks = {}
+        for key, configs in settings.items():
+            if key.startswith("networks"):
+                networks |= configs
+        return [_run_of(run, settings, networks.get(run["name"], {})) for run in results]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            "record must be a study's, with settings and results of runs. "
-            f"Received: {received(record)} ({type(error).__name__}: {error})"
+            "study must have settings and results of runs. "
+            f"Received: {received(study)} ({type(error).__name__}: {error})"
         ) from None
 
 
-def _runs_of(settings, results):
-    return [
-        Record(
-            run["name"],
-            run["seed"],
-            parameters=None,
-            batch_size=settings["batch_size"],
-            learning_rate=run.get("learning_rate") or settings["learning_rate"],
-            updates=settings["updates"],
-            seconds=[run["seconds"]],
-            epochs=run["epochs"],
-            test_loss=run.get("test_loss"),
-            test_accuracy=run.get("test_accuracy"),
-        )
-        for run in results
-    ]
+def _run_of(run, settings, config):
+    return Record(
+        run["name"],
+        run["seed"],
+        parameters=None,
+        batch_size=settings["batch_size"],
+        learning_rate=run.get("learning_rate") or settings["learning_rate"],
+        updates=settings["updates"],
+        seconds=[run["seconds"]],
+        epochs=run["epochs"],
+        test_loss=run.get("test_loss"),
+        test_accuracy=run.get("test_accuracy"),
+        config=config,
+    )
 
 
+@checked(script=FilePath())
 def source_hash(script):
-    """Return the SHA-256 of a script's text, the same on every system."""
+    """Return the SHA-256 of what a script computes: its text without imports, docstrings, comments.
+
+    So a study stays valid where a module is moved or a word mended, and on every system.
+    """
     try:
-        text = file_path("script", script).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with tokenize.open(script) as file:
+            lines = file.read().splitlines(keepends=True)
+        tree = ast.parse("".join(lines))
+        comments = [
+            token
+            for token in tokenize.generate_tokens(iter(lines).__next__)
+            if token.type == tokenize.COMMENT
+        ]
+    except (OSError, SyntaxError, UnicodeDecodeError, tokenize.TokenError) as error:
         raise ValueError(
-            f"script must be a file of text. Received: {script}, {type(error).__name__}"
+            f"script must be a Python file. Received: {script}, {type(error).__name__}"
         ) from None
-    return hashlib.sha256(text.encode()).hexdigest()
+    for comment in comments:
+        row, column = comment.start
+        lines[row - 1] = lines[row - 1][:column]
+    for node in ast.walk(tree):
+        text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if text or isinstance(node, (ast.Import, ast.ImportFrom)):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+    left = "\n".join(line.rstrip() for line in lines if line.strip())
+    return hashlib.sha256(left.encode()).hexdigest()
 
 
 def _processor():

@@ -31,9 +31,9 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from resnet_lesson.arguments import one_of, real_number, text_value
 from resnet_lesson.blocks import BottleneckBlock, batch_norm
-from resnet_lesson.models import LAYERS_PER_BLOCK, blocks_for_depth, network, segments, stem
+from resnet_lesson.models import DEPTH, blocks_for_depth, network, segments, stem
+from resnet_lesson.plumbing.constraints import TEXT, OneOf, Real, checked
 
 VARIANTS = {
     "baseline": "Nothing is changed.",
@@ -65,7 +65,7 @@ WIDTHS = (16, 32)
 REDUCTION = 2
 
 # Variants that `network` can build.
-_OPTIONS = {
+OPTIONS = {
     "baseline": {},
     "no shortcut": {"shortcut": "none"},
     "no normalisation": {"normalisation": False},
@@ -82,6 +82,7 @@ ORDERS = {
 }
 
 
+@checked(depth=DEPTH, variant=OneOf(*VARIANTS), name=TEXT | None)
 def variant_network(depth, variant="baseline", name=None):
     """Build the baseline with one change.
 
@@ -108,46 +109,109 @@ def variant_network(depth, variant="baseline", name=None):
         keras.Model: float32 (batch, 28, 28, 1) → logits, float32 (batch, 10).
 
     Raises:
-        ValueError: there is no such variant, or no such depth; the message ends with what was
-            received.
+        TypeError, ValueError: there is no such variant, or no such depth; the message ends with
+            what was received.
+
+    Example::
+
+        gated = variant_network(20, "exclusive gate")
     """
-    one_of("variant", variant, VARIANTS)
-    if name is not None:
-        text_value("name", name)
-    if variant in _OPTIONS:
-        return network(depth, name=name, **_OPTIONS[variant])
-    blocks = blocks_for_depth(depth)
+    if variant in OPTIONS:
+        return network(depth, name=name, **OPTIONS[variant])
+
+    n = blocks_for_depth(depth)
     normalisation = variant != "branch scale"
-
-    inputs = keras.Input((28, 28, 1), name="image")
-    x = stem(inputs, "bottleneck", WIDTHS[0], normalisation)
+    inputs = keras.Input((28, 28, 1), name="image")  # (B, 28, 28, 1)
+    x = stem(inputs, "bottleneck", WIDTHS[0], normalisation)  # (B, 14, 14, 16)
     for stage, width in enumerate(WIDTHS, start=1):
-        for number in range(1, blocks + 1):
-            changes = stage > 1 and number == 1
-            shortcut = "padded" if changes else "identity"
-            block = BottleneckBlock(
-                (width // REDUCTION, width // REDUCTION, width),
-                shortcut="projection" if variant == "projected shortcuts" else shortcut,
-                normalisation=normalisation,
-                stride=2 if changes else 1,
-                name=f"stage{stage}_block{number}",
-            )
-            place = ((stage - 1) * blocks + number) / (len(WIDTHS) * blocks)
-            x = _lay(block, x, variant, place)
-
-    if variant == "pre-activation":
-        x = batch_norm("head_norm")(x)
-    if variant in ("pre-activation", "relu-only pre-activation"):
-        x = layers.ReLU(name="head_relu")(x)
-    if variant == "dense head":
-        x = layers.Flatten(name="flatten")(x)
-        x = layers.Dense(128, kernel_initializer="he_normal", name="dense1")(x)
-        x = layers.ReLU(name="dense1_out")(x)
-    else:
-        x = layers.GlobalAveragePooling2D(name="pool")(x)
+        filters = (width // REDUCTION, width // REDUCTION, width)
+        for number in range(1, n + 1):
+            stride = 2 if stage > 1 and number == 1 else 1
+            shortcut = "identity" if stride == 1 else "padded"
+            if variant == "projected shortcuts":
+                shortcut = "projection"
+            options = {"stride": stride, "name": f"stage{stage}_block{number}"}
+            block = BottleneckBlock(filters, shortcut, normalisation, **options)
+            place = ((stage - 1) * n + number) / (len(WIDTHS) * n)
+            x = _lay(variant, block, x, place)
+    x = _lay_head(variant, x)
     logits = layers.Dense(10, kernel_initializer="he_normal", name="logits")(x)
     kind = SkippingModel if variant == "stochastic depth" else keras.Model
     return kind(inputs, logits, name=name)
+
+
+def _lay(variant, block, x, place):
+    """Lay a block into a functional model: its parts in the variant's order, with its change.
+
+    Args:
+        place: the block's number over the number of blocks.
+    """
+    order = ORDERS.get(variant, ORDERS["baseline"])
+    if block.name == "stage1_block1":
+        # The stem's normalisation and ReLU stand before the first convolution already.
+        order = order[order.index("conv1") :]
+    before, after = (parts.split() for parts in order.split("add"))
+
+    branch = x
+    for part in before:
+        branch = _layer(block, part)(branch)
+    branch, carried = _changed(variant, block, x, branch, block.carry(x), place)
+    x = block.add([block.branch_output(branch), carried])
+    for part in after:
+        x = _layer(block, part)(x)
+    return x if "out" in after else layers.Identity(name=f"{block.name}_out")(x)
+
+
+def _changed(variant, block, x, branch, carried, place):
+    """Return what the addition of a block takes from its branch and from its shortcut."""
+    match variant:
+        case "branch scale":
+            branch = Scale(name=f"{block.name}_scale")(branch)
+        case "stochastic depth":
+            probability = 1 - (1 - LAST_SURVIVAL) * place
+            branch = Survival(probability, name=f"{block.name}_survival")(branch)
+        case "shortcut times 0.5":
+            carried = 0.5 * carried
+        case "both times 0.5":
+            branch, carried = 0.5 * branch, 0.5 * carried
+        case "exclusive gate":
+            gate = _gate(block, x)
+            carried, branch = (1 - gate) * carried, gate * branch
+        case "shortcut-only gate":
+            carried = (1 - _gate(block, x)) * carried
+    return branch, carried
+
+
+def _gate(block, x):
+    """Compute g(x): for each element of the block's output a number between 0 and 1."""
+    bias = keras.initializers.Constant(GATE_BIAS)
+    options = {"activation": "sigmoid", "kernel_initializer": "he_normal", "bias_initializer": bias}
+    gate = layers.Conv2D(block.filters[-1], 1, block.stride, name=f"{block.name}_gate", **options)
+    return gate(x)
+
+
+def _layer(block, part):
+    """Find or make the layer of a block that an order names, such as ``"conv1"``."""
+    if part == "out":
+        return block.output_relu
+    kind, i = part[:-1], int(part[-1]) - 1
+    if kind == "relu":
+        return layers.ReLU(name=f"{block.name}_{part}")
+    return (block.weight_layers if kind == "conv" else block.norms)[i]
+
+
+def _lay_head(variant, x):
+    """Lay what stands between the last block and the logits."""
+    match variant:
+        case "pre-activation":
+            x = layers.ReLU(name="head_relu")(batch_norm("head_norm")(x))
+        case "relu-only pre-activation":
+            x = layers.ReLU(name="head_relu")(x)
+        case "dense head":
+            x = layers.Flatten(name="flatten")(x)
+            x = layers.Dense(128, kernel_initializer="he_normal", name="dense1")(x)
+            return layers.ReLU(name="dense1_out")(x)
+    return layers.GlobalAveragePooling2D(name="pool")(x)  # (B, 32)
 
 
 def expected_depth(depth):
@@ -163,11 +227,11 @@ def expected_depth(depth):
         float: stem + 3 for each expected block + dense.
 
     Raises:
-        ValueError: there is no such depth.
+        TypeError, ValueError: there is no such depth.
     """
     blocks = len(WIDTHS) * blocks_for_depth(depth)
     expected_blocks = blocks - (1 - LAST_SURVIVAL) * (blocks + 1) / 2
-    return 2 + LAYERS_PER_BLOCK["bottleneck"] * expected_blocks
+    return 2 + 3 * expected_blocks
 
 
 @keras.saving.register_keras_serializable(package="resnet_lesson")
@@ -203,9 +267,10 @@ class Survival(layers.Layer):
         ValueError: the probability is not from 0 to 1.
     """
 
+    @checked(probability=Real(0, 1))
     def __init__(self, probability, **kwargs):
         super().__init__(**kwargs)
-        self.probability = real_number("probability", probability, 0, 1)
+        self.probability = probability
         self.seed_generator = keras.random.SeedGenerator()
 
     def drawn(self):
@@ -254,57 +319,3 @@ def _run(block, x):
         return of["shortcut"](x) if "shortcut" in of else x
 
     return tf.cond(of["survival"].drawn(), lambda: block(x, training=True), shortcut_alone)
-
-
-def _lay(block, x, variant, place):
-    """Lay a block's layers into a functional model, in the order and with the change of a variant.
-
-    ``place`` is the block's number over the number of blocks.
-    """
-    order = ORDERS.get(variant, ORDERS["baseline"])
-    if block.name == "stage1_block1":
-        # The stem's normalisation and ReLU stand before the first convolution already.
-        order = order[order.index("conv1") :]
-    before, after = (parts.split() for parts in order.split("add"))
-
-    branch = x
-    for part in before:
-        branch = _layer(block, part)(branch)
-    carried = block.carry(x)
-
-    if variant == "branch scale":
-        branch = Scale(name=f"{block.name}_scale")(branch)
-    elif variant == "stochastic depth":
-        survival = 1 - (1 - LAST_SURVIVAL) * place
-        branch = Survival(survival, name=f"{block.name}_survival")(branch)
-    elif variant == "shortcut times 0.5":
-        carried = 0.5 * carried
-    elif variant == "both times 0.5":
-        branch, carried = 0.5 * branch, 0.5 * carried
-    elif variant in ("exclusive gate", "shortcut-only gate"):
-        gate = _gate(block)(x)
-        carried = (1 - gate) * carried
-        if variant == "exclusive gate":
-            branch = gate * branch
-
-    x = block.add([block.branch_output(branch), carried])
-    for part in after:
-        x = _layer(block, part)(x)
-    return x if "out" in after else layers.Identity(name=f"{block.name}_out")(x)
-
-
-def _layer(block, part):
-    """Find or make the layer of a block that an order names, such as ``"conv1"``."""
-    if part == "out":
-        return block.output_relu
-    kind, i = part[:-1], int(part[-1]) - 1
-    if kind == "relu":
-        return layers.ReLU(name=f"{block.name}_{part}")
-    return (block.weight_layers if kind == "conv" else block.norms)[i]
-
-
-def _gate(block):
-    return layers.Conv2D(
-        block.filters[-1], 1, block.stride, activation="sigmoid", kernel_initializer="he_normal",
-        bias_initializer=keras.initializers.Constant(GATE_BIAS), name=f"{block.name}_gate",
-    )  # fmt: skip

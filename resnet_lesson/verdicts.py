@@ -3,13 +3,14 @@
 import math
 import textwrap
 
-import numpy as np
-
-from resnet_lesson.arguments import positive_number, received, text_value
+from resnet_lesson.plumbing.constraints import POSITIVE, TEXT, TRUTH, Numbers, checked
 
 WIDTH = 88  # characters, so that nothing wraps on a page or a projector
+# NaN and infinity are let through: no claim holds for NaN.
+VALUES = Numbers((None,), finite=False)
 
 
+@checked(claim=TEXT, holds=TRUTH, measured=TEXT)
 def verdict(claim, holds, measured):
     """State a claim, print the figures that decide it, and fail if it does not hold.
 
@@ -22,10 +23,6 @@ def verdict(claim, holds, measured):
         AssertionError: the claim does not hold.
         TypeError: ``holds`` is no truth value, so that nothing was compared.
     """
-    text_value("claim", claim)
-    text_value("measured", measured)
-    if type(holds).__name__ not in ("bool", "bool_"):
-        raise TypeError(f"holds must be True or False. Received: {received(holds)}")
     said = textwrap.fill(f"{'HOLDS' if holds else 'DOES NOT HOLD'}: {claim}", WIDTH)
     found = textwrap.fill(
         f"measured: {measured}", WIDTH, initial_indent="  ", subsequent_indent="    "
@@ -36,6 +33,7 @@ def verdict(claim, holds, measured):
     print(said)
 
 
+@checked(claim=TEXT, above=VALUES, below=VALUES, ratio=POSITIVE, unit=TEXT)
 def verdict_above(claim, above, below, ratio=1.0, unit=""):
     """Claim that every value of ``above`` is above every value of ``below``.
 
@@ -51,11 +49,12 @@ def verdict_above(claim, above, below, ratio=1.0, unit=""):
     Raises:
         AssertionError: the claim does not hold, or a value is not a number.
         TypeError, ValueError: there is nothing to compare, or an argument is unusable.
+
+    Example::
+
+        verdict_above("plain ends above residual", [2.1, 2.2], [0.20, 0.21], ratio=5, unit="nats")
     """
-    text_value("claim", claim)
-    text_value("unit", unit)
-    positive_number("ratio", ratio)
-    above, below = _values("above", above), _values("below", below)
+    above, below = above.tolist(), below.tolist()
     if ratio != 1 and min(*above, *below) < 0:
         raise ValueError(
             "above and below must not be negative where a ratio is claimed. "
@@ -75,21 +74,6 @@ def verdict_above(claim, above, below, ratio=1.0, unit=""):
         f"{lowest:.4g}{unit}{_among(above, 'lowest')}, over {highest:.4g}{unit}"
         f"{_among(below, 'highest')}: ratio {ratio_found:.3g}{asked}",
     )
-
-
-def _values(name, values):
-    """Return numbers as a list. NaN and infinity are let through: no claim holds for NaN."""
-    try:
-        found = np.asarray(values if isinstance(values, np.ndarray) else list(values))
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a list of numbers. Received: {received(values)}") from None
-    if found.size and found.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must be a list of numbers. Received: {received(values)}")
-    if found.ndim != 1 or not found.size:
-        raise ValueError(
-            f"{name} must be one or more numbers in a row. Received: {received(values)}"
-        )
-    return found.tolist()
 
 
 def _among(values, which):

@@ -2,25 +2,37 @@
 
 A check never raises because of an answer. Whatever the reader hands in, the check prints one short
 message and returns a Result.
+
+Most checks compare what an answer gives with the right value, and tell the known mistakes apart by
+the values that these give: ``check_values``. The others say with ``require`` what must hold, one
+thing after the other.
 """
 
-import contextlib
+import copy
 import functools
-import io
-import math
-import re
-import warnings
+import inspect
 from dataclasses import dataclass
 
 import numpy as np
 
-from resnet_lesson.arguments import one_of
+from resnet_lesson.checks.answers import NotAttempted, NotYet, as_array, as_number, call, named
+from resnet_lesson.plumbing.constraints import OneOf
 
 PASSED, NOT_YET, NOT_ATTEMPTED = "passed", "not yet", "not attempted"
 
+exercises = {}  # lesson → {name: check}, in the order of the lesson
+results = {}  # name → the last Result
+
+
+class Silent:
+    """Something that a notebook does not display: what it holds has been printed already."""
+
+    def _ipython_display_(self):
+        """Show nothing."""
+
 
 @dataclass(frozen=True)
-class Result:
+class Result(Silent):
     """What a check found."""
 
     exercise: str
@@ -33,20 +45,9 @@ class Result:
     def passed(self):
         return self.status == PASSED
 
-    def _ipython_display_(self):
-        """Show nothing: the check has printed the message already."""
 
-
-class NotYet(Exception):
-    """A wrong answer; its text is the message for the reader."""
-
-
-class NotAttempted(Exception):
-    """There is no answer yet."""
-
-
-exercises = {}  # lesson → names of its checks, in order
-results = {}  # name → the last Result
+class Results(Silent, list):
+    """The results of a lesson."""
 
 
 def check(lesson):
@@ -62,7 +63,6 @@ def check(lesson):
 
     def decorate(test):
         name = test.__name__
-        exercises.setdefault(lesson, []).append(name)
 
         @functools.wraps(test)
         def run(answer=None):
@@ -76,14 +76,85 @@ def check(lesson):
                 status, message = NOT_ATTEMPTED, str(missing)
             except Exception as error:  # a kind of answer that the check did not foresee
                 status = NOT_YET
-                message = f"this answer could not be examined ({_named(error)})"
+                message = f"this answer could not be examined ({named(error)})"
             results[name] = Result(name, status, message)
             print(f"{name}: {status}. {message[:1].upper()}{message[1:].rstrip('.')}.")
             return results[name]
 
+        del run.__wrapped__  # `help` shows that a check takes an answer, whatever the test takes
+        exercises.setdefault(lesson, {})[name] = run
         return run
 
     return decorate
+
+
+def check_values(lesson, what, cases, tolerance=0):
+    """Make a check of a function that says, for the arguments of a case, what each value means.
+
+    It takes what the reader's function takes. It yields praise and the right value, then each known
+    mistake and what it gives, and at last the message for any other value::
+
+        @check_values("05", "the number of paths", [(5, 2), (16, 8)])
+        def paths_of_length(n, k):
+            yield "choose which blocks give their branch", math.comb(n, k)
+            yield "these are all paths, of every length", 2**n
+            yield "{n} blocks, {k} branches: {found:g} is not the number of paths"
+
+    Args:
+        lesson: two digits, as in ``"03"``.
+        what: what to call the answer's value in a message.
+        cases: list of tuples of arguments. The answer gets copies of them.
+        tolerance: so far may the value be off, relative to the largest number in the right one.
+
+    Returns:
+        decorator: as that of ``check``. In the last message, names of arguments and ``found`` in
+        braces stand for their values.
+    """
+
+    def decorate(meanings):
+        names = inspect.signature(meanings).parameters
+
+        @check(lesson)
+        @functools.wraps(meanings)
+        def test(answer):
+            for case in cases:
+                *known, otherwise = meanings(*case)
+                (_, right), *_ = known
+                value = call(answer, *copy.deepcopy(case))
+                shape = np.shape(right)
+                found = as_array(value, what, shape) if shape else as_number(value, what)
+                otherwise = otherwise.format(found=found, **dict(zip(names, case, strict=True)))
+                praise = judge(found, dict(known), otherwise, tolerance)
+            return praise
+
+        return test
+
+    return decorate
+
+
+def judge(found, known, otherwise, tolerance=0):
+    """Return the praise for the right value; raise NotYet with the message for any other.
+
+    Args:
+        found: the answer's number or array.
+        known: dictionary: message → value: first praise and the right value, then each known
+            mistake and what it gives.
+        otherwise: the message for any other value.
+        tolerance: as ``close`` takes it. Mistakes are told apart from rounding at least.
+    """
+    (praise, right), *mistakes = known.items()
+    if close(found, right, tolerance):
+        return praise
+    for message, value in mistakes:
+        if close(found, value, max(tolerance, 1e-6)):
+            raise NotYet(message)
+    raise NotYet(otherwise)
+
+
+def drawn(seed, *shapes):
+    """Draw an array of normal numbers for each shape."""
+    random = np.random.default_rng(seed)
+    return tuple(random.normal(size=shape) for shape in shapes)
 
 
 def summary(lesson):
@@ -98,127 +169,19 @@ def summary(lesson):
     Raises:
         ValueError: the lesson has no exercises.
     """
-    one_of("lesson", lesson, sorted(exercises))
+    OneOf(*sorted(exercises)).check("lesson", lesson)
     missing = "its check has not been run"
     found = [results.get(name, Result(name, NOT_ATTEMPTED, missing)) for name in exercises[lesson]]
     for status in (PASSED, NOT_YET, NOT_ATTEMPTED):
         names = [result.exercise for result in found if result.status == status]
         if names:
             print(f"{status}: {', '.join(names)}")
-    return Shown(found)
-
-
-class Shown(list):
-    """A list that a notebook does not display."""
-
-    def _ipython_display_(self):
-        """Show nothing."""
-
-
-def call(function, *args, **options):
-    """Call the reader's function; what it prints or warns of is not shown.
-
-    Raises:
-        NotAttempted: it returns None or ``...``.
-        NotYet: it is no function, or it raises.
-    """
-    if not callable(function):
-        raise NotYet(f"a function is wanted here, this is {_kind(function)}")
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action="ignore"):
-            value = function(*args, **options)
-    except (NotYet, NotAttempted):
-        raise
-    except (Exception, SystemExit) as error:
-        raise NotYet(f"{_called(function)} raises {_named(error)}") from error
-    if value is None or value is ...:
-        raise NotAttempted(
-            f"{_called(function)} returns nothing: either it is not written yet, or a `return` is "
-            "missing"
-        )
-    return value
-
-
-def number(value, what="the answer"):
-    """Return a finite float.
-
-    Args:
-        value: the reader's number: Python's, NumPy's, or a tensor of one number.
-        what: what to call it in a message.
-
-    Raises:
-        NotYet: it is none.
-    """
-    found = array(value, what)
-    if found.size != 1:
-        raise NotYet(f"{what} should be one number, this has the shape {found.shape}")
-    return float(found.reshape(()))
-
-
-def array(value, what="the answer", shape=None):
-    """Return finite numbers as a float64 array.
-
-    Args:
-        value: the reader's array: NumPy's, a tensor, or nested lists.
-        what: what to call it in a message.
-        shape: the shape that it must have, if any.
-
-    Raises:
-        NotYet: it is no array of finite numbers, or has another shape.
-    """
-    if isinstance(value, (str, bytes, bool, dict, set)):
-        raise NotYet(f"{what} should be numbers, this is {_kind(value)}")
-    try:
-        found = np.asarray(value)
-        if found.dtype == bool or np.iscomplexobj(found):
-            raise TypeError
-        found = found.astype(np.float64)
-    except (TypeError, ValueError, NotImplementedError, AttributeError, RuntimeError):
-        raise NotYet(f"{what} should be numbers, this is {_kind(value)}") from None
-    if shape is not None and found.shape != tuple(shape):
-        raise NotYet(f"{what} should have the shape {tuple(shape)}, this has {found.shape}")
-    if not np.all(np.isfinite(found)):
-        bad = "NaN" if np.isnan(found).any() else "infinite"
-        raise NotYet(f"{what} is {bad}" + (" in places" if found.size > 1 else ""))
-    return found
+    return Results(found)
 
 
 def close(found, expected, tolerance=1e-4):
-    """Tell whether arrays agree, relative to the largest expected number."""
+    """Tell whether numbers or arrays agree, relative to the largest expected number."""
+    if np.shape(found) != np.shape(expected):
+        return False
     scale = max(float(np.abs(expected).max()), 1e-12)
-    return found.shape == np.shape(expected) and bool(
-        np.abs(found - expected).max() <= tolerance * scale
-    )
-
-
-def same_number(found, expected):
-    """Tell whether two floats agree, but for rounding."""
-    return math.isclose(found, expected, rel_tol=1e-6)
-
-
-def differ(found, mistakes, same=same_number):
-    """Raise NotYet with the message of the first mistake that gives what was found.
-
-    Args:
-        found: the answer's number or array.
-        mistakes: dictionary: message → what this mistake gives.
-        same: function that tells whether both agree; ``close`` for arrays.
-    """
-    for message, value in mistakes.items():
-        if same(found, value):
-            raise NotYet(message)
-
-
-def _named(error):
-    text = " ".join(re.sub(r"\x1b\[\d*m|\{\{.*?\}\}", "", str(error)).split())
-    short = text if len(text) <= 120 else text[:117] + "..."
-    return f"{type(error).__name__}: {short}" if short else type(error).__name__
-
-
-def _called(function):
-    return f"`{getattr(function, '__name__', type(function).__name__)}`"
-
-
-def _kind(value):
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+    return bool(np.abs(found - expected).max() <= tolerance * scale)

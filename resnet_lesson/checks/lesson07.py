@@ -1,41 +1,27 @@
 """Checks of the exercises to lesson 07, the variants."""
 
-from functools import partial
+import itertools
 
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson.checks.blocks import (
-    EPSILONS,
-    built,
-    compare,
-    convolved,
-    kernels_of,
-    outputs,
-    variables,
-)
-from resnet_lesson.checks.core import NotYet, array, call, check, close, differ, number
+from resnet_lesson.checks.answers import NotYet, as_array, call, require
+from resnet_lesson.checks.blocks import built, compare, gammas, kernels_of, outputs
+from resnet_lesson.checks.core import check, check_values, close, judge
 from resnet_lesson.checks.lesson04 import judged
 
 
-@check("07")
-def expected_blocks(answer):
+@check_values("07", "the number of blocks", [(54, 0.5), (6, 0.5), (10, 0.8), (5, 1.0)], 1e-6)
+def expected_blocks(blocks, last):
     """``answer(blocks, last)`` → mean number of blocks in an update with stochastic depth."""
-    for blocks, last in ((54, 0.5), (6, 0.5), (10, 0.8), (5, 1.0)):
-        found = number(call(answer, blocks, last), "the number of blocks")
-        right = blocks - (1 - last) * (blocks + 1) / 2
-        if np.isclose(found, right, rtol=1e-6):
-            continue
-        differ(found, {
-            "only the last block has the last probability; the others have more": blocks * last,
-            "the blocks are numbered from 1: the first one too can be left out":
-                blocks - (1 - last) * (blocks - 1) / 2,
-            "these are the blocks that are left out": blocks - right,
-            "the mean of 1 and the last probability is a little too high: no block has 1":
-                blocks * (1 + last) / 2,
-        })  # fmt: skip
-        raise NotYet(f"{blocks} blocks, last probability {last}: {found:g} is not the mean number")
-    return "add up the probabilities"
+    left_out, from_zero = ((1 - last) * (blocks + first) / 2 for first in (1, -1))
+    middle = blocks * (1 + last) / 2
+    yield "add up the probabilities", blocks - left_out
+    yield "only the last block has the last probability; the others have more", blocks * last
+    yield "the blocks are numbered from 1: the first one too can be left out", blocks - from_zero
+    yield "these are the blocks that are left out", left_out
+    yield "the mean of 1 and the last probability is a little too high: no block has 1", middle
+    yield "{blocks} blocks, last probability {last}: {found:g} is not the mean number"
 
 
 @check("07")
@@ -48,39 +34,37 @@ def random_block(answer):
         calls.append(len(calls))
         return 10.0 + 2.0 * values
 
-    given = tf.constant(x)
-    for survival, training, drawn in (
-        (0.6, True, 0.1), (0.6, True, 0.9), (0.6, False, 0.1), (0.6, False, 0.9), (0.3, True, 0.5),
-    ):  # fmt: skip
+    f = branch(x)
+    praise = "left out at random in training, weighted in evaluation"
+    for p, training, drawn in itertools.product((0.6, 0.3), (True, False), (0.1, 0.9, 0.5)):
         calls.clear()
-        found = array(call(answer, given, branch, survival, training, drawn), "the output", x.shape)
-        kept, f = drawn < survival, 10.0 + 2.0 * x
-        right = x + (f if kept else 0) if training else x + survival * f
-        if close(found, right):
-            if training and not kept and calls:
-                raise NotYet("the branch is left out, and yet computed: that saves no time")
-            continue
+        found = call(answer, tf.constant(x), branch, p, training, drawn)
+        found = as_array(found, "the output", x.shape)
+        kept = drawn < p
         if training:
-            differ(found, {
+            known = {
+                praise: x + kept * f,
                 "the branch is left out where it should take part, and takes part where not":
-                    x + (0 if kept else f),
+                    x + (not kept) * f,
                 "a branch that takes part counts whole in training; its share belongs to "
-                "evaluation": x + kept * survival * f,
+                "evaluation": x + kept * p * f,
                 "dividing by the probability is another way; here evaluation multiplies by it":
-                    x + kept * f / survival,
+                    x + kept * f / p,
                 "where the branch is left out, the shortcut stays": 0 * x,
-            }, close)  # fmt: skip
+            }  # fmt: skip
         else:
-            differ(found, {
+            known = {
+                praise: x + p * f,
                 "in evaluation each branch counts by its probability": x + f,
-                "in evaluation nothing is drawn": x + (f if kept else 0),
+                "in evaluation nothing is drawn": x + kept * f,
                 "in evaluation the branch still counts": x,
-                "only the branch counts by its probability, not the shortcut": survival * (x + f),
-            }, close)  # fmt: skip
-        raise NotYet(
-            f"survival {survival}, training={training}, drawn {drawn}: this is not the output"
-        )
-    return "left out at random in training, weighted in evaluation"
+                "only the branch counts by its probability, not the shortcut": p * (x + f),
+            }
+        otherwise = f"survival {p}, training={training}, drawn {drawn}: this is not the output"
+        judge(found, known, otherwise, 1e-4)
+        if training and not kept and calls:
+            raise NotYet("the branch is left out, and yet computed: that saves no time")
+    return praise
 
 
 @check("07")
@@ -89,46 +73,58 @@ def learnt_scale(answer):
     for shape in ((2, 3, 3, 4), (5, 2)):
         x = np.random.default_rng(len(shape)).normal(size=shape).astype("float32")
         layer = call(answer)
-        start = array(built(call, layer, tf.constant(x)), "the layer's output", shape)
+        start = as_array(built(layer, tf.constant(x)), "the layer's output", shape)
         learnt = getattr(layer, "trainable_variables", None)
         if learnt is None:
             raise NotYet("return a Keras layer, or a tf.Module, so that its number can be found")
-        if not learnt:
-            raise NotYet("nothing in it can be trained; make the number a trainable weight")
-        if len(learnt) > 1:
-            raise NotYet(f"one number is wanted, this has {len(learnt)} weights")
-        if np.asarray(learnt[0]).size != 1:
-            raise NotYet(
-                f"one number for the whole branch is wanted, this has {np.asarray(learnt[0]).size}"
-            )
-        if close(start, x):
-            raise NotYet("the number starts at 1; it should start at 0, so that the branch does")
-        if not close(start, 0 * x):
-            raise NotYet("at the start the output should be 0")
+        require(learnt, "nothing in it can be trained; make the number a trainable weight")
+        require(len(learnt) == 1, f"one number is wanted, this has {len(learnt)} weights")
+        size = np.size(learnt[0])
+        require(size == 1, f"one number for the whole branch is wanted, this has {size}")
+        at_one = close(start, x)
+        require(not at_one, "the number starts at 1; it should start at 0, so that the branch does")
+        require(close(start, 0 * x), "at the start the output should be 0")
         learnt[0].assign(0 * learnt[0] + 3)
-        end = array(call(layer, tf.constant(x)), "the layer's output", shape)
-        if close(end, x + 3):
-            raise NotYet("the number is added; it should multiply")
-        if not close(end, 3 * x):
-            raise NotYet("with the number 3 the output should be three times the input")
+        end = as_array(call(layer, tf.constant(x)), "the layer's output", shape)
+        require(not close(end, x + 3), "the number is added; it should multiply")
+        triples = close(end, 3 * x)
+        require(triples, "with the number 3 the output should be three times the input")
     return "one number, zero at the start"
+
+
+PRE_ACTIVATION = "norm relu conv norm relu conv shortcut add"
+OTHER_ORDERS = {
+    "this is the original order; normalisation and ReLU belong before each convolution":
+        "conv norm relu conv norm shortcut add relu",
+    "the ReLU after the addition does not belong there: what the shortcut carries stays as it is":
+        "norm relu conv norm relu conv shortcut add relu",
+    "the shortcut should carry x itself, not the normalised one":
+        "norm relu conv norm relu conv shortcut norm relu add",
+    "a ReLU between normalisation and convolution is missing": "norm conv norm conv shortcut add",
+    "the ReLU stands before the normalisation; it belongs after it":
+        "relu norm conv relu norm conv shortcut add",
+    "the first normalisation and ReLU are missing": "conv norm relu conv shortcut add",
+    "a normalisation after the last convolution does not belong there":
+        "norm relu conv norm relu conv norm shortcut add",
+    "there is no normalisation": "relu conv relu conv shortcut add",
+    "the shortcut is missing": "norm relu conv norm relu conv",
+    "x is subtracted": "norm relu conv norm relu conv shortcut negate add",
+}  # fmt: skip
 
 
 @check("07")
 def pre_activation_block(answer):
     """``answer(channels)`` → a layer or model: two 3×3 convolutions in pre-activation order."""
     for channels, seed in ((6, 0), (4, 1)):
-        block = built(call, answer, channels)
+        block = built(answer, channels)
         x = np.random.default_rng(seed).normal(size=(4, 5, 5, channels)).astype("float32")
-        evaluated, trained = (outputs(block, x, training=training) for training in (False, True))
+        evaluated, trained = outputs(block, x)
         if trained.shape != x.shape:
             raise NotYet(f"the output should have the shape of x, {x.shape}, not {trained.shape}")
-        kernels = kernels_of(block, [(3, 3, channels, channels)] * 2, None)
-        compare(partial(_fits, trained, x, kernels), _MISTAKES, evaluated, trained)
-        # Before training each γ is 1.
-        gammas = sum(v.size for v in variables(block) if v.ndim == 1 and np.all(v == 1))
-        if gammas != 2 * channels:
-            raise NotYet(f"two normalisations have {2 * channels} numbers γ, this has {gammas}")
+        kernels = kernels_of(block, [(3, 3, channels, channels)] * 2)
+        compare(evaluated, trained, x, kernels, PRE_ACTIVATION, OTHER_ORDERS)
+        found, norms = gammas(block), 2 * channels
+        require(found == norms, f"two normalisations have {norms} numbers γ, this has {found}")
     return "normalisation and ReLU before each convolution, nothing after the addition"
 
 
@@ -136,51 +132,3 @@ def pre_activation_block(answer):
 def variant_prediction(answer):
     """``answer``: (prediction, losses of the variant, losses of the baseline)."""
     return judged(answer)
-
-
-_MISTAKES = {
-    "this is the original order; normalisation and ReLU belong before each convolution": "original",
-    "the ReLU after the addition does not belong there: what the shortcut carries stays as it is":
-        "relu after",
-    "the shortcut should carry x itself, not the normalised one": "shortcut norm",
-    "a ReLU between normalisation and convolution is missing": "no relu",
-    "the ReLU stands before the normalisation; it belongs after it": "relu first",
-    "the first normalisation and ReLU are missing": "first bare",
-    "a normalisation after the last convolution does not belong there": "norm last",
-    "there is no normalisation": "no norm",
-    "the shortcut is missing": "no shortcut",
-    "x is subtracted": "minus",
-}  # fmt: skip
-
-
-def _fits(found, x, kernels, change=""):
-    return any(close(found, _reference(x, kernels, eps, change), 2e-3) for eps in EPSILONS)
-
-
-def _reference(x, kernels, epsilon, change):
-    """Compute the block in training, γ = 1 and β = 0, or with one change."""
-
-    def norm(y):
-        if change == "no norm":
-            return y
-        return (y - y.mean(axis=(0, 1, 2))) / np.sqrt(y.var(axis=(0, 1, 2)) + epsilon)
-
-    def relu(y):
-        return np.maximum(y, 0)
-
-    if change == "original":
-        y = relu(norm(convolved(x, kernels[0], 1)))
-        return relu(norm(convolved(y, kernels[1], 1)) + x)
-    y = carried = x
-    for i, kernel in enumerate(kernels):
-        if not (change == "first bare" and i == 0):
-            y = norm(relu(y)) if change == "relu first" else norm(y)
-            y = y if change in ("no relu", "relu first") else relu(y)
-        if change == "shortcut norm" and i == 0:
-            carried = y
-        y = convolved(y, kernel, 1)
-    y = norm(y) if change == "norm last" else y
-    if change == "no shortcut":
-        return y
-    y = y - x if change == "minus" else y + carried
-    return relu(y) if change == "relu after" else y

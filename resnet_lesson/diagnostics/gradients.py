@@ -1,17 +1,42 @@
-"""Gradients: how large they are in each layer.
+"""Gradients: how large they are in each layer, how alike at neighbouring inputs, and Jacobians.
 
 References
     Glorot, Bengio 2010: Understanding the difficulty of training deep feedforward neural networks,
         AISTATS, Section 4.2.2: gradients by layer.
+    Balduzzi, Frean, Leary, Lewis, Ma, McWilliams 2017: The Shattered Gradients Problem: If resnets
+        are the answer, then what is the question?, ICML (arXiv:1702.08591), Section 2: gradients
+        on a grid of inputs, and their autocorrelation, Figures 1 and 2.
+    Griewank, Walther 2008: Evaluating Derivatives, second edition, SIAM: Jacobians.
 """
 
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson.arguments import images_for, labels_for
-from resnet_lesson.diagnostics.averages import kept_averages
+from resnet_lesson.diagnostics.modes import kept_averages
+from resnet_lesson.plumbing.constraints import (
+    FUNCTION,
+    MODEL,
+    POSITIVE,
+    Images,
+    Labels,
+    Numbers,
+    Whole,
+    checked,
+)
+
+# What a measurement takes that needs a loss.
+LABELLED = {"model": MODEL, "images": Images(), "labels": Labels(model="model")}
+VECTOR = Numbers((None,))
 
 
+def batch_loss(logits, labels):
+    """Return the mean cross-entropy of a batch in nats, as a tensor that has a gradient."""
+    return tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    )
+
+
+@checked(**LABELLED)
 def gradient_norms(model, images, labels):
     """Measure the gradient of the loss at each weight layer.
 
@@ -27,18 +52,123 @@ def gradient_norms(model, images, labels):
         dictionary in the model's order: layer name → Euclidean norm of the gradient at that
         layer's kernel, in nats per unit of weight. Convolutions and dense layers alone are listed.
 
-    Raises:
-        TypeError, ValueError: there is no such model, or images or labels do not fit it.
+    Example::
+
+        net, batch = network(8), load_mnist(train=64).train
+        norms = gradient_norms(net, batch.images, batch.labels)
+        list(norms)[:2]  # ['stem_conv', 'stage1_block1_conv1']
     """
-    images = images_for("images", images, model)
-    labels = labels_for("labels", labels, len(images), model.output_shape[-1])
     kernels = {layer.name: layer.kernel for layer in model.layers if hasattr(layer, "kernel")}
     with kept_averages(model), tf.GradientTape() as tape:
-        logits = model(images, training=True)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-        loss = tf.reduce_mean(losses)
+        loss = batch_loss(model(images, training=True), labels)
     gradients = tape.gradient(loss, [kernel.value for kernel in kernels.values()])
     return {
         name: float(np.linalg.norm(gradient))
         for name, gradient in zip(kernels, gradients, strict=True)
     }
+
+
+@checked(model=MODEL, inputs=Images())
+def input_gradients(model, inputs):
+    """Compute the derivative of a model's first output with respect to each input.
+
+    In evaluation mode, so that one input's output does not depend on the others.
+
+    Args:
+        model: keras.Model, float32 (batch, …) → float32 (batch, outputs).
+        inputs: float32, shape (batch, …).
+
+    Returns:
+        float32 array of the shape of ``inputs``.
+    """
+    inputs = tf.convert_to_tensor(inputs)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        total = tf.reduce_sum(model(inputs, training=False)[:, 0])
+    return tape.gradient(total, inputs).numpy()
+
+
+@checked(values=VECTOR, lags=Whole())
+def autocorrelation(values, lags):
+    """Compute how much a series resembles itself, shifted by 0, 1, … places.
+
+    At lag k it is Σ_t (v_t − m)(v_{t+k} − m) / Σ_t (v_t − m)², with the mean m of all values. It is
+    1 at lag 0, and near 0 at all others for white noise.
+
+    Args:
+        values: numbers, shape (points,), not all equal.
+        lags: the largest lag, from 0 to points − 1.
+
+    Returns:
+        float64 array, shape (lags + 1,).
+
+    Raises:
+        TypeError, ValueError: all values are equal, or too few for the lags.
+    """
+    if np.all(values == values[0]):
+        raise ValueError(f"values must not be all equal. Received: {len(values)} times {values[0]}")
+    Whole(most=len(values) - 1).check("lags", lags)
+    values = values.astype(np.float64)
+    centred = values - values.mean()
+    products = [centred[: len(centred) - lag] @ centred[lag:] for lag in range(lags + 1)]
+    return np.array(products) / products[0]
+
+
+@checked(f=FUNCTION, x=VECTOR)
+def jacobian(f, x):
+    """Compute the Jacobian of ``f`` at ``x`` with a GradientTape.
+
+    Args:
+        f: function of a float64 tensor of shape (n,) that returns a float64 tensor of shape (m,).
+        x: numbers, shape (n,): the point.
+
+    Returns:
+        float64 array, shape (m, n): row i, column j holds the derivative of output i by input j.
+
+    Raises:
+        TypeError, ValueError: ``f`` does not compute in float64, or does not return a vector.
+    """
+    x = tf.constant(x, tf.float64)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = tf.convert_to_tensor(f(x))
+    _vector(y)
+    # An output that does not depend on x has the derivative 0. pfor would trace f at each call.
+    return tape.jacobian(y, x, unconnected_gradients="zero", experimental_use_pfor=False).numpy()
+
+
+@checked(f=FUNCTION, x=VECTOR, step=POSITIVE)
+def jacobian_by_differences(f, x, step=1e-6):
+    """Approximate the Jacobian of ``f`` at ``x`` by central differences.
+
+    Column j is (f(x + step · e_j) − f(x − step · e_j)) / (2 · step). For a smooth function the
+    error is of the order of step². Rounding adds about 1e-16 / step. Within ``step`` of a kink the
+    result is a mean of the slopes on both sides.
+
+    Args:
+        f, x: as in ``jacobian``.
+        step: how far x is moved to each side, above 0.
+
+    Returns:
+        float64 array, shape (m, n).
+
+    Raises:
+        TypeError, ValueError: as ``jacobian`` does.
+    """
+    moves = step * np.eye(len(x))
+    columns = [
+        (_vector(f(tf.constant(x + move))) - _vector(f(tf.constant(x - move)))) / (2 * step)
+        for move in moves
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _vector(y):
+    """Return what a function gave as an array, if it is a float64 vector."""
+    y = np.asarray(y)
+    if y.dtype != np.float64:
+        raise TypeError(
+            "f must compute in float64: differences are lost in the rounding of shorter numbers. "
+            f"Received: {y.dtype}"
+        )
+    return VECTOR.check("the value of f", y)

@@ -8,18 +8,13 @@ References
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson.arguments import (
-    array,
-    built_model,
-    images_for,
-    labels_for,
-    sequence,
-    whole_number,
-)
-from resnet_lesson.diagnostics.compiled import compiled
+from resnet_lesson.diagnostics.gradients import LABELLED, VECTOR
+from resnet_lesson.diagnostics.modes import compiled, kept
+from resnet_lesson.plumbing.constraints import MODEL, ListOf, Numbers, Whole, checked
 from resnet_lesson.training import evaluate
 
 
+@checked(model=MODEL, seed=Whole())
 def filter_normalised_direction(model, seed):
     """Draw a random direction, each filter as long as the model's own filter.
 
@@ -33,25 +28,21 @@ def filter_normalised_direction(model, seed):
 
     Returns:
         list of float32 arrays, one for each of ``model.trainable_variables``, of the same shape.
-
-    Raises:
-        TypeError, ValueError: it is no model, or the seed is not a whole number of 0 or more.
     """
-    built_model("model", model)
-    generator = np.random.default_rng(whole_number("seed", seed))
+    generator = np.random.default_rng(seed)
     direction = []
     for variable in model.trainable_variables:
-        if variable.name != "kernel":
-            direction.append(np.zeros(variable.shape, "float32"))
-            continue
-        drawn = generator.normal(size=variable.shape)
-        inner = tuple(range(drawn.ndim - 1))  # all axes but that of the output channels
-        own = np.linalg.norm(variable.numpy().reshape(-1, drawn.shape[-1]), axis=0)
-        drawn *= own / np.sqrt(np.sum(drawn**2, axis=inner))
+        drawn = np.zeros(variable.shape)
+        if variable.name == "kernel":
+            drawn = generator.normal(size=variable.shape)
+            inner = tuple(range(drawn.ndim - 1))  # all axes but that of the output channels
+            own = np.linalg.norm(variable.numpy().reshape(-1, drawn.shape[-1]), axis=0)
+            drawn *= own / np.sqrt(np.sum(drawn**2, axis=inner))
         direction.append(drawn.astype("float32"))
     return direction
 
 
+@checked(**LABELLED, directions=ListOf(ListOf(Numbers())), distances=VECTOR)
 def losses_around(model, directions, distances, images, labels):
     """Compute the loss at steps along one direction, or on a grid along two.
 
@@ -73,36 +64,21 @@ def losses_around(model, directions, distances, images, labels):
         TypeError, ValueError: there are not one or two directions, one does not fit the model, or
             another argument is unusable.
     """
-    images = images_for("images", images, model)
-    labels = labels_for("labels", labels, len(images), model.output_shape[-1])
-    distances = array("distances", distances, (None,))
-    if len(sequence("directions", directions)) > 2:
-        raise ValueError(f"directions must be one or two. Received: {len(directions)}")
-    start = [variable.numpy() for variable in model.trainable_variables]
-    for direction in directions:
-        for step in sequence("directions", direction):
-            array("directions", step)
-        if [np.shape(step) for step in direction] != [value.shape for value in start]:
-            raise ValueError(
-                "directions must hold an array for each trainable variable, of its shape. "
-                f"Received: {len(direction)} arrays for {len(start)} variables"
-            )
+    weights = model.trainable_variables
+    start = [weight.numpy() for weight in weights]
+    shapes = [[step.shape for step in direction] for direction in directions]
+    if len(shapes) > 2 or any(each != [value.shape for value in start] for each in shapes):
+        raise ValueError(
+            "directions must be one or two, each with an array for each trainable variable, of its "
+            f"shape. Received: {[len(each) for each in shapes]} arrays for {len(start)} variables"
+        )
     losses = np.zeros((len(distances),) * len(directions))
     images = tf.constant(images)
     logits = compiled(model)
-    try:
+    with kept(weights):
         for at in np.ndindex(losses.shape):
             steps = [float(distances[i]) for i in at]
-            _move(model, start, directions, steps)
+            for weight, value, *along in zip(weights, start, *directions, strict=True):
+                weight.assign(value + sum(s * d for s, d in zip(steps, along, strict=True)))
             losses[at] = evaluate(logits(images).numpy(), labels)[0]
-    finally:
-        _move(model, start, [], [])
     return losses
-
-
-def _move(model, start, directions, steps):
-    for i, variable in enumerate(model.trainable_variables):
-        if steps and not any(np.any(along[i]) for along in directions):
-            continue  # a bias or a normalisation
-        moves = (step * along[i] for step, along in zip(steps, directions, strict=True))
-        variable.assign(start[i] + sum(moves))

@@ -14,11 +14,14 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from resnet_lesson.arguments import built_model, dictionary, images_for, names_in, one_of
 from resnet_lesson.blocks import PaddedShortcut
-from resnet_lesson.diagnostics.compiled import compiled
+from resnet_lesson.diagnostics.modes import compiled
+from resnet_lesson.plumbing.constraints import MODEL, Dictionary, Images, NamesIn, OneOf, checked
+
+PARTS = Dictionary(MODEL)
 
 
+@checked(parts=PARTS)
 def run_parts(parts, images):
     """Pass images through all parts, in the order of the dictionary, in evaluation mode.
 
@@ -28,16 +31,15 @@ def run_parts(parts, images):
 
     Returns:
         float32 array, shape (batch, classes): the logits.
-
-    Raises:
-        TypeError, ValueError: there are no such parts, or the images do not fit the first.
     """
-    x = tf.constant(images_for("images", images, next(iter(_checked(parts).values()))))
+    first = next(iter(parts.values()))
+    x = tf.constant(Images().check("images", images, {"model": first}))
     for part in parts.values():
         x = compiled(part)(x)
     return x.numpy()
 
 
+@checked(parts=PARTS)
 def without_branch(parts, name):
     """Take the branch out of one block, so that only its shortcut is left (Veit 2016, Section 4.1).
 
@@ -54,7 +56,7 @@ def without_branch(parts, name):
     Raises:
         ValueError: there is no such block.
     """
-    one_of("name", name, exchangeable(parts))
+    OneOf(*exchangeable(parts)).check("name", name)
     block = parts[name]
     carried = block.input
     layers = {layer.name.removeprefix(f"{name}_"): layer for layer in block.layers}
@@ -68,6 +70,7 @@ def without_branch(parts, name):
     return parts | {name: keras.Model(block.input, ops.relu(carried), name=name)}
 
 
+@checked(parts=PARTS)
 def reordered(parts, order):
     """Give blocks another order among the places that they hold together.
 
@@ -83,7 +86,7 @@ def reordered(parts, order):
             places, since one of them changes the shape.
     """
     kinds = exchangeable(parts)
-    order = names_in("order", order, kinds)
+    NamesIn(*kinds).check("order", order)
     if len({kinds[name] for name in order}) > 1:
         raise ValueError(
             f"order must hold blocks that keep one shape, or a single block. Received: {order!r}"
@@ -93,6 +96,7 @@ def reordered(parts, order):
     return {name: parts[name] for name in names}
 
 
+@checked(parts=PARTS)
 def exchangeable(parts):
     """Tell which blocks can change places: those that take and give the same shape.
 
@@ -102,21 +106,10 @@ def exchangeable(parts):
     Returns:
         dictionary: block's name → what it takes and gives, a pair of shapes of one image where the
         two differ, else the one shape. Blocks with the same entry can change places.
-
-    Raises:
-        TypeError, ValueError: there are no such parts.
     """
-    kinds = {}
-    for name, part in _checked(parts).items():
-        if name in ("stem", "head"):
-            continue
-        before, after = part.input_shape[1:], part.output_shape[1:]
-        kinds[name] = before if before == after else (before, after)
-    return kinds
-
-
-def _checked(parts):
-    """Return ``parts`` if they are a dictionary of models."""
-    for part in dictionary("parts", parts).values():
-        built_model("parts", part)
-    return parts
+    shapes = {
+        name: (part.input_shape[1:], part.output_shape[1:])
+        for name, part in parts.items()
+        if name not in ("stem", "head")
+    }
+    return {name: pair[0] if pair[0] == pair[1] else pair for name, pair in shapes.items()}

@@ -14,11 +14,13 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson.arguments import images_for, labels_for, received, sequence, truth_value
-from resnet_lesson.diagnostics.averages import kept_averages
+from resnet_lesson.diagnostics.gradients import LABELLED, batch_loss
+from resnet_lesson.diagnostics.modes import kept_averages
 from resnet_lesson.models import segments
+from resnet_lesson.plumbing.constraints import TRUTH, ListOf, checked
 
 
+@checked(**LABELLED)
 def gradients_by_length(model, images, labels):
     """Split the gradient at the stem's output by the lengths of the paths that it comes on.
 
@@ -47,6 +49,7 @@ def gradients_by_length(model, images, labels):
     return np.array(flows)
 
 
+@checked(**LABELLED, paths=ListOf(ListOf(TRUTH)))
 def path_gradients(model, images, labels, paths):
     """Compute the gradient at the stem's output that comes on single paths.
 
@@ -65,21 +68,17 @@ def path_gradients(model, images, labels, paths):
         TypeError, ValueError: a path has not one value for each block, a block has no shortcut, or
             an argument is unusable.
     """
-    sequence("paths", paths)
     last, blocks = _backwards(model, images, labels)
     flows = []
     for path in paths:
-        if not isinstance(path, (list, tuple, np.ndarray)) or len(path) != len(blocks):
+        if len(path) != len(blocks):
             raise ValueError(
                 f"paths must have one truth value for each of {len(blocks)} blocks. "
-                f"Received: {received(path)}"
+                f"Received: {path}"
             )
-        for branch in path:
-            truth_value("paths", branch)
         flow = last
-        for (through_branch, through_shortcut), branch in zip(
-            reversed(blocks), reversed(path), strict=True
-        ):
+        for ways, branch in zip(reversed(blocks), reversed(path), strict=True):
+            through_branch, through_shortcut = ways
             flow = through_branch(flow) if branch else through_shortcut(flow)
         flows.append(flow)
     return np.array(flows)
@@ -91,8 +90,6 @@ def _backwards(model, images, labels):
     Each function takes the gradient at the block's output to that at its input, one through the
     branch, one through the shortcut; both include the ReLU after the addition.
     """
-    images = images_for("images", images, model)
-    labels = labels_for("labels", labels, len(images), model.output_shape[-1])
     parts = segments(model)
     blocks = []
     with kept_averages(model):
@@ -103,9 +100,7 @@ def _backwards(model, images, labels):
             blocks.append(ways)
         with tf.GradientTape() as tape:
             tape.watch(x)
-            logits = head(x, training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-            loss = tf.reduce_mean(losses)
+            loss = batch_loss(head(x, training=True), labels)
         return tape.gradient(loss, x), blocks
 
 
@@ -118,11 +113,10 @@ def _block(name, part, x):
         tape.watch(x)
         branch = carried = x
         for piece, layer in layers.items():
-            options = {"training": True} if "norm" in piece else {}
             if piece.startswith("shortcut"):
-                carried = layer(carried, **options)
+                carried = layer(carried, training=True)
             elif re.fullmatch(r"(conv|dense|norm|relu)\d+", piece):
-                branch = layer(branch, **options)
+                branch = layer(branch, training=True)
     total = branch + carried
     positive = tf.cast(total > 0, total.dtype)
 

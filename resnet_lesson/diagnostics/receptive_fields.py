@@ -9,11 +9,18 @@ from typing import NamedTuple
 
 from keras import layers
 
-from resnet_lesson.arguments import built_model
 from resnet_lesson.blocks import PaddedShortcut
+from resnet_lesson.plumbing.constraints import MODEL, checked
 
-POINTWISE = (layers.BatchNormalization, layers.ReLU, layers.Identity, layers.Activation)
+POINTWISE = (
+    layers.Activation,
+    layers.Add,
+    layers.BatchNormalization,
+    layers.Identity,
+    layers.ReLU,
+)
 WINDOWS = (layers.Conv2D, layers.MaxPooling2D, layers.AveragePooling2D)
+WHOLE_IMAGE = (layers.GlobalAveragePooling2D, layers.Flatten, layers.Dense)
 
 
 class ReceptiveField(NamedTuple):
@@ -31,6 +38,7 @@ class ReceptiveField(NamedTuple):
         return self.last - self.first + 1
 
 
+@checked(model=MODEL)
 def receptive_fields(model):
     """Compute the receptive field of each layer that has one, by formula.
 
@@ -47,69 +55,57 @@ def receptive_fields(model):
         image (a global pool and all that follows) are missing.
 
     Raises:
-        ValueError: a layer has no formula here, the branches of an addition have different steps,
-            or the images have no fixed size.
-        TypeError: it is no model.
+        TypeError, ValueError: it is no model, a layer has no formula here, the branches of an
+            addition have different steps, or the images have no fixed size.
     """
-    built_model("model", model)
     fields, seen = {}, {}
     for layer in model.layers:
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]
         if isinstance(layer, layers.InputLayer):
             field = ReceptiveField(0, 0, 1)
-        elif any(id(tensor) not in seen for tensor in inputs) or _sees_all(layer):
+        elif isinstance(layer, WHOLE_IMAGE) or any(id(tensor) not in seen for tensor in inputs):
             continue
         else:
-            field = _field(layer, inputs, [seen[id(tensor)] for tensor in inputs])
+            field = _united(layer, [seen[id(tensor)] for tensor in inputs])
+            size, stride, before = _window(layer, inputs[0].shape[1])
+            first = field.first - before * field.step
+            last = field.last + (size - 1 - before) * field.step
+            field = ReceptiveField(first, last, stride * field.step)
         seen[id(layer.output)] = fields[layer.name] = field
     return fields
 
 
-def _sees_all(layer):
-    return isinstance(layer, (layers.GlobalAveragePooling2D, layers.Flatten, layers.Dense))
-
-
-def _field(layer, inputs, fields):
-    """Return the field of a layer whose inputs have the given ones."""
-    if isinstance(layer, layers.Add):
-        steps = {field.step for field in fields}
-        if len(steps) > 1:
-            raise ValueError(
-                "model must add tensors of one step. "
-                f"Received: {layer.name}, steps {' and '.join(map(str, sorted(steps)))}"
-            )
-        first, last = min(f.first for f in fields), max(f.last for f in fields)
-        return ReceptiveField(first, last, steps.pop())
-    (field,) = fields
-    if isinstance(layer, POINTWISE):
-        return field
-    size, stride, before = _window(layer, inputs[0].shape[1])
-    first = field.first - before * field.step
-    last = field.last + (size - 1 - before) * field.step
-    return ReceptiveField(first, last, stride * field.step)
+def _united(layer, fields):
+    """Return the field that holds those of all inputs of a layer."""
+    steps = {field.step for field in fields}
+    if len(steps) > 1:
+        raise ValueError(
+            "model must add tensors of one step. "
+            f"Received: {layer.name}, steps {' and '.join(map(str, sorted(steps)))}"
+        )
+    first, last = min(field.first for field in fields), max(field.last for field in fields)
+    return ReceptiveField(first, last, steps.pop())
 
 
 def _window(layer, height):
     """Return size and stride of a layer's window, and the rows of padding above the image."""
+    if isinstance(layer, POINTWISE):
+        return 1, 1, 0
     if isinstance(layer, PaddedShortcut):
         return 1, layer.stride, 0
     if isinstance(layer, layers.ZeroPadding2D):
         return 1, 1, layer.padding[0][0]
-    if type(layer) not in WINDOWS:
+    if not isinstance(layer, WINDOWS):
         raise ValueError(
             "model must be built of convolutions, pools, normalisations, ReLUs and additions to "
             f"have receptive fields. Received: {layer.name}, a {type(layer).__name__}"
         )
     window = layer.kernel_size if isinstance(layer, layers.Conv2D) else layer.pool_size
-    if len({*window}) > 1 or len({*layer.strides}) > 1:
+    gaps = getattr(layer, "dilation_rate", (1, 1))
+    if len({*window}) > 1 or len({*layer.strides}) > 1 or {*gaps} != {1}:
         raise ValueError(
-            "model must have square windows and equal strides. "
-            f"Received: {layer.name}, {window}, strides {layer.strides}"
-        )
-    if {*getattr(layer, "dilation_rate", (1,))} != {1}:
-        raise ValueError(
-            f"model must not have gaps in its windows. Received: {layer.name}, a dilation of "
-            f"{layer.dilation_rate}"
+            "model must have square windows without gaps and equal strides. "
+            f"Received: {layer.name}, {window}, strides {layer.strides}, dilation {gaps}"
         )
     size, stride = window[0], layer.strides[0]
     if layer.padding == "valid":

@@ -1,22 +1,36 @@
-"""Responses: how strongly the parts of a network react, and how much a branch adds to its input.
+"""Responses: what layers give out, how strong it is, and what a linear classifier reads from it.
 
 Normalisation uses the batch's own mean and variance, as in training, so that trained and untrained
 networks can be compared; the model's moving averages stay as they are.
 
 References
+    Alain, Bengio 2016: Understanding intermediate layers using linear classifier probes
+        (arXiv:1610.01644), Section 3. Their probes are trained by gradient descent on the
+        cross-entropy; here the least-squares solution is computed at once.
     He, Zhang, Ren, Sun 2016a: Deep Residual Learning for Image Recognition, CVPR
         (arXiv:1512.03385), Section 4.2, Figure 7: standard deviations of layer responses.
+    Hoerl, Kennard 1970: Ridge Regression, Technometrics 12: the probe's penalty.
 """
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
-from resnet_lesson.arguments import built_model, images_for
-from resnet_lesson.diagnostics.averages import kept_averages
+from resnet_lesson.diagnostics.modes import kept_averages
 from resnet_lesson.models import with_outputs
+from resnet_lesson.plumbing.constraints import (
+    MODEL,
+    MOST_WIDTH,
+    POSITIVE,
+    Images,
+    Labels,
+    Numbers,
+    checked,
+)
 
 
+@checked(model=MODEL, images=Images())
 def activations(model, images, names):
     """Read what named layers give out.
 
@@ -31,13 +45,13 @@ def activations(model, images, names):
     Raises:
         TypeError, ValueError: a name is not a layer's, or there are no such images.
     """
-    images = images_for("images", images, model)
     reader = with_outputs(model, names)
     with kept_averages(model):
         outputs = reader(images, training=True)
     return {name: np.asarray(outputs[name]) for name in names}
 
 
+@checked(model=MODEL, images=Images())
 def response_deviations(model, images):
     """Measure the standard deviation of each convolution's or dense layer's response in the blocks.
 
@@ -53,18 +67,14 @@ def response_deviations(model, images):
         standard deviation. Normalisations of shortcuts are not listed.
 
     Raises:
-        TypeError, ValueError: the model's blocks have no normalisation, or there are no such
-            images.
+        TypeError, ValueError: the model's blocks have no normalisation.
     """
-    pattern = r"stage\d+_block\d+_norm\d+"
-    layers = built_model("model", model).layers
-    names = [layer.name for layer in layers if re.fullmatch(pattern, layer.name)]
-    if not names:
-        raise ValueError(f"model must have blocks with normalisation. Received: {model.name}")
+    names = _named(model, r"stage\d+_block\d+_norm\d+", "blocks with normalisation")
     outputs = activations(model, images, names)
     return {name: float(np.std(output)) for name, output in outputs.items()}
 
 
+@checked(model=MODEL, images=Images())
 def branch_ratios(model, images):
     """Measure ‖F(x)‖ over the norm of what the shortcut carries, for each residual block.
 
@@ -77,20 +87,78 @@ def branch_ratios(model, images):
         Euclidean norms, mean over the images.
 
     Raises:
-        TypeError, ValueError: the model has no residual blocks, or there are no such images.
+        TypeError, ValueError: the model has no residual blocks.
     """
-    layers = built_model("model", model).layers
-    sums = [layer for layer in layers if re.fullmatch(r"stage\d+_block\d+_add", layer.name)]
-    if not sums:
-        raise ValueError(f"model must have residual blocks. Received: {model.name}")
-    names = [layer.name.removesuffix("_add") for layer in sums]
-    outputs = activations(
-        model, images, [f"{name}_{part}" for name in names for part in ("branch", "add")]
-    )
+    sums = _named(model, r"stage\d+_block\d+_add", "residual blocks")
+    branches = [name.removesuffix("add") + "branch" for name in sums]
+    outputs = activations(model, images, [*sums, *branches])
     ratios = {}
-    for name in names:
-        branch = outputs[f"{name}_branch"].reshape(len(images), -1)
-        carried = outputs[f"{name}_add"].reshape(len(images), -1) - branch
-        norms = np.linalg.norm(branch, axis=1), np.linalg.norm(carried, axis=1)
-        ratios[name] = float(np.mean(norms[0] / norms[1]))
+    for add, branch in zip(sums, branches, strict=True):
+        added = outputs[branch].reshape(len(images), -1)
+        carried = outputs[add].reshape(len(images), -1) - added
+        norms = np.linalg.norm(added, axis=1), np.linalg.norm(carried, axis=1)
+        ratios[add.removesuffix("_add")] = float(np.mean(norms[0] / norms[1]))
     return ratios
+
+
+def _named(model, pattern, wanted):
+    """Return the names of a model's layers that match a pattern: there must be some."""
+    names = [layer.name for layer in model.layers if re.fullmatch(pattern, layer.name)]
+    if not names:
+        raise ValueError(f"model must have {wanted}. Received: {model.name}")
+    return names
+
+
+@dataclass(frozen=True)
+class Features(Numbers):
+    """What a layer gives for n images, shape (n, …); gives float64, shape (n, numbers an image)."""
+
+    def check(self, name, value, given=None):
+        features = super().check(name, value)
+        if features.ndim < 2:
+            raise ValueError(f"{name} must have the shape (n, …). Received: {features.shape}")
+        return features.reshape(len(features), -1).astype(np.float64)
+
+
+@checked(
+    features=Features(),
+    labels=Labels("features", classes=MOST_WIDTH),
+    test_features=Features(),
+    test_labels=Labels("test_features", classes=MOST_WIDTH),
+    penalty=POSITIVE,
+)
+def probe_accuracy(features, labels, test_features, test_labels, penalty=0.01):
+    """Fit a linear classifier by ridge regression and return its accuracy on other examples.
+
+    The classifier is the affine map to one number a class that minimises
+
+        Σ ‖W f + b − y‖² + λ ‖W‖²
+
+    over the training examples, where y is 1 at the example's class and 0 elsewhere; the largest
+    number wins. λ is ``penalty`` times the sum of squares of the centred features, over n: so
+    multiplying all features by a number changes nothing.
+
+    Args:
+        features: numbers, shape (n, …): what a layer gives for n training images.
+        labels: integers, shape (n,).
+        test_features, test_labels: the same for the images that the accuracy is measured on.
+        penalty: number above 0.
+
+    Returns:
+        accuracy from 0 to 1.
+    """
+    if features.shape[1] != test_features.shape[1]:
+        raise ValueError(
+            "features must have as many numbers an image in training as in test. "
+            f"Received: {features.shape[1]} and {test_features.shape[1]}"
+        )
+    targets = np.eye(max(labels.max(), test_labels.max()) + 1)[labels]
+    mean, offset = features.mean(axis=0), targets.mean(axis=0)
+    centred, targets = features - mean, targets - offset
+    # The solution is a sum over examples, so n × n equations are enough, however many features.
+    inner = centred @ centred.T
+    n = len(inner)
+    strength = penalty * np.trace(inner) / n or 1.0  # features that are all equal: W = 0
+    weights = centred.T @ np.linalg.solve(inner + strength * np.eye(n), targets)
+    scores = (test_features - mean) @ weights + offset
+    return float(np.mean(scores.argmax(axis=1) == test_labels))

@@ -5,13 +5,15 @@ import re
 
 import matplotlib.pyplot as plt
 from IPython.display import Image, Markdown, display
+from matplotlib.axes import Axes
 
-from resnet_lesson.arguments import axes_or_none, received, sequence, text_value
+from resnet_lesson.plumbing.constraints import TEXT, ListOf, checked, instance, received
 
 # Drawn finer than shown, so that a projector or a sharp screen shows no steps.
 DPI, SHOWN_DPI = 160, 88
 
 
+@checked(ax=instance("matplotlib Axes", Axes), alt=TEXT)
 def show(ax, alt):
     """Show a figure in a notebook, with its text alternative under it, and close it.
 
@@ -22,9 +24,7 @@ def show(ax, alt):
     Raises:
         TypeError, ValueError: ``ax`` is no Axes, or the text alternative is empty.
     """
-    if axes_or_none("ax", ax) is None:
-        raise TypeError("ax must be matplotlib Axes. Received: None")
-    if not text_value("alt", alt).strip():
+    if not alt.strip():
         raise ValueError(f"alt must say what the figure shows. Received: {alt!r}")
     content = png(ax, DPI, bbox_inches="tight")
     pixels = int.from_bytes(content[16:20], "big")  # the width stands at the start of a PNG
@@ -42,6 +42,7 @@ def png(ax, dpi=SHOWN_DPI, **options):
     return content.getvalue()
 
 
+@checked(header=ListOf(), rows=ListOf(ListOf(), least=0))
 def table(header, rows):
     """Show a table in a notebook.
 
@@ -52,19 +53,16 @@ def table(header, rows):
     Raises:
         TypeError, ValueError: there is no column, or a row has more or fewer cells than columns.
     """
-    sequence("header", header)
-    for row in sequence("rows", rows, least=0):
-        if not isinstance(row, (list, tuple)) or len(row) != len(header):
+    for row in rows:
+        if len(row) != len(header):
             raise ValueError(
                 f"rows must have a cell for each of {len(header)} columns. "
                 f"Received: {received(row)}"
             )
-    header = [str(title) for title in header]
-    rows = [[str(cell) for cell in row] for row in rows]
+    lines = [[str(cell).replace("|", r"\|") for cell in line] for line in (header, *rows)]
     numeric = [
         all(re.fullmatch(r"-?[\d.]+ ?%?|—", cell) for cell in column)
-        for column in zip(*rows, strict=True)
+        for _, *column in zip(*lines, strict=True)
     ]
-    header, *rows = [[cell.replace("|", r"\|") for cell in line] for line in (header, *rows)]
-    lines = [header, ["---:" if right else ":---" for right in numeric], *rows]
+    lines.insert(1, ["---:" if right else ":---" for right in numeric])
     display(Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines)))

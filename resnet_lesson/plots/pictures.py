@@ -1,14 +1,16 @@
-"""Pictures: images with captions, which class was taken for which, and maps with contour lines."""
+"""Pictures: images and grids with captions, which class was taken for which, and contour lines."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_lesson.arguments import array, labels_for, sequence, texts, whole_number
-from resnet_lesson.plots.lines import check_look
+from resnet_lesson.plots.style import COLOURS, TITLE, axes_or_new, opened
+from resnet_lesson.plumbing.constraints import AXES, TEXT, Labels, ListOf, Numbers, Whole, checked
 
 MOST_COLUMNS = 100
+ROW = Numbers((None,))
 
 
+@checked(images=ListOf(Numbers()), captions=ListOf(), columns=Whole(1, MOST_COLUMNS), title=TITLE)
 def digit_grid(images, captions, columns=8, title=None):
     """Draw images in a grid, each with a caption.
 
@@ -22,37 +24,73 @@ def digit_grid(images, captions, columns=8, title=None):
         (Axes of the first image, text alternative).
 
     Raises:
-        TypeError, ValueError: the numbers of images and captions differ, or there are none.
+        TypeError, ValueError: there is not one caption for each image, or there are none.
     """
-    images = [array("images", image) for image in sequence("images", images)]
     for image in images:
         if image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,)):
             raise ValueError(
                 "images must have the shape (height, width) or (height, width, 1) each. "
                 f"Received: {image.shape}"
             )
-    sequence("captions", captions)
-    whole_number("columns", columns, least=1, most=MOST_COLUMNS)
-    texts("title", title)
-    if len(images) != len(captions):
-        raise ValueError(
-            f"images and captions must be of one length. Received: {len(images)}, {len(captions)}"
-        )
+    _check_captions("images", images, captions)
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(1.15 * columns, 1.4 * rows), layout="constrained", squeeze=False
-    )
-    for ax in axes.flat:
+    axes = _captioned(captions, title, rows, columns, (1.15 * columns, 1.4 * rows))
+    for ax in axes:
         ax.set_axis_off()
-    for ax, image, caption in zip(axes.flat, images, captions, strict=False):
+    for ax, image in zip(axes, images, strict=False):
         ax.imshow(np.squeeze(image), cmap="gray_r")
-        ax.set_title(caption, fontsize=10)
-    figure.suptitle(title)
-    opening = f"{title}: " if title else ""
-    listed = ", ".join(str(caption).replace("\n", " ") for caption in captions)
-    return axes.flat[0], f"{opening}{len(images)} images in rows of {columns}: {listed}."
+    listed = ", ".join(_one_line(caption) for caption in captions)
+    return axes[0], opened(title, f"{len(images)} images in rows of {columns}: {listed}.")
 
 
+@checked(grids=ListOf(Numbers((None, None))), captions=ListOf(TEXT), title=TITLE)
+def number_grids(grids, captions, title=None):
+    """Draw grids of whole numbers side by side: the larger a number, the darker its cell.
+
+    Args:
+        grids: arrays of whole numbers of 0 or more, each of shape (rows, columns).
+        captions: one text for each grid.
+        title: title of the figure, which also opens the text alternative.
+
+    Returns:
+        (Axes of the first grid, text alternative).
+
+    Raises:
+        TypeError, ValueError: there are no grids, not one caption for each, or other numbers.
+    """
+    for grid in grids:
+        if np.any(grid < 0) or np.any(grid != np.round(grid)):
+            raise ValueError(
+                "grids must hold whole numbers of 0 or more. "
+                f"Received: shape {grid.shape}, {grid.min():g} the lowest"
+            )
+    _check_captions("grids", grids, captions)
+    widths = [0.32 * grid.shape[1] for grid in grids]
+    height = 0.32 * max(grid.shape[0] for grid in grids)
+    size = (sum(widths) + 0.6 * len(grids), height + 1.0)
+    axes = _captioned(captions, title, 1, len(grids), size, width_ratios=widths)
+    top = max(1, *(grid.max() for grid in grids))
+    sentences = []
+    for ax, grid, caption in zip(axes, grids, captions, strict=True):
+        # The darkest cell is not the map's darkest, so that black text would show on any.
+        ax.imshow(grid, cmap="Blues", vmin=0, vmax=1.5 * top)
+        for place in np.ndindex(grid.shape):
+            _write(ax, place, grid, color="black")
+        rows, columns = grid.shape
+        ax.set_xticks(np.arange(columns + 1) - 0.5, labels=[])
+        ax.set_yticks(np.arange(rows + 1) - 0.5, labels=[])
+        ax.grid(color="#666666", linewidth=0.5)
+        ax.tick_params(length=0)
+        sentences.append(
+            f"{_one_line(caption)}: {rows} × {columns} cells from {grid.min():.0f} to "
+            f"{grid.max():.0f}, {np.sum(grid == 0)} of them 0"
+        )
+    return axes[0], opened(title, f"{'; '.join(sentences)}.")
+
+
+@checked(
+    classes=Whole(2, MOST_COLUMNS), labels=Labels(None), predictions=Labels("labels"), title=TITLE
+)
 def confusion_matrix(labels, predictions, classes=10, title=None):
     """Draw how often each class was taken for each other.
 
@@ -66,44 +104,37 @@ def confusion_matrix(labels, predictions, classes=10, title=None):
         (Axes, text alternative).
 
     Raises:
-        TypeError, ValueError: there are no such labels or predictions.
+        TypeError, ValueError: there are no such labels or predictions, or a class is missing.
     """
-    classes = whole_number("classes", classes, least=2, most=MOST_COLUMNS)
-    labels = labels_for("labels", labels, None, classes)
-    predictions = labels_for("predictions", predictions, len(labels), classes)
-    texts("title", title)
+    largest = max(labels.max(), predictions.max())
+    if largest >= classes:
+        raise ValueError(
+            f"labels and predictions must be from 0 to {classes - 1}, as classes says. "
+            f"Received: {largest}"
+        )
     counts = np.zeros((classes, classes), dtype=int)
     np.add.at(counts, (labels, predictions), 1)
-    ax = plt.subplots(figsize=(6.4, 6), layout="constrained")[1]
+    ax = axes_or_new(None, 6.4, 6)
     mistakes = counts - np.diag(np.diag(counts))
     # The diagonal is a hundred times the rest: shading shows the mistakes alone.
     ax.imshow(mistakes, cmap="Oranges")
-    dark = mistakes.max() / 2
     for row, column in np.ndindex(counts.shape):
-        ax.text(
-            column,
-            row,
-            str(counts[row, column]),
-            ha="center",
-            va="center",
-            fontsize=9,
-            color="white" if mistakes[row, column] > dark else "black",
-            fontweight="bold" if row == column else "normal",
-        )
+        dark = mistakes[row, column] > mistakes.max() / 2
+        colour, weight = "white" if dark else "black", "bold" if row == column else "normal"
+        _write(ax, (row, column), counts, color=colour, fontweight=weight)
     ax.set(xlabel="prediction", ylabel="digit", title=title)
-    ax.set_xticks(range(classes))
-    ax.set_yticks(range(classes))
+    ax.set(xticks=range(classes), yticks=range(classes))
     worst = sorted(zip(*np.nonzero(mistakes), strict=True), key=lambda at: -mistakes[at])[:3]
     pairs = ", ".join(
         f"{row} taken for {column} ({mistakes[row, column]})" for row, column in worst
     )
-    right = np.trace(counts)
     return ax, (
-        f"Confusion matrix of {counts.sum()} images, {right} of them right, on the diagonal. "
-        f"The most frequent mistakes: {pairs or 'none'}."
+        f"Confusion matrix of {counts.sum()} images, {np.trace(counts)} of them right, on the "
+        f"diagonal. The most frequent mistakes: {pairs or 'none'}."
     )
 
 
+@checked(x=ROW, y=ROW, values=Numbers(), xlabel=TEXT, ylabel=TEXT, levels=ROW, ax=AXES, title=TITLE)
 def contours(x, y, values, xlabel, ylabel, levels, ax=None, title=None):
     """Draw a function of two numbers as labelled lines of equal value, as on a map of hills.
 
@@ -121,32 +152,57 @@ def contours(x, y, values, xlabel, ylabel, levels, ax=None, title=None):
     Raises:
         TypeError, ValueError: shapes do not fit, or levels do not increase.
     """
-    x, y = array("x", x, (None,)), array("y", y, (None,))
-    values = array("values", values).astype(float)
-    levels = array("levels", levels, (None,)).tolist()
-    check_look(xlabel, ylabel, ax, title, False)
     if values.shape != (len(y), len(x)) or min(values.shape) < 2:
         raise ValueError(
             "values must have a row for each y and a column for each x, two of each at least. "
             f"Received: values of shape {values.shape}, y of {y.shape}, x of {x.shape}"
         )
     if np.any(np.diff(levels) <= 0):
-        raise ValueError(f"levels must be increasing numbers. Received: {levels!r}")
-    ax = ax or plt.subplots(figsize=(5, 4.6), layout="constrained")[1]
+        raise ValueError(f"levels must be increasing numbers. Received: {levels.tolist()}")
+    ax = axes_or_new(ax, 5, 4.6)
     # One shade between two lines; the lightest below all of them, the darkest above.
     shades = plt.get_cmap("Blues")(np.linspace(0, 0.6, len(levels) + 1))
     ax.contourf(x, y, values, [-np.inf, *levels, np.inf], colors=shades)
     lines = ax.contour(x, y, values, levels, colors="black", linewidths=1)
     ax.clabel(lines, fmt="%g", fontsize=9)
     row, column = np.unravel_index(values.argmin(), values.shape)
-    ax.plot(x[column], y[row], "x", color="#D55E00", markersize=9, markeredgewidth=2)
+    ax.plot(x[column], y[row], "x", color=COLOURS[1], markersize=9, markeredgewidth=2)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title, aspect="equal")
     ax.locator_params(nbins=5)
-    where = f"{title}: " if title else ""
     edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    return ax, (
-        f"{where}lines of equal value at {', '.join(f'{level:g}' for level in levels)}, over "
+    words = (
+        f"lines of equal value at {', '.join(f'{level:g}' for level in levels)}, over "
         f"{xlabel} from {x.min():g} to {x.max():g} and {ylabel} from {y.min():g} to {y.max():g}. "
         f"The lowest value, {values.min():.3g}, is at ({x[column]:.3g}, {y[row]:.3g}), marked with "
         f"a cross; the edge lies between {edge.min():.3g} and {edge.max():.3g}."
     )
+    return ax, opened(title, words)
+
+
+def _check_captions(name, pictures, captions):
+    if len(pictures) != len(captions):
+        raise ValueError(
+            f"{name} must have one caption each. "
+            f"Received: {len(pictures)} {name}, {len(captions)} captions"
+        )
+
+
+def _captioned(captions, title, rows, columns, size, **options):
+    """Return the Axes of a new figure, row by row, the first of them under their captions."""
+    options |= {"figsize": size, "layout": "constrained", "squeeze": False}
+    figure, axes = plt.subplots(rows, columns, **options)
+    figure.suptitle(title)
+    for ax, caption in zip(axes.flat, captions, strict=False):
+        ax.set_title(caption, fontsize=10)
+    return list(axes.flat)
+
+
+def _one_line(caption):
+    return " ".join(str(caption).split())
+
+
+def _write(ax, place, grid, **look):
+    """Write a grid's number into its cell."""
+    row, column = place
+    number = f"{grid[place]:.0f}"
+    ax.text(column, row, number, ha="center", va="center", fontsize=9, **look)

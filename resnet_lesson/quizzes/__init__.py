@@ -14,7 +14,7 @@ from pathlib import Path
 from IPython.display import display
 from IPython.utils.capture import capture_output
 
-from resnet_lesson.arguments import one_of
+from resnet_lesson.plumbing.constraints import OneOf, checked
 
 FOLDER = Path(__file__).parent
 RIGHT, WRONG = "Right. ", "Not so. "
@@ -24,35 +24,17 @@ COLOURS = {
     "--jq-correct-color": "#1b6e3c",
     "--jq-incorrect-color": "#a62b2b",
 }
-# The library centres short answers in large letters; ours are sentences.
-STYLE = """<style>
-#{box} .Quiz { font-size: 1em; line-height: 1.4; margin-left: 0; }
-#{box} .Quiz .MCButton { font-size: 1em; justify-content: flex-start; text-align: left; gap: 8px; }
-#{box} .Quiz .MCButton:focus-within { outline: 3px solid #e08a00; }
-#{box} .Quiz .Feedback { font-size: 1em; text-align: left; color: inherit; padding-left: 10px; }
-#{box} .Quiz .Feedback.correct { border-left: 5px solid var(--jq-correct-color); }
-#{box} .Quiz .Feedback.incorrect { border-left: 5px solid var(--jq-incorrect-color); }
-</style>"""
+# The library centres short answers in large letters; ours are sentences, so they get a style of
+# their own. The script around the library's does three things. If the page has a MathJax of its
+# own, the library would fetch another from outside: our texts need none, so it does not get to see
+# that one. In JupyterLab the arrow keys would go to the notebook. And a screen reader must be told
+# that the feedback changes.
+STYLE, SCRIPT = ((FOLDER / name).read_text(encoding="utf-8") for name in ("quiz.css", "quiz.js"))
 NO_SCRIPT = "The quiz appears here when this cell is run. The same questions stand below as text."
-# Three things about the library. If the page has a MathJax of its own, it would fetch another from
-# outside: our texts need none, so it does not get to see that one. In JupyterLab the arrow keys
-# would go to the notebook. And a screen reader must be told that the feedback changes.
-SCRIPT = """<script>
-(function (MathJax) {
-%s
-(function finish() {
-  var box = document.getElementById("{box}");
-  if (!box || !box.querySelector(".Quiz")) { setTimeout(finish, 100); return; }
-  box.querySelector("p.without-script").remove();
-  box.addEventListener("keydown", function (event) {
-    if (/^(Arrow| $)/.test(event.key)) { event.stopPropagation(); }
-  });
-  box.querySelectorAll(".Feedback").forEach(function (one) { one.setAttribute("role", "status"); });
-})();
-})(undefined);
-</script>"""
+LESSON = OneOf(*sorted(path.stem for path in FOLDER.glob("*.toml")))
 
 
+@checked(lesson=LESSON)
 def read(lesson):
     """Read a lesson's quiz.
 
@@ -66,8 +48,6 @@ def read(lesson):
     Raises:
         ValueError: there is no quiz of that lesson.
     """
-    known = sorted(path.stem for path in FOLDER.glob("*.toml"))
-    one_of("lesson", lesson, known)
     found = tomllib.loads((FOLDER / f"{lesson}.toml").read_text(encoding="utf-8"))["questions"]
     return [
         {
@@ -85,6 +65,7 @@ def read(lesson):
     ]
 
 
+@checked(lesson=LESSON)
 def show(lesson):
     """Show a lesson's quiz in a notebook: a click on an option says why it is right or wrong.
 
@@ -123,10 +104,13 @@ def html(questions, seed):
     finally:
         random.setstate(state)
     page, script = (output.data for output in captured.outputs)
-    page, script = page["text/html"], script["application/javascript"]
+    page = page["text/html"]
     box = re.search(r'<div id="(\w+)"', page)[1]
-    parts = [page, STYLE, f'<p class="without-script">{NO_SCRIPT}</p></div>', SCRIPT % script]
-    return "\n".join(parts).replace("{box}", box)
+    style = STYLE.replace("quiz-box", box)
+    around = SCRIPT.replace("quiz-box", box)
+    script = around.replace("/* the library's script */", script["application/javascript"])
+    note = f'<p class="without-script">{NO_SCRIPT}</p></div>'
+    return f"{page}\n<style>\n{style}</style>\n{note}\n<script>\n{script}</script>"
 
 
 def library_form(questions):

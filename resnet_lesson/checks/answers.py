@@ -1,0 +1,109 @@
+"""What the reader's code gives: called without harm, and turned into numbers and arrays."""
+
+import contextlib
+import io
+import re
+import warnings
+
+import numpy as np
+
+
+class NotYet(Exception):
+    """A wrong answer; its text is the message for the reader."""
+
+
+class NotAttempted(Exception):
+    """There is no answer yet."""
+
+
+def require(condition, message):
+    """Raise NotYet with this message unless the condition holds."""
+    if not condition:
+        raise NotYet(message)
+
+
+def call(function, *args, **options):
+    """Call the reader's function; what it prints or warns of is not shown.
+
+    Raises:
+        NotAttempted: it returns None or ``...``.
+        NotYet: it is no function, or it raises.
+    """
+    require(callable(function), f"a function is wanted here, this is {_kind(function)}")
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action="ignore"):
+            value = function(*args, **options)
+    except (NotYet, NotAttempted):
+        raise
+    except (Exception, SystemExit) as error:
+        raise NotYet(f"{_called(function)} raises {named(error)}") from error
+    if value is None or value is ...:
+        raise NotAttempted(
+            f"{_called(function)} returns nothing: either it is not written yet, or a `return` is "
+            "missing"
+        )
+    return value
+
+
+def as_parts(value, count, otherwise):
+    """Return a tuple or list of so many things; raise NotYet with this message if it is none."""
+    require(isinstance(value, (tuple, list)) and len(value) == count, otherwise)
+    return value
+
+
+def as_number(value, what="the answer"):
+    """Return a finite float.
+
+    Args:
+        value: the reader's number: Python's, NumPy's, or a tensor of one number.
+        what: what to call it in a message.
+
+    Raises:
+        NotYet: it is none.
+    """
+    found = as_array(value, what)
+    require(found.size == 1, f"{what} should be one number, this has the shape {found.shape}")
+    return float(found.reshape(()))
+
+
+def as_array(value, what="the answer", shape=None):
+    """Return finite numbers as a float64 array.
+
+    Args:
+        value: the reader's array: NumPy's, a tensor, or nested lists.
+        what: what to call it in a message.
+        shape: the shape that it must have, if any.
+
+    Raises:
+        NotYet: it is no array of finite numbers, or has another shape.
+    """
+    no_numbers = f"{what} should be numbers, this is {_kind(value)}"
+    require(not isinstance(value, (str, bytes, bool, dict, set)), no_numbers)
+    try:
+        found = np.asarray(value)
+        if found.dtype == bool or np.iscomplexobj(found):
+            raise TypeError
+        found = found.astype(np.float64)
+    except (TypeError, ValueError, NotImplementedError, AttributeError, RuntimeError):
+        raise NotYet(no_numbers) from None
+    if shape is not None and found.shape != tuple(shape):
+        raise NotYet(f"{what} should have the shape {tuple(shape)}, this has {found.shape}")
+    if not np.all(np.isfinite(found)):
+        bad = "NaN" if np.isnan(found).any() else "infinite"
+        raise NotYet(f"{what} is {bad}" + (" in places" if found.size > 1 else ""))
+    return found
+
+
+def named(error):
+    text = " ".join(re.sub(r"\x1b\[\d*m|\{\{.*?\}\}", "", str(error)).split())
+    short = text if len(text) <= 120 else text[:117] + "..."
+    return f"{type(error).__name__}: {short}" if short else type(error).__name__
+
+
+def _called(function):
+    return f"`{getattr(function, '__name__', type(function).__name__)}`"
+
+
+def _kind(value):
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

@@ -1,0 +1,169 @@
+"""Diagrams of one block, plain or residual, and of two side by side.
+
+References
+    He, Zhang, Ren, Sun 2016a: Deep Residual Learning for Image Recognition, CVPR
+        (arXiv:1512.03385), equations 1 and 2, Figures 2 and 5.
+"""
+
+from typing import NamedTuple
+
+from resnet_lesson.diagrams.canvas import BOLD, RADIUS, Canvas
+from resnet_lesson.plumbing.constraints import AXES, TRUTH, ListOf, OneOf, Whole, checked
+
+KERNELS = {"basic": (3, 3), "bottleneck": (1, 3, 1)}
+# What is added to F(x), in words and drawn.
+CARRIED = {
+    "identity": ("x", "$x$"),
+    "padded": ("padded x", "padded $x$"),
+    "projection": ("W_s x", r"$W_s\,x$"),
+}
+SHORTCUTS = ("none", *CARRIED)
+COUNT = Whole(1)
+PARTS = {"kind": OneOf(*KERNELS), "filters": ListOf(COUNT), "in_filters": COUNT}
+
+
+@checked(**PARTS, shortcut=OneOf(*SHORTCUTS), stride=COUNT, normalisation=TRUTH, ax=AXES)
+def block(kind, shortcut, filters, in_filters, stride=1, normalisation=True, ax=None):
+    """Draw a plain or a residual block, from top to bottom (He 2016a, Figures 2 and 5).
+
+    Args:
+        kind: ``"basic"`` (3×3, 3×3) or ``"bottleneck"`` (1×1, 3×3, 1×1).
+        shortcut: ``"none"``, ``"identity"``, ``"padded"`` or ``"projection"``.
+        filters: integers, channels of each convolution.
+        in_filters: integer, channels of the block's input.
+        stride: integer, step of the first convolution and of the shortcut, in pixels.
+        normalisation: truth value, batch normalisation after each convolution.
+        ax: matplotlib Axes to draw on; a new figure by default.
+
+    Returns:
+        (Axes, text alternative).
+
+    Raises:
+        TypeError, ValueError: there is no such block.
+    """
+    drawn = _fitted(kind, shortcut, filters, in_filters, stride, normalisation)
+    canvas = Canvas(ax)
+    _draw_block(canvas, 0, drawn)
+    ending = drawn.ending()
+    return canvas.finish(), (
+        f"{'Plain' if shortcut == 'none' else 'Residual'} {kind} block, {in_filters} channels in, "
+        f"{filters[-1]} out. From top to bottom, x passes {'; '.join(drawn.branch)}. "
+        f"{ending[0].upper()}{ending[1:]}"
+    )
+
+
+@checked(**PARTS, normalisation=TRUTH, ax=AXES)
+def compare_blocks(kind, filters, in_filters, normalisation=True, ax=None):
+    """Draw a plain block and, to its right, the block of the same layers with the identity.
+
+    Arguments, result and errors are those of ``block``.
+    """
+    residual = _fitted(kind, "identity", filters, in_filters, 1, normalisation)
+    plain = residual._replace(shortcut="none")
+    canvas = Canvas(ax)
+    right = _draw_block(canvas, 0, plain, "plain")
+    _draw_block(canvas, 2 * right + 1.6, residual, "residual")
+    return canvas.finish(), (
+        f"Two {kind} blocks side by side; in both, x passes {'; '.join(plain.branch)}. "
+        f"Left, plain: {plain.ending()} Right, residual: {residual.ending()}"
+    )
+
+
+class _Block(NamedTuple):
+    shortcut: str
+    in_filters: int
+    out_filters: int
+    branch: list
+    """The branch's layers, in order."""
+    carry: list
+    """The layers that x passes on the shortcut."""
+
+    def carried(self):
+        """Return what is added to F(x), in words and drawn."""
+        return CARRIED[self.shortcut if self.carry else "identity"]
+
+    def ending(self):
+        """Say what becomes of the branch's output, in a sentence without a capital."""
+        if self.shortcut == "none":
+            return "the result, H(x), passes the last ReLU."
+        article = "an" if self.shortcut == "identity" else "a"
+        how = f"({'; '.join(self.carry)})" if self.carry else "unchanged"
+        return (
+            f"{article} {self.shortcut} shortcut carries x {how} around these layers; the addition "
+            f"to their result F(x) gives F(x) + {self.carried()[0]}, which passes the last ReLU."
+        )
+
+
+def _fitted(kind, shortcut, filters, in_filters, stride, normalisation):
+    """Return the block, if its parts fit together."""
+    kernels, out_filters = KERNELS[kind], filters[-1]
+    if len(filters) != len(kernels):
+        raise ValueError(f"filters must be {len(kernels)} numbers. Received: {filters!r}")
+    check_shortcut(shortcut, in_filters, out_filters, stride > 1)
+
+    def conv(kernel, width, stride=1):
+        layer = f"{kernel}×{kernel} conv, {width}" + f", stride {stride}" * (stride > 1)
+        return [layer] + ["batch norm"] * normalisation
+
+    convs = map(conv, kernels, filters, (stride, 1, 1))
+    layers = [layer for one in convs for layer in (*one, "ReLU")]
+    carry = []
+    if shortcut == "projection":
+        carry = conv(1, out_filters, stride)
+    if shortcut == "padded" and stride > 1:
+        carry.append(f"keep 1 pixel of {stride} × {stride}")
+    if shortcut == "padded" and out_filters > in_filters:
+        carry.append(f"append {out_filters - in_filters} channels of 0")
+    # The last ReLU comes after the addition.
+    return _Block(shortcut, in_filters, out_filters, layers[:-1], carry)
+
+
+def check_shortcut(shortcut, before, after, fewer_pixels):
+    """Raise a ValueError if a shortcut cannot go from so many channels to so many others."""
+    change = f"{before} channels in, {after} out" + ", fewer pixels out" * fewer_pixels
+    if shortcut == "identity" and (before != after or fewer_pixels):
+        raise ValueError(f"shortcut='identity' needs equal shapes. Received: {change}")
+    if shortcut == "padded" and before > after:
+        raise ValueError(f"shortcut='padded' cannot drop channels. Received: {change}")
+
+
+def _draw_block(canvas, x, drawn, title=None):
+    """Draw a block around the vertical line at x, its input at y = 0; return its right edge."""
+    residual = drawn.shortcut != "none"
+    width = canvas.size(drawn.branch)[0] + 0.4
+    left, right, top = x - width / 2 - 0.2, x + width / 2, -0.74
+    if title:
+        canvas.text(x, 0.4, title, fontsize=15, **BOLD)
+    canvas.text(x, 0, f"$x$: {drawn.in_filters} channels")
+    canvas.line((x, -0.14), (x, top))
+    bottom = canvas.stack(x, top, drawn.branch, width, arrow=0.3)
+    canvas.line((left + 0.1, top), (left, top), (left, bottom), (left + 0.1, bottom), head=0)
+    canvas.text(left - 0.1, (top + bottom) / 2, "$F(x)$" if residual else "$H(x)$", ha="right")
+    # Beside a residual block, the plain one keeps its boxes at the same height.
+    relu = bottom - (1.2 if residual or title else 0.4)
+    if residual:
+        right = _draw_shortcut(canvas, x, bottom, right, drawn)
+        bottom -= 0.5 + RADIUS
+    canvas.line((x, bottom), (x, relu))
+    bottom = canvas.stack(x, relu, ["ReLU"], width)
+    canvas.line((x, bottom), (x, bottom - 0.32))
+    canvas.text(x, bottom - 0.45, f"output: {drawn.out_filters} channels")
+    return right
+
+
+def _draw_shortcut(canvas, x, bottom, right, drawn):
+    """Draw the shortcut around a branch that ends at ``bottom`` and ``right``, and the addition.
+
+    Returns the right edge.
+    """
+    label, carried = f"{drawn.shortcut} shortcut", drawn.carried()[1]
+    fork, add = -0.44, bottom - 0.5
+    half = (canvas.size(drawn.carry)[0] + 0.36) / 2 if drawn.carry else 0.05
+    side = max(right + 0.35 + half, x + canvas.size([label])[0] + 0.4)
+    canvas.join(x, bottom, add, (x, fork), side)
+    canvas.text(x - RADIUS - 0.1, add, "addition", ha="right")
+    canvas.text(x + 0.15, fork + 0.06, label, ha="left", va="bottom")
+    canvas.text((x + RADIUS + side) / 2, add + 0.07, carried, va="bottom")
+    canvas.text(x + 0.12, add - 0.41, f"$F(x)$ + {carried}", ha="left")
+    canvas.stack(side, (fork + add) / 2 + 0.2 * len(drawn.carry), drawn.carry, 2 * half)
+    return side + half

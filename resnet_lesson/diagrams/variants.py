@@ -1,0 +1,62 @@
+"""Diagram of the orders in which a residual block can have its parts.
+
+References
+    He, Zhang, Ren, Sun 2016b: Identity Mappings in Deep Residual Networks, ECCV
+        (arXiv:1603.05027), Figure 4.
+"""
+
+from resnet_lesson.diagrams.canvas import BOLD, RADIUS, Canvas
+from resnet_lesson.plumbing.constraints import AXES, checked
+from resnet_lesson.variants import ORDERS
+
+SHOWN = (
+    "baseline",
+    "norm after addition",
+    "relu before addition",
+    "relu-only pre-activation",
+    "pre-activation",
+)
+STEP, HEIGHT, WIDTH, APART = 0.42, 0.32, 0.9, 2.3  # inches
+
+
+@checked(ax=AXES)
+def block_orders(ax=None):
+    """Draw a bottleneck block in five orders of convolution, normalisation, ReLU and addition.
+
+    Args:
+        ax: matplotlib Axes to draw on; a new figure by default.
+
+    Returns:
+        (Axes, text alternative).
+    """
+    canvas, sentences = Canvas(ax), []
+    for i, variant in enumerate(SHOWN):
+        before, after = (
+            [_name(part) for part in side.split()] for side in ORDERS[variant].split("add")
+        )
+        _draw(canvas, i * APART, variant, before, after)
+        ending = ", ".join(after) or "nothing"
+        sentences.append(f"{variant}: {', '.join(before)}; after the addition {ending}")
+    return canvas.finish(), (
+        "Five residual blocks side by side, each with three convolutions on its branch and the "
+        f"input x on its shortcut. {'. '.join(sentences)}."
+    )
+
+
+def _name(part):
+    """Return what a part of an order is called, as in ``"relu2"`` → ``"ReLU"``."""
+    kind = part.rstrip("123")
+    return "ReLU" if kind in ("relu", "out") else kind
+
+
+def _draw(canvas, x, title, before, after):
+    """Draw one block around the vertical line at x, its input at y = 0."""
+    canvas.text(x + 0.2, 0.5, title.replace(" ", "\n", 1), fontsize=13, **BOLD)
+    canvas.text(x, 0, "$x$")
+    form = {"width": WIDTH, "heights": (HEIGHT, HEIGHT), "gap": STEP - HEIGHT}
+    add = -0.14 - 10 * STEP  # at one height in all blocks
+    # The lines run on behind the boxes.
+    canvas.stack(x, -0.14 - form["gap"], before, **form)
+    canvas.join(x, -0.14, add, (x + 0.14, 0), x + WIDTH / 2 + 0.3)
+    canvas.stack(x, add - RADIUS - form["gap"], after, **form)
+    canvas.line((x, add - RADIUS), (x, add - RADIUS - 3 * STEP))

@@ -1,0 +1,114 @@
+"""Checkpoints: all that a run of training needs to go on as if it had never ended."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from resnet_lesson.plumbing.constraints import FilePath, Whole, checked
+from resnet_lesson.runs import load_records, save_records
+
+KEPT = 2
+
+
+class Checkpoints:
+    """Files in a folder, each written whole or not at all: a process may be killed at any time.
+
+    A checkpoint holds the model's variables, the optimiser's and what was measured. The number of
+    updates made so far says where in the shuffled images the run stands: the order depends on the
+    seed alone.
+
+    Args:
+        folder: where the files are; it is made if need be. Workers must share it: the chief writes,
+            and all of them read.
+        every: number of updates from one checkpoint to the next.
+
+    Example::
+
+        trainer = DistributedTrainer(model, checkpoints=Checkpoints("run1", every=100))
+        trainer.run(mnist, updates=1000)  # once more, after an accident: it goes on
+    """
+
+    @checked(folder=FilePath(), every=Whole(1))
+    def __init__(self, folder, every=100):
+        self.folder, self.every = folder, every
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"folder must be one that can be made. Received: {folder}, {error.strerror}"
+            ) from None
+
+    def updates(self):
+        """Return the update numbers of the checkpoints that there are, the oldest first."""
+        names = (re.fullmatch(r"update_(\d+)\.npz", path.name) for path in self.folder.iterdir())
+        return sorted(int(name[1]) for name in names if name)
+
+    def latest(self):
+        """Return the update number of the newest checkpoint, 0 if there is none."""
+        return max(self.updates(), default=0)
+
+    def save(self, record, variables):
+        """Write a checkpoint if one is due.
+
+        Args:
+            record: Record of the run so far.
+            variables: list of Keras variables.
+        """
+        done = len(record.loss)
+        if done % self.every:
+            return
+        values = [np.asarray(variable.numpy()) for variable in variables]
+        save_records(self._path(done), [replace(record, weights=values)])
+        for old in self.updates()[:-KEPT]:
+            self._path(old).unlink(missing_ok=True)
+
+    def restore(self, record, variables):
+        """Go on from the newest checkpoint, if there is one.
+
+        Args:
+            record: Record of a run that has not begun; what the checkpoint holds is put into it.
+            variables: list of Keras variables; they get the checkpoint's values.
+
+        Returns:
+            int, the number of updates that were made before.
+
+        Raises:
+            ValueError: the checkpoint is damaged or of another run.
+        """
+        done = self.latest()
+        if not done:
+            return 0
+        path = self._path(done)
+        try:
+            (saved,) = load_records(path)
+        except ValueError:
+            raise ValueError(
+                "checkpoint must be a whole file: delete it to go on from the one before. "
+                f"Received: {path}"
+            ) from None
+        _check_fits(path, saved, record, variables)
+        for variable, value in zip(variables, saved.weights, strict=True):
+            variable.assign(value)
+        for name in ("loss", "accuracy", "seconds", "epochs", "learning_rate"):
+            setattr(record, name, getattr(saved, name))
+        return done
+
+    def _path(self, done):
+        return self.folder / f"update_{done:08d}.npz"
+
+
+def _check_fits(path, saved, record, variables):
+    wrong = [
+        f"of a run with {name}={getattr(record, name)}, not {getattr(saved, name)}"
+        for name in ("seed", "batch_size", "parameters")
+        if getattr(saved, name) != getattr(record, name)
+    ]
+    if [value.shape for value in saved.weights] != [tuple(v.shape) for v in variables]:
+        wrong.append("of a run with the same network")
+    if len(saved.loss) > record.updates:
+        wrong.append(f"of no more than {record.updates} updates, as are asked for")
+    if wrong:
+        raise ValueError(
+            f"checkpoint must be {', '.join(wrong)}: name another folder. Received: {path}"
+        )

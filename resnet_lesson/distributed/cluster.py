@@ -1,0 +1,199 @@
+"""The processes of a cluster: who they are, whether they are there, and how one of them ends."""
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import threading
+import time
+
+import tensorflow as tf
+
+from resnet_lesson.plumbing.constraints import POSITIVE, Kind, ListOf, Whole, checked, received
+from resnet_lesson.plumbing.processes import MOST_WORKERS
+
+LOST = 3  # exit status of a worker that lost another one
+MOST_PORT = 65535
+FORM = '{"cluster": {"worker": ["host:12345", …]}, "task": {"type": "worker", "index": 0}}'
+
+
+def _is_address(value):
+    host, _, port = str(value).rpartition(":")
+    return host and port.isdecimal() and 0 < int(port) <= MOST_PORT
+
+
+ADDRESS = Kind("'host:port'", _is_address)
+
+
+def read_tf_config(text):
+    """Read and check a TF_CONFIG.
+
+    Args:
+        text: JSON, as in ``{"cluster": {"worker": ["host1:12345", "host2:12345"]},
+            "task": {"type": "worker", "index": 0}}``.
+
+    Returns:
+        (addresses of all workers, index of this one).
+
+    Raises:
+        TypeError, ValueError: it names what is wrong.
+    """
+    try:
+        config = json.loads(text)
+        [(kind, addresses)], task = config["cluster"].items(), config["task"]
+        if (kind, task["type"]) != ("worker", "worker"):
+            raise ValueError("another kind of task")
+        index = task["index"]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ValueError(
+            f"TF_CONFIG must be of the form {FORM}. Received: {received(text)}"
+        ) from None
+    ListOf(ADDRESS).check("TF_CONFIG's list of workers", addresses)
+    if len(set(addresses)) < len(addresses):
+        raise ValueError(f"TF_CONFIG must not name an address twice. Received: {received(text)}")
+    return addresses, Whole(0, len(addresses) - 1).check("TF_CONFIG's index", index)
+
+
+@checked(port=Whole(1, MOST_PORT))
+def slurm_tf_config(port=12345):
+    """Make the TF_CONFIG of this task of a Slurm job step, from the variables that Slurm sets.
+
+    Args:
+        port: the first task of each machine listens here, the others at the ports above.
+
+    Returns:
+        str, JSON.
+
+    Raises:
+        TypeError, ValueError: the port is unusable, or this is no step of Slurm's.
+    """
+    try:
+        # The resolver shares out GPUs, too. Told of one for each task, and not to touch them, it
+        # leaves them to Slurm.
+        gpus = {"gpus_per_node": MOST_WORKERS, "gpus_per_task": 1, "auto_set_gpu": False}
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(port_base=port, **gpus)
+        workers = resolver.cluster_spec().as_dict()["worker"]
+        # The resolver sorts the machines by name, n10 before n9, and Slurm numbers its tasks
+        # otherwise. So a task finds its place by the machine that it runs on, not by its number.
+        host, task = os.environ["SLURMD_NODENAME"], int(os.environ["SLURM_LOCALID"])
+        index = workers.index(f"{host}:{port + task}")
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise ValueError(
+            "Slurm's variables must be set, and agree: start the command with srun. "
+            f"Received: {error}"
+        ) from None
+    task = {"type": "worker", "index": index}
+    return json.dumps({"cluster": {"worker": workers}, "task": task})
+
+
+def meet(addresses, index, seconds):
+    """Wait until all workers are there. TensorFlow itself would wait for a missing one for ever.
+
+    Every worker listens at its address, calls at each of the others' once, and says its index.
+
+    Args:
+        addresses: addresses of all workers, as "host:port".
+        index: which of them is this one's.
+        seconds: how long to wait.
+
+    Raises:
+        TimeoutError: somebody is missing; the message says who.
+        ValueError: this worker cannot listen at its address.
+    """
+    others = set(range(len(addresses))) - {index}
+    called, came = set(), set()
+    until = time.monotonic() + seconds
+    try:
+        door = socket.create_server(("", _split(addresses[index])[1]))
+    except OSError as error:
+        raise ValueError(
+            "a worker must be able to listen at its address, which may be in use: choose another "
+            f"port. Received: {addresses[index]}, {error}"
+        ) from None
+    with door:
+        door.settimeout(0.1)
+        while not others <= called & came:
+            if time.monotonic() > until:
+                missing = ", ".join(f"worker {i} ({addresses[i]})" for i in sorted(others - came))
+                raise TimeoutError(
+                    f"Worker {index} waited {seconds:g} seconds for {missing or 'an answer'}. Are "
+                    "all workers started, with one TF_CONFIG but for the index? Are the ports open?"
+                )
+            called |= {other for other in others - called if _call(addresses[other], index)}
+            with contextlib.suppress(OSError, ValueError):  # nobody calls, or a stranger does
+                came.add(_hear(door))
+
+
+def _call(address, index):
+    try:
+        with socket.create_connection(_split(address), timeout=1) as line:
+            line.sendall(f"{index}\n".encode())
+    except OSError:
+        return False
+    return True
+
+
+def _hear(door):
+    line, _ = door.accept()
+    with line:
+        line.settimeout(1)
+        return int(line.recv(16))
+
+
+def _split(address):
+    host, _, port = address.rpartition(":")
+    return host, int(port)
+
+
+class Watchdog:
+    """Ends this process when nothing has happened for too long: no worker waits for ever.
+
+    TensorFlow waits without a limit for a worker that no longer answers.
+
+    Args:
+        seconds: how long to wait.
+    """
+
+    @checked(seconds=POSITIVE)
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self._stopped = threading.Event()
+        self.beat("starting")
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def beat(self, doing=None):
+        """Tell that something has happened, and what comes next, if that is something new."""
+        self.doing = doing or self.doing
+        self._last = time.monotonic()
+
+    def stop(self):
+        """Watch no longer."""
+        self._stopped.set()
+
+    def _watch(self):
+        while not self._stopped.wait(0.5):
+            if time.monotonic() - self._last > self.seconds:
+                leave(
+                    f"Nothing happened for {self.seconds:g} seconds while {self.doing}: another "
+                    "worker does not answer, or --timeout is too short for so large a network."
+                )
+
+
+def silence_tensorflow():
+    """Hide what TensorFlow logs from now on; what Python writes to ``sys.stderr`` stays.
+
+    It is for the very end: one worker is gone a little before the others, whose last exchange with
+    it TensorFlow then reports as broken.
+    """
+    sys.stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace")
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+
+
+def leave(message="", status=LOST):
+    """Print a message and end this process at once: TensorFlow's own end would wait for others."""
+    if message:
+        print(message, file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(status)

@@ -1,0 +1,74 @@
+"""What all figures share: colours, Axes, and how they are labelled.
+
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart, and never stand
+alone: line style and marker follow them.
+"""
+
+import itertools
+import math
+
+import matplotlib.pyplot as plt
+from matplotlib.ticker import Formatter
+
+from resnet_lesson.plumbing.constraints import AXES, TEXT, TRUTH
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
+LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P")
+TITLE = TEXT | None
+# What a figure takes besides its values and labels.
+LOOK = {"ax": AXES, "title": TITLE, "log": TRUTH}
+
+
+def styled(series):
+    """Yield (name, values, colour, line style, marker) for each entry of a dictionary."""
+    styles = itertools.cycle(zip(COLOURS, LINES, MARKERS, strict=True))
+    for (name, values), style in zip(series.items(), styles, strict=False):
+        yield name, values, *style
+
+
+def axes_or_new(ax, width, height):
+    """Return the Axes that were given, or those of a new figure of this size in inches."""
+    return ax or plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def opened(title, words):
+    """Return a text alternative, which a title opens."""
+    return f"{title}: {words}" if title else words
+
+
+def finish(ax, title, words, **settings):
+    """Label the Axes as ``ax.set`` does, lay a grid; return them and the text alternative."""
+    ax.set(**settings)
+    # Without y, Matplotlib looks for a free place, which takes half of the drawing's time.
+    ax.set_title(title or "", y=1)
+    for axis in (ax.xaxis, ax.yaxis):
+        if axis.get_scale() == "log":
+            axis.set_major_formatter(_LogLabels())
+            axis.set_minor_formatter(_LogLabels())
+    ax.grid(alpha=0.3)
+    return ax, opened(title, words)
+
+
+class _LogLabels(Formatter):
+    """Labels as one reads them: 0.001 and 0.01, or, where an axis goes far, 10⁻⁷ and 10⁻⁶.
+
+    Matplotlib sets formulas, which takes long.
+    """
+
+    def __call__(self, x, pos=None):
+        power = math.floor(math.log10(x) + 1e-9)
+        digit = round(x / 10**power)
+        ends = sorted(self.axis.get_view_interval())
+        # As Matplotlib 3.11 decides. 3.10 leaves an axis over one power of ten with a single label.
+        low, high = (math.log10(end) for end in ends)
+        if math.floor(high) > math.ceil(low):  # two powers of ten are in sight
+            labelled = {1}
+        else:
+            labelled = {1, 2, 3, 4, 6} if high - low > 0.4 else range(10)
+        if digit not in labelled:
+            return ""
+        if power in (0, 1) or (ends[0] > 1e-4 and ends[1] < 1e5):
+            return f"{x:g}"
+        power = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"10{power}" if digit == 1 else f"{digit}·10{power}"

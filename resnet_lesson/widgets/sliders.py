@@ -1,0 +1,105 @@
+"""Figures with sliders: a picture with its text alternative first, and below it what moves.
+
+Without a kernel, on a page or on paper, the picture is there and complete. With one, each slider
+makes the figure anew from the same function that drew the picture.
+"""
+
+import base64
+import gc
+from contextlib import contextmanager
+from html import escape
+
+import matplotlib.pyplot as plt
+from IPython.display import display
+
+from resnet_lesson import plots
+from resnet_lesson.plots.page import png
+from resnet_lesson.plumbing.constraints import FUNCTION, Dictionary, ListOf, checked, received
+
+# Of a figure that moves, as shares of its width and height.
+MARGINS = {"left": 0.13, "right": 0.97, "bottom": 0.13, "top": 0.91}
+
+
+@checked(draw=FUNCTION, start=Dictionary())
+def explore(draw, start, **choices):
+    """Show a figure, and sliders that change it.
+
+    Args:
+        draw: function of the named values → (Axes, text alternative), as those of ``plots``. A
+            slider feels immediate if it takes less than 200 ms.
+        start: dictionary: name → value of the first picture.
+        choices: name → list of the values that its slider can take, in order.
+
+    Returns:
+        ipywidgets.VBox of the sliders and the moving figure; None without ipywidgets.
+
+    Raises:
+        TypeError, ValueError: ``draw`` is no function, or ``start`` has other names than
+            ``choices``, or a value that is no choice.
+    """
+    for name, values in choices.items():
+        ListOf().check(name, values)
+    if set(start) != set(choices) or any(start[name] not in choices[name] for name in start):
+        raise ValueError(
+            f"start must hold one of the choices for each name. Received: {received(start)}"
+        )
+    plots.show(*draw(**start))
+    try:
+        import ipywidgets
+    except ImportError:
+        return None
+    sliders = {
+        name: ipywidgets.SelectionSlider(
+            options=[(_label(value), value) for value in values],
+            value=start[name],
+            description=name.replace("_", " "),
+            continuous_update=False,
+            style={"description_width": "9em"},
+            layout={"width": "min(30em, 100%)"},
+        )
+        for name, values in choices.items()
+    }
+    figure = ipywidgets.HTML()
+
+    def move(_):
+        # Without ioff, the notebook would keep each figure until the next cell runs.
+        with plt.ioff(), _young_garbage_alone():
+            values = {name: slider.value for name, slider in sliders.items()}
+            figure.value = _image(*draw(**values))
+
+    for slider in sliders.values():
+        slider.observe(move, "value")
+    box = ipywidgets.VBox([*sliders.values(), figure])
+    display(box)
+    return box
+
+
+def _label(value):
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _image(ax, alt):
+    """Return a figure as HTML, and close it."""
+    # Fixed margins: to fit them to the labels takes a third of the drawing's time.
+    ax.figure.set_layout_engine(None)
+    ax.figure.subplots_adjust(**MARGINS)
+    picture = base64.b64encode(png(ax)).decode()
+    source = f'src="data:image/png;base64,{picture}" alt="{escape(alt)}"'
+    return f'<img style="max-width: 100%" {source}>'
+
+
+@contextmanager
+def _young_garbage_alone():
+    """Let Python's collector look only at what is made in the block, and after it.
+
+    To look through all that TensorFlow has loaded takes a quarter of a second, in one move of a
+    dozen. What a figure leaves behind is young: a few milliseconds find it.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect(1)
+        if was_enabled:
+            gc.enable()
