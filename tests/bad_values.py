@@ -1,5 +1,10 @@
-"""Kinds of arguments: for each, values that must be refused, by hand and drawn by Hypothesis."""
+"""Values that a constraint must refuse: by hand, and drawn by Hypothesis.
 
+What is bad is said here anew, from what the constraint promises, so that a constraint that lets
+something through is found out.
+"""
+
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +14,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from hypothesis.strategies import SearchStrategy
+
+from resnet_lesson.data import Dataset, Examples, TrainingData
+from resnet_lesson.plumbing import constraints as c
 
 NAN, INF = float("nan"), float("inf")
 HUGE = 10**30
@@ -28,195 +36,239 @@ class Exploding:
         return (pytest.fail, ("the pickle was opened",))
 
 
+class Subclassed(keras.Model):
+    """A model that does not know its input's shape."""
+
+    def call(self, x):
+        return x
+
+
 @dataclass
-class Kind:
+class Bad:
     """What an argument must not be."""
 
-    bad: list
-    drawn: SearchStrategy[Any] | None = None
-
-    def without(self, *allowed):
-        """Return the kind that takes values of these types, too."""
-        kept = [value for value in self.bad if not isinstance(value, allowed)]
-        if self.drawn is None:
-            return Kind(kept)
-        return Kind(kept, self.drawn.filter(lambda value: not isinstance(value, allowed)))
+    by_hand: list
+    drawn: SearchStrategy[Any]
 
 
-SIMPLE = st.one_of(
-    st.none(), st.booleans(), st.text(max_size=5), st.binary(max_size=3), st.complex_numbers()
-)
-NoneType = type(None)
-
-
-def whole(least=0, most=None):
-    bad = [None, least - 1, -(10**9), 1.5, 2.0, NAN, INF, "3", "", b"3", True, [1], (1, 2), {}, 1j]
-    bad += [Odd(), ..., np.array([1, 2]), np.float32(2), np.zeros(0, int)]
-    wrong = [SIMPLE, st.floats(), st.integers(max_value=least - 1), st.lists(st.integers())]
-    if most is not None:
-        bad += [most + 1, HUGE]
-        wrong.append(st.integers(min_value=most + 1))
-    return Kind(bad, st.one_of(wrong))
-
-
-def real(least=-INF, most=INF, above=None, below=None):
-    bad = [None, NAN, INF, -INF, "0.1", b"1", True, [0.1], (), {}, 1j, Odd(), np.array([0.1, 0.2])]
-    wrong = [SIMPLE, st.lists(st.floats()), st.sampled_from([NAN, INF, -INF])]
-    if least > -INF:
-        bad.append(least - 1)
-        wrong.append(st.floats(max_value=least, exclude_max=True))
-    if most < INF:
-        bad += [most + 1, HUGE]
-        wrong.append(st.floats(min_value=most, exclude_min=True))
-    if above is not None:
-        bad += [above, above - 1.0]
-        wrong.append(st.floats(max_value=above))
-    if below is not None:
-        bad += [below, below + 1.0]
-        wrong.append(st.floats(min_value=below))
-    return Kind(bad, st.one_of(wrong))
-
-
-def one_of(*known):
-    bad = [None, "", "unknown", f"{known[0]} ", 3, b"x", [known[0]], (), {}, Odd(), True, NAN]
-    bad += [np.array(["a", "b"]), np.array(known[0])]
-    wrong = [st.text(max_size=8).filter(lambda text: text not in known), st.integers()]
-    return Kind(bad, st.one_of(*wrong, st.none(), st.lists(st.text())))
-
-
-def names(*known):
-    """A list of known names, each at most once."""
-    bad = [None, 3, known[0], {}, Odd(), ["unknown"], [None], [3], [known[0]] * 2, [[known[0]]]]
-    bad += [[np.array(["a", "b"])], {known[0]}, [known[0], ""]]
-    wrong = st.lists(st.text(max_size=4).filter(lambda text: text not in known), min_size=1)
-    return Kind(bad, st.one_of(wrong, SIMPLE, st.integers()))
-
-
-TRUTH = Kind(
-    [None, 0, 1, 1.0, "yes", "", b"", [], {}, NAN, Odd(), np.array([True, False]), ...],
-    st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=3), st.lists(st.booleans())),
-)
-FUNCTION = Kind(
-    [None, 3, "f", b"", [], {}, True, np.zeros(2), Odd(), NAN],
-    st.one_of(SIMPLE, st.integers(), st.lists(st.integers())),
-)
-TEXT = Kind(
-    [None, 3, 1.5, b"x", [], ["x"], {}, True, Odd(), np.array(["x"])],
-    st.one_of(st.none(), st.integers(), st.floats(), st.binary(), st.lists(st.text())),
-)
-TITLE = TEXT.without(NoneType)
-AXES = Kind(
-    [3, "ax", b"", [], [None], {}, True, np.zeros(2), Odd()],
-    st.one_of(st.integers(), st.text(), st.lists(st.none())),
-)
-MAPPING = Kind(
-    [None, 3, "x", [], [("a", 1)], {}, set(), True, np.zeros(2), Odd()],
-    st.one_of(SIMPLE, st.integers(), st.lists(st.integers())),
-)
-LIST = Kind(
-    [None, 3, "ab", b"ab", {}, set(), True, Odd(), 1.5],
-    st.one_of(SIMPLE, st.integers(), st.floats()),
-)
-PATH = Kind(
-    [None, 3, 1.5, [], ["x"], {}, True, b"x", Odd(), "", "a\0b"],
-    st.one_of(st.none(), st.integers(), st.floats(), st.binary(), st.lists(st.text())),
+# Something of each type; a kind of argument is bad for all but its own.
+ZOO = [
+    None,
+    True,
+    3,
+    1.5,
+    NAN,
+    "x",
+    b"x",
+    1j,
+    ...,
+    [],
+    [1],
+    [None],
+    (),
+    (1, 2),
+    {},
+    {"a": 1},
+    set(),
+]
+ZOO += [Odd(), np.zeros(2), np.array(["a", "b"]), np.float32(2), len, lambda x: x]
+DRAWN = st.one_of(
+    *(st.none(), st.booleans(), st.integers(), st.floats(), st.complex_numbers(), st.binary()),
+    *(st.text(max_size=5), st.lists(st.integers()), st.lists(st.text()), st.just(Odd())),
 )
 
 
-def model():
-    class Subclassed(keras.Model):
-        def call(self, x):
-            return x
-
-    empty = keras.Sequential()
-    return Kind([None, "model", 3, [], {}, np.zeros(3), Odd(), keras.layers.Dense(3), empty,
-                 Subclassed(), lambda x: x])  # fmt: skip
+def all_but(takes, *more):
+    """Return everything for which ``takes(value)`` is false, and more."""
+    return Bad([v for v in ZOO if not takes(v)] + list(more), DRAWN.filter(lambda v: not takes(v)))
 
 
-def _arrays(wrong, dtypes):
-    """Draw arrays of many dtypes and shapes for which ``wrong(array)`` is true."""
-    shapes = hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=5)
-    return st.sampled_from(dtypes).flatmap(lambda d: hnp.arrays(d, shapes)).filter(wrong)
+def is_whole(value):
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-DTYPES = ["int8", "uint8", "int64", "float16", "float32", "float64", "bool", "complex64", "U3"]
-NO_NUMBERS = [None, "x", b"x", Odd(), {}, {"a": 1}, [[1.0, 2.0], [3.0]], [None, 1.0], [Odd()], ...]
-NO_NUMBERS += [["a", "b"], lambda x: x, set()]
+def is_number(value):
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, complex))
 
 
-def floats(shape, example=None):
-    """Finite floating-point numbers of a shape, in which None stands for any length."""
-    full = tuple(size or 2 for size in shape) if example is None else example
-    good = np.zeros(full, np.float32)
-    bad = [*NO_NUMBERS, np.float32(0), good[..., None], good[:0], good[0], good.astype("uint8")]
-    bad += [good.astype(d) for d in ("int64", "bool", "complex64", "U3", object)]
-    bad += [np.full(full, NAN, "float32"), np.full(full, INF), np.broadcast_to(np.float32(0),
-            (10**9, *full[1:]) if len(full) > 1 else (2 * 10**9,))]  # fmt: skip
-    one = good.copy()
-    one.flat[-1] = NAN
-    bad.append(one)
-    for axis, size in enumerate(shape):
-        if size is not None:
-            bad.append(np.concatenate([good, good], axis=axis))
+def whole(it):
+    def takes(value):
+        return is_whole(value) and it.least <= value <= (math.inf if it.most is None else it.most)
 
-    def wrong(array):
-        fits = array.ndim == len(shape) and all(
-            want in (None, have) for want, have in zip(shape, array.shape, strict=True)
+    more = [it.least - 1, -(10**9)] + ([it.most + 1, HUGE] if it.most is not None else [])
+    return all_but(takes, *more)
+
+
+def real(it):
+    def takes(value):
+        inside = is_number(value) and it.least <= value <= it.most and it.above < value < it.below
+        return inside and math.isfinite(value)
+
+    ends = [it.least - 1, it.most + 1, it.above, it.above - 1, it.below, it.below + 1]
+    return all_but(takes, INF, -INF, *filter(math.isfinite, ends))
+
+
+def one_of(it):
+    more = ["", "unknown", f"{it.known[0]} ", [it.known[0]], np.array(it.known[0])]
+    return all_but(lambda value: isinstance(value, str) and value in it.known, *more)
+
+
+def names_in(it):
+    first = it.known[0]
+    more = [first, [first] * 2, [first, ""], [[first]], {first}, ["unknown"]]
+    return all_but(lambda value: isinstance(value, (list, tuple)) and not value, *more)
+
+
+def kind(it):
+    takes = {
+        "a text": lambda value: isinstance(value, str),
+        "True or False": lambda value: isinstance(value, (bool, np.bool_)),
+        "a function": callable,
+        "a dictionary": lambda value: isinstance(value, dict),
+        "a list of names, or a dictionary": lambda value: isinstance(value, (list, tuple, dict)),
+    }.get(it.wanted, lambda value: False)
+    return all_but(takes, *([keras.Sequential(), Subclassed()] if it is c.MODEL else []))
+
+
+def dictionary(it):
+    more = [{"a": value} for value in of(it.values).by_hand] if it.values else []
+    return all_but(lambda value: isinstance(value, dict) and value, *more)
+
+
+def list_of(it):
+    def takes(value):
+        is_list = isinstance(value, (list, tuple, np.ndarray))
+        return is_list and (it.item is not None or len(value) >= it.least)
+
+    items = of(it.item).by_hand if it.item else []
+    return all_but(takes, *([value] for value in items), *([[]] if it.least else []))
+
+
+def row(it):
+    def takes(value):
+        return isinstance(value, (list, tuple)) and len(value) == len(it.items)
+
+    return all_but(takes, [Odd()] * len(it.items), [None] * (len(it.items) + 1))
+
+
+def file_path(it):
+    return all_but(lambda value: isinstance(value, str) and value, "", "a\0b")
+
+
+def numbers(it):
+    def takes(value):
+        if isinstance(value, np.ndarray) or is_number(value):
+            return good(np.asarray(value))
+        return isinstance(value, (list, tuple)) and (
+            all(map(is_number, value)) and good(np.array(value)) if value else it.empty
         )
-        return not (fits and array.size and array.dtype.kind == "f" and np.isfinite(array).all())
 
-    return Kind(bad, _arrays(wrong, DTYPES))
+    def good(array):
+        fits = it.shape is None or (
+            array.ndim == len(it.shape)
+            and all(w in (None, h) for w, h in zip(it.shape, array.shape, strict=True))
+        )
+        known = array.dtype.kind in it.kinds and (array.size or it.empty)
+        finite = not it.finite or array.dtype.kind != "f" or np.isfinite(array).all()
+        return bool(fits and known and finite)
 
-
-def numbers(shape):
-    """Finite numbers of a shape, whole ones too."""
-    kind = floats(shape)
-
-    def is_wrong(value):
-        return not (isinstance(value, np.ndarray) and value.dtype.kind in "iu" and _fits(value))
-
-    def _fits(value):
-        return value.size and value.ndim == len(shape) and all(
-            want in (None, have) for want, have in zip(shape, value.shape, strict=True)
-        )  # fmt: skip
-
-    kept = [value for value in kind.bad if is_wrong(value)]
-    return Kind(kept, kind.drawn.filter(is_wrong))
-
-
-def labels(count, classes=10):
-    good = np.zeros(count, np.int64)
-    bad = [*NO_NUMBERS, 3, good[:-1], good[:0], good[:, None], np.eye(classes)[good], good * 1.0]
-    bad += [good.astype("bool"), good.astype("U3"), good - 1, good + classes, np.full(count, NAN)]
-    bad += [good + 10**9, np.broadcast_to(0, 2 * 10**9)]
-
-    def wrong(array):
-        fits = array.shape == (count,) and array.dtype.kind in "iu"
-        return not (fits and array.size and 0 <= array.min() and array.max() < classes)
-
-    return Kind(bad, _arrays(wrong, DTYPES))
+    right = np.zeros([size or 2 for size in it.shape or (2,)], "f4" if "f" in it.kinds else "i8")
+    spoilt = right.astype("f4")
+    spoilt.flat[-1] = NAN
+    endless = np.broadcast_to(right.ravel()[0], (2 * 10**9, *right.shape[1:]))
+    more = [right.astype(d) for d in ("f4", "f8", "i8", "u1", "bool", "c8", "U3", object)]
+    more += [right[None], right[:0], right[0], spoilt, [[1.0, 2.0], [3.0]], [Odd()]]
+    more += [np.concatenate([right, right], axis) for axis in range(right.ndim)]
+    dtypes = ["i1", "u1", "i8", "f2", "f4", "f8", "bool", "c8", "U3"]
+    arrays = st.sampled_from(dtypes).flatmap(
+        lambda d: hnp.arrays(d, hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=5))
+    )
+    bad = [value for value in [*ZOO, *more] if not takes(value)]
+    return Bad([*bad, endless], arrays.filter(lambda array: not good(array)))
 
 
-def data(good):
+def labels(it, given):
+    classes = it.classes
+    if it.model:
+        classes = getattr(given[it.model], "output_shape", np.shape(given[it.model]))[-1]
+    count = len(given[it.images]) if it.images else 4
+    right = np.zeros(count, np.int64)
+    more = [right[:-1]] * bool(it.images) + [right + (classes or 0)] * bool(classes)
+    more += [right[:, None], right * 1.0, right - 1]
+    found = numbers(c.Numbers((count if it.images else None,), kinds="iu"))
+    return Bad(found.by_hand + more, found.drawn)
+
+
+def training_data(it, given):
     """What is not data for training, made from what is."""
-    from resnet_lesson.data import Examples, Mnist
-
+    good = given["data"]
     images, digits = good.train.images, good.train.labels
-    spoilt = images.copy()
-    spoilt[0, 3, 3] = NAN
-    parts = [
-        None, "train", (images, digits), Examples(None, digits), Examples(images, None),
-        Examples(images.tolist(), digits), Examples(images, digits.tolist()),
-        Examples(images.astype("float64"), digits), Examples((images * 255).astype("uint8"), digits),
-        Examples(images[:-1], digits), Examples(images, digits[:-1]), Examples(images[..., 0], digits),
-        Examples(images[:, :14], digits), Examples(np.concatenate([images] * 3, -1), digits),
-        Examples(images, digits.astype("float32")), Examples(images, digits[:, None]),
-        Examples(images, digits - 5), Examples(images, digits + 5), Examples(images, np.eye(10)[digits]),
-        Examples(spoilt, digits), Examples(images + np.float32(INF), digits),
-    ]  # fmt: skip
-    bad = [None, 3, "mnist", [], {}, Odd(), tuple(good), images, good.train]
-    for name in good._fields:
-        bad += [good._replace(**{name: part}) for part in parts]
+    parts = [None, "train", (images, digits), Examples(images[..., 0], digits)]
+    parts += [Examples(images[:, :14], digits), Examples(np.concatenate([images] * 3, -1), digits)]
+    parts += [Examples(images, digits - 5), Examples(images, digits + 5)]
+    bad = [good._replace(**{name: part}) for name in good._fields for part in parts]
     empty = Examples(images[:0], digits[:0])
-    bad += [good._replace(train=empty), Mnist(empty, empty, empty)]
-    return Kind(bad)
+    bad += [tuple(good), images, good.train, good._replace(train=empty), Dataset(*[empty] * 3)]
+    return all_but(lambda value: False, *bad)
+
+
+def learning_rate():
+    pairs = [[3], [(0,)], [(1, 0.1)], [(0, 0.1), (0, 0.2)], [(0, -0.1)], [("a", 0.1)], []]
+    pairs.append([(0, 0.1), (5, 0.1), (3, 0.1)])
+    positive = real(c.POSITIVE)
+    # With no or one dictionary for each network, a sweep takes more: see test_sweep.
+    kept = [value for value in positive.by_hand if not isinstance(value, dict)]
+    return Bad(kept + pairs, positive.drawn)
+
+
+def features():
+    found = numbers(c.Numbers())
+    return Bad([*found.by_hand, np.zeros(3)], found.drawn)
+
+
+def widths():
+    """Of a block: one number, or as many as it has weight layers."""
+
+    def takes(value):
+        return (is_whole(value) and value > 0) or isinstance(value, (list, tuple))
+
+    return all_but(takes, 0, HUGE, (), (16,), (1, 2, 3, 4), (0, 0), (0, 0, 0), ("a", "b", "c"))
+
+
+# Constraints that one module has made for itself.
+OWN = {"LearningRate": learning_rate, "Features": features, "Widths": widths}
+MAKERS = {
+    c.Whole: whole,
+    c.Real: real,
+    c.OneOf: one_of,
+    c.NamesIn: names_in,
+    c.Kind: kind,
+    c.Dictionary: dictionary,
+    c.ListOf: list_of,
+    c.Row: row,
+    c.FilePath: file_path,
+    c.Numbers: numbers,
+}
+
+
+def of(constraint, given=None):
+    """Return the values that a constraint must refuse.
+
+    Args:
+        constraint: a Constraint.
+        given: dictionary of the other arguments of the call, which work.
+    """
+    if isinstance(constraint, c.OrNone):
+        found = of(constraint.constraint, given)
+        kept = [value for value in found.by_hand if value is not None]
+        return Bad(kept, found.drawn.filter(lambda value: value is not None))
+    if isinstance(constraint, c.Images):
+        shape = (None, *given[constraint.model].input_shape[1:])
+        return numbers(c.Numbers(shape, kinds="f"))
+    if isinstance(constraint, c.Labels):
+        return labels(constraint, given)
+    if isinstance(constraint, TrainingData):
+        return training_data(constraint, given)
+    if type(constraint) in MAKERS:
+        return MAKERS[type(constraint)](constraint)
+    return OWN[type(constraint).__name__]()

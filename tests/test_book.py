@@ -5,54 +5,43 @@ import re
 import book
 import nbformat
 import pytest
-from build_notebooks import ROOT, pairs
+from notebook_kinds import KINDS, ROOT, notebooks
 
-PAIRS = {pair.name: pair for pair in pairs()}
+COURSE = {made.name: made for made in notebooks()}
 
 
-def test_every_notebook_is_in_the_table_of_contents():
+def test_every_kind_of_notebook_is_in_the_table_of_contents():
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^notebooks/\S+$", index, re.MULTILINE)
-    targets = [p.target.relative_to(ROOT).with_suffix("").as_posix() for p in PAIRS.values()]
-    assert sorted(listed) == sorted(targets)
+    for kind in KINDS:
+        assert f":glob:\n:maxdepth: 1\n\nnotebooks/{kind.folder}/*\n".replace("//", "/") in index
 
 
 def page(name):
-    pair = PAIRS[name]
-    return book.page(nbformat.read(pair.target, as_version=4), pair, ROOT)
+    return book.page(nbformat.read(COURSE[name].path, as_version=4), COURSE[name])
 
 
-@pytest.mark.parametrize("name", [name for name in PAIRS if "/" not in name])
-def test_each_figure_of_a_lesson_has_its_text_alternative(name):
-    for cell in page(name).cells:
+@pytest.mark.parametrize("name", COURSE)
+def test_each_page_opens_with_its_objectives_and_times_and_each_figure_has_its_text(name):
+    cells = page(name).cells
+    assert "**Objectives.**" in cells[0].source
+    assert re.search(r"time:?\*\*:? \d+ minutes", cells[0].source, re.IGNORECASE)
+    for cell in cells:
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 alt = output.metadata["image/png"]["alt"]
                 assert cell.metadata.mystnb.image.alt == alt.replace("\n", " ")
 
 
-def test_a_solution_folds_what_the_exercise_does_not_show():
-    name = next(name for name in PAIRS if name.startswith("solutions/02"))
-    cells = page(name).cells
-    folded = [
-        cell for cell in cells if {"hide-input", "hide-cell"} & set(cell.metadata.get("tags", []))
-    ]
+def test_an_exercise_leads_to_its_solutions_which_fold_up_what_it_does_not_show():
+    after = page("exercises/02_residual_learning").cells[-1].source
+    assert "(../solutions/02_residual_learning.ipynb)" in after
+    cells = page("solutions/02_residual_learning").cells
     assert cells[0].source.startswith("# Solutions to lesson 02")
+    hidden = {"hide-input", "hide-cell"}
+    folded = [cell for cell in cells if hidden & set(cell.metadata.get("tags", []))]
     assert len(folded) >= 5
     assert any("lambda x: H(x) - x" in cell.source for cell in folded)
     assert not any("checks." in cell.source for cell in folded if cell.cell_type == "code")
-
-
-def test_an_exercise_leads_to_its_solutions():
-    name = next(name for name in PAIRS if name.startswith("exercises/02"))
-    assert "(../solutions/02_residual_learning.ipynb)" in page(name).cells[-1].source
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_each_page_opens_with_its_objectives_and_times(name):
-    opening = page(name).cells[0].source
-    assert "**Objectives.**" in opening
-    assert re.search(r"time:?\*\*:? \d+ minutes", opening, re.IGNORECASE)
 
 
 def test_references_are_merged_and_sorted():
@@ -60,11 +49,13 @@ def test_references_are_merged_and_sorted():
         "02_b": "- K. He, X. Zhang 2016a: *Deep*. CVPR.\n  [arXiv:1](https://a.org/1). Page 3.\n",
         "01_a": "- A. Baker and others 2015: *Title*. ICLR. Words.\n"
         "- K. He 2016: *Deep*. [arXiv:1](https://a.org/1), Figure 2.\n",
+        "deeper/01_c_d": "- K. He 2016: *Deep*. [arXiv:1](https://a.org/1), Table 3.\n",
     }
     assert book.reference_list(texts).splitlines() == [
         "- A. Baker and others 2015: *Title*. ICLR. Words. *Lesson* [01](notebooks/01_a.ipynb).",
         "- K. He, X. Zhang 2016a: *Deep*. CVPR. [arXiv:1](https://a.org/1). *Lessons:* "
-        "[02](notebooks/02_b.ipynb), [01](notebooks/01_a.ipynb).",
+        "[02](notebooks/02_b.ipynb), [01](notebooks/01_a.ipynb), "
+        "[01: c d](notebooks/deeper/01_c_d.ipynb).",
     ]
 
 
@@ -76,9 +67,9 @@ def test_the_glossary_names_lessons_that_use_the_term():
     names = [term.casefold() for term, _ in entries]
     assert names == sorted(names)
     for term, meaning in entries:
-        (lesson,) = re.findall(r"\(\.\./notebooks/(\w+)\.ipynb\)", meaning.replace("\n", " "))
-        source = (ROOT / "notebooks" / "src" / f"{lesson}.py").read_text(encoding="utf-8")
+        (name,) = re.findall(r"\(\.\./notebooks/(\S+)\.ipynb\)", meaning)
+        source = COURSE[name].source.read_text(encoding="utf-8")
         word = term.split(",")[0].casefold().replace("-", " ")
         stem = word[: max(4, len(word) - 3)]
         text = " ".join(source.casefold().replace("\n# ", " ").replace("-", " ").split())
-        assert stem in text, f"{term} is not in {lesson}"
+        assert stem in text, f"{term} is not in {name}"

@@ -1,96 +1,99 @@
-"""What all checks share: whatever is handed in, one short message, no exception, no side effect."""
+"""Checks: right answers pass, each wrong one gets its message, and no answer does harm.
 
+The answers are in ``answers/``, a file for each lesson: first Python code that they share; then,
+under the name of each exercise, what its check must say to which expression.
+"""
+
+import inspect
 import random
+import re
+from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from resnet_lesson import checks
 from resnet_lesson.checks import core
 
-CHECKS = [getattr(checks, name) for names in core.exercises.values() for name in names]
+CHECKS = {name: check for lesson in core.exercises.values() for name, check in lesson.items()}
+STATUSES = {"passes": core.PASSED, "": core.NOT_YET, "is not attempted": core.NOT_ATTEMPTED}
+CODE = re.compile(r"^```python\n(.*?)^```\n", re.DOTALL | re.MULTILINE)
+BULLET = re.compile(r"- (.*): `(.*)`")
+VERDICT = re.compile(r'(passes|is not attempted)?(?:, )?(?:"(.*)")?')
 
 
-def raises(*arguments, **options):
-    raise ZeroDivisionError("division by zero")
+def answers(name):
+    """Yield (heading, verdict, expression, its value) for each bullet of a file of answers."""
+    path = Path(__file__).with_name("answers") / f"{name}.md"
+    text = path.read_text(encoding="utf-8")
+    code, names = CODE.search(text), {}
+    # With the line numbers of the file, for tracebacks and for AutoGraph, which reads sources.
+    above = "\n" * text.count("\n", 0, code.start(1))
+    exec(compile(above + code[1], path, "exec"), names)
+    for line in text[code.end() :].splitlines():
+        if line.startswith("#"):
+            heading = line.strip("# ")
+        elif line.startswith("-"):
+            verdict, expression = BULLET.fullmatch(line).groups()
+            yield heading, verdict, expression, eval(expression, names)
 
 
-def leaves(*arguments, **options):
-    raise SystemExit(3)
+ANSWERS = {lesson: list(answers(lesson)) for lesson in core.exercises}
+STRANGE = [answer for *_, answer in answers("strange")]
 
 
-def recurses(*arguments, **options):
-    return recurses(*arguments, **options)
+@pytest.mark.parametrize(
+    ("exercise", "verdict", "answer"),
+    [
+        pytest.param(exercise, verdict, answer, id=f"{exercise} {verdict} {expression:.30}")
+        for lesson in ANSWERS.values()
+        for exercise, verdict, expression, answer in lesson
+    ],
+)
+def test_answers_get_what_they_deserve(exercise, verdict, answer):
+    status, words = VERDICT.fullmatch(verdict).groups(default="")
+    result = CHECKS[exercise](answer)
+    assert result.status == STATUSES[status], result.message
+    assert words in result.message
 
 
-class Strange:
-    def __array__(self, *arguments, **options):
-        raise RuntimeError("no array")
-
-    def __call__(self, *arguments, **options):
-        return self
-
-
-ANSWERS = {
-    "raises": raises,
-    "leaves": leaves,
-    "recurses": recurses,
-    "takes nothing": lambda: 1,
-    "NaN": lambda *a, **o: float("nan"),
-    "infinite": lambda *a, **o: np.full((4, 6, 6, 6), np.inf),
-    "a word": lambda *a, **o: "x" * 10_000,
-    "a truth value": lambda *a, **o: True,
-    "complex": lambda *a, **o: np.array([1j]),
-    "ragged": lambda *a, **o: [[1], [1, 2]],
-    "a dictionary": lambda *a, **o: {"x": 1},
-    "a generator": lambda *a, **o: (i for i in range(3)),
-    "an empty list": lambda *a, **o: [],
-    "itself": Strange(),
-    "a class": Strange,
-    "symbolic": lambda *a, **o: keras.Input((3,)),
-    "a ragged tensor": lambda *a, **o: tf.ragged.constant([[1.0], [1.0, 2.0]]),
-    "a pair of words": lambda *a, **o: ("W", "b"),
-    "a number, not a function": 5,
-    "an array, not a function": np.ones(3),
-    "a symbolic tensor, not a function": keras.Input((3,)),
-    "a layer without weights": keras.layers.ReLU(),
-}
+def test_each_exercise_has_right_and_wrong_answers_in_the_file_of_its_lesson():
+    for lesson, names in core.exercises.items():
+        for start in ("passes", '"'):
+            found = {name for name, verdict, *_ in ANSWERS[lesson] if verdict.startswith(start)}
+            assert found == set(names)
 
 
-@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_any_answer_gets_one_short_message(check, answer, capsys):
-    result = check(answer)
-    assert result.status == core.NOT_YET
-    shown = capsys.readouterr()
-    assert shown.out.count("\n") == 1
-    assert shown.out.startswith(f"{check.__name__}: not yet. ")
-    assert len(shown.out) < 400
-    assert not shown.err
+@pytest.mark.parametrize("name", CHECKS)
+def test_any_answer_gets_one_short_message(name, capsys):
+    for answer in STRANGE:
+        assert CHECKS[name](answer).status == core.NOT_YET
+        shown = capsys.readouterr()
+        assert shown.out.count("\n") == 1
+        assert shown.out.startswith(f"{name}: not yet. ")
+        assert len(shown.out) < 400
+        assert not shown.err
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_no_answer_is_not_attempted(check, capsys):
-    for missing in (None, ...):
-        assert check(missing).status == core.NOT_ATTEMPTED
-    assert check().status == core.NOT_ATTEMPTED
-    if check in (checks.prediction, checks.variant_prediction):  # takes no function
-        return
-    for stub in (lambda *a, **o: None, lambda *a, **o: ...):
-        assert check(stub).status == core.NOT_ATTEMPTED
-    assert "a `return` is missing" in capsys.readouterr().out
+def test_no_answer_is_not_attempted(capsys):
+    for name, check in CHECKS.items():
+        for missing in ((), (None,), (...,)):
+            assert check(*missing).status == core.NOT_ATTEMPTED
+        if "prediction" in name:  # takes no function
+            continue
+        for stub in (lambda *a, **o: None, lambda *a, **o: ...):
+            assert check(stub).status == core.NOT_ATTEMPTED
+            assert "a `return` is missing" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_no_global_generator_moves(check):
+def test_no_global_generator_moves():
     def states():
         return random.getstate(), repr(np.random.get_state())  # noqa: NPY002
 
     before = states()
-    check(lambda *a, **o: 0.5)
-    assert states() == before
+    for name, check in CHECKS.items():
+        check(lambda *a, **o: 0.5)
+        assert states() == before, name
 
 
 def test_what_an_answer_prints_is_not_shown(capsys):
@@ -124,10 +127,12 @@ def test_summary(capsys, monkeypatch):
         checks.summary(1)
 
 
-def test_every_check_is_named_once_and_found_in_the_package():
-    names = [name for found in core.exercises.values() for name in found]
-    assert sorted(names) == sorted(set(checks.__all__) - {"Result", "summary"})
-    assert all(check.__doc__ for check in CHECKS)
+def test_every_check_is_found_in_the_package_and_explains_itself():
+    assert set(checks.__all__) == {"Result", "summary", *CHECKS} <= set(dir(checks))
+    for name, check in CHECKS.items():
+        assert getattr(checks, name) is check
+        assert str(inspect.signature(check)) == "(answer=None)"
+        assert "``answer" in check.__doc__
 
 
 def test_a_check_that_breaks_says_so(capsys):

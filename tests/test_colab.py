@@ -6,161 +6,155 @@ a Python, they run more of it there: `make colab-test` names one that has Colab'
 
 import ast
 import base64
+import functools
 import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import build_notebooks as builder
 import colab
 import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
+from notebook_kinds import ROOT, notebooks
+from tiny_course import TINY, tiny_course
 
-ROOT = Path(__file__).resolve().parents[1]
-PYTHON = Path(os.environ.get("COLAB_ENV", sys.executable))
-PYTHON = PYTHON if PYTHON.is_absolute() else ROOT / PYTHON
+PYTHON = ROOT / os.environ.get("COLAB_ENV", sys.executable)
 TAG = colab.Tag("owner/name", "v1.0")
-PAIRS = {colab.file_name(pair): pair for pair in builder.pairs()}
+OPENS = "https://colab.research.google.com/github/owner/name/blob/v1.0/colab/"
+COURSE = {colab.file_name(made): made for made in notebooks()}
 LARGEST = 1_000_000  # bytes; Colab takes more, but a reader has to scroll past nothing
-each_notebook = pytest.mark.parametrize("name", PAIRS)
+each_notebook = pytest.mark.parametrize("name", COURSE)
 
 
+@functools.cache
 def edition(name, tag=None):
-    return colab.colab_notebook(PAIRS[name], ROOT, tag)
+    return colab.colab_notebook(COURSE[name], tag)
 
 
-def first_code(nb):
-    return next(cell for cell in nb.cells if cell.cell_type == "code")
-
-
-def carried(nb):
-    """Return the files in the first code cell, as Python reads them."""
-    return {
-        ast.literal_eval(node.targets[0].slice): ast.literal_eval(node.value)
-        for node in ast.parse(first_code(nb).source).body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript)
-    }
+def code(nb):
+    return [cell for cell in nb.cells if cell.cell_type == "code"]
 
 
 def prose(nb):
     return "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
 
 
+@functools.cache
+def carried(name):
+    """Return the files in the first code cell of a notebook, as Python reads them."""
+    return {
+        ast.literal_eval(node.targets[0].slice): ast.literal_eval(node.value)
+        for node in ast.parse(code(edition(name))[0].source).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript)
+    }
+
+
 def test_every_notebook_of_the_course_has_a_name_of_its_own():
-    assert len(PAIRS) == len(builder.pairs()) > 10
-    assert {"02_residual_learning.ipynb", "02_residual_learning_exercises.ipynb"} <= PAIRS.keys()
+    assert len(COURSE) == len(notebooks()) > 10
+    kinds = ("", "_exercises", "_solutions")
+    assert {f"02_residual_learning{kind}.ipynb" for kind in kinds} <= COURSE.keys()
+    assert "03_receptive_fields_deeper.ipynb" in COURSE
 
 
 @each_notebook
-def test_notebook_carries_the_package_as_it_is(name):
-    nb = edition(name)
-    files = carried(nb)
-    assert {f"resnet_lesson/{part}" for part in ("__init__.py", "checks/core.py")} <= files.keys()
-    package = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("resnet_lesson/**/*.py")}
-    assert package <= files.keys()
+def test_notebook_carries_the_package_as_it_is_and_what_it_names(name):
+    files = carried(name)
     for file, text in files.items():
         if file.endswith(".base64"):
             network = (ROOT / file.removesuffix(".base64")).read_bytes()
             assert base64.b64decode(text) == network, file
         else:
             assert text == (ROOT / file).read_text(encoding="utf-8"), file
-    code = "\n".join(cell.source for cell in nb.cells[3:] if cell.cell_type == "code")
-    records = set(re.findall(r'read_record\("(\w+)"\)', code))
-    assert {f"resnet_lesson/records/{record}.json" for record in records} <= files.keys()
-    quizzes = set(re.findall(r'quizzes\.show\("(\w+)"\)', code))
-    assert {f"resnet_lesson/quizzes/{quiz}.toml" for quiz in quizzes} <= files.keys()
-    has_network = any(file.endswith(".keras.base64") for file in files)
-    assert has_network == ("trained_network" in code)
+    own = "\n".join(cell.source for cell in code(edition(name))[1:])
+    records = re.findall(r'read_study\("(\w+)"\)', own)
+    quizzes = re.findall(r'quizzes\.show\("(\w+)"\)', own)
+    package = [
+        path for end in ("py", "js", "css") for path in ROOT.glob(f"resnet_lesson/**/*.{end}")
+    ]
+    assert {
+        "LICENSE",
+        "LICENSE-CONTENT",
+        *(path.relative_to(ROOT).as_posix() for path in package),
+        *(f"resnet_lesson/records/{record}.json" for record in records),
+        *(f"resnet_lesson/quizzes/{quiz}.toml" for quiz in quizzes),
+    } <= files.keys()
+    assert any(file.endswith(".keras.base64") for file in files) == ("trained_network" in own)
     assert not any(file.endswith(".npz") for file in files)
-    assert {"LICENSE", "LICENSE-CONTENT"} <= files.keys()
 
 
 @each_notebook
 def test_notebook_is_valid_small_folded_and_without_outputs(name):
     nb = edition(name)
     nbformat.validate(nb)
-    assert len(nbformat.writes(nb).encode()) < LARGEST
-    cell = first_code(nb)
-    assert cell.source.startswith("#@title ")
-    assert 'display-mode: "form"' in cell.source.split("\n", 1)[0]
-    assert cell.metadata.cellView == "form"
-    assert cell.metadata.jupyter.source_hidden
-    code = [cell for cell in nb.cells if cell.cell_type == "code"]
-    assert all(not cell.outputs and cell.execution_count is None for cell in code)
-    original = [cell.source for cell in builder.from_source(PAIRS[name]).cells]
-    assert [one.source for one in code[1:]] == [
-        s for s in original if s in {c.source for c in code}
+    assert len(nbformat.v4.writes(nb).encode()) < LARGEST
+    package, *own = code(nb)
+    assert package.source.startswith("#@title ")
+    assert 'display-mode: "form"' in package.source.split("\n", 1)[0]
+    assert package.metadata.cellView == "form"
+    assert package.metadata.jupyter.source_hidden
+    assert all(not cell.outputs and cell.execution_count is None for cell in (package, *own))
+    assert [cell.source for cell in own] == [
+        cell.source for cell in code(builder.from_source(COURSE[name]))
     ]
 
 
 @each_notebook
 def test_nothing_is_installed_but_what_shows_the_quiz_and_the_field_to_draw_in(name):
-    nb = edition(name)
-    source = first_code(nb).source
-    for text in carried(nb).values():
-        source = source.replace(text, "")
-    (line,) = re.findall(r"in (\{.*\})\.items\(\):", source) or ["{}"]
-    rest = str(nb.cells[3:])
-    expected = {}
-    if "quizzes.show(" in rest:
-        expected["jupyterquiz"] = "jupyterquiz>=2.9.6"
-    if "drawing.show(" in rest:
-        expected["anywidget"] = "anywidget>=0.9.13"
-    assert ast.literal_eval(line) == expected
+    package, *own = (cell.source for cell in code(edition(name)))
+    for text in carried(name).values():
+        package = package.replace(text, "")
+    (line,) = re.findall(r"in (\{.*\})\.items\(\):", package) or ["{}"]
+    quiz = {"jupyterquiz": "jupyterquiz>=2.9.6"} if "quizzes.show(" in str(own) else {}
+    field = {"anywidget": "anywidget>=0.9.13"} if name == "08_your_turn.ipynb" else {}
+    assert ast.literal_eval(line) == quiz | field
     # pip leaves alone what is there and suffices: nothing may ask it for more.
-    assert not re.search(r"--(upgrade|force-reinstall|ignore-installed)|-U\b", source)
-    assert ("pip" in source) == bool(expected)
-    assert not re.search(r"^\s*[%!]\s*pip", source, re.MULTILINE)
+    assert not re.search(r"--(upgrade|force-reinstall|ignore-installed)|-U\b", package)
+    assert ("pip" in package) == bool(quiz | field)
+    assert not re.search(r"^\s*[%!]\s*pip", package, re.MULTILINE)
 
 
 def test_a_kernel_takes_the_package_cell_as_it_is():
-    source = first_code(edition("00_start_here.ipynb")).source
+    source = code(edition("00_start_here.ipynb"))[0].source
     assert TransformerManager().transform_cell(source) == f"{source}\n"
 
 
 @each_notebook
-def test_without_a_tag_there_is_no_address_of_the_course_and_no_link_to_a_neighbour(name):
-    text = prose(edition(name))
-    assert not re.search(r"\]\((?!https?://|#)", text)
-    assert not re.search(r"github\.com|colab\.research", re.sub(r"\S+pytorch\S+", "", text))
-
-
-@each_notebook
-def test_with_a_tag_every_link_points_at_it(name):
-    nb = edition(name, TAG)
+def test_with_a_tag_every_link_points_at_it_and_without_there_is_none_to_a_neighbour(name):
+    plain, nb = prose(edition(name)), edition(name, TAG)
+    assert not re.search(r"\]\((?!https?://|#)", plain)
+    assert not re.search(r"github\.com|colab\.research", re.sub(r"\S+pytorch\S+", "", plain))
     text = prose(nb)
-    opens = "https://colab.research.google.com/github/owner/name/blob/v1.0/colab/"
     title, badge = nb.cells[0].source.split("\n\n")[:2]
     assert title.startswith("# ")
-    assert badge == f"[![Open in Colab]({colab.BADGE})]({opens}{name})"
-    for target in re.findall(rf"\]\({re.escape(opens)}([^)#]+)", text):
-        assert target in PAIRS
+    assert badge == f"[![Open in Colab]({colab.BADGE})]({OPENS}{name})"
+    for target in re.findall(rf"\]\({re.escape(OPENS)}([^)#]+)", text):
+        assert target in COURSE
     for path in re.findall(r"\]\(https://github\.com/owner/name/blob/v1\.0/([^)#]+)", text):
         assert (ROOT / path).exists()
     assert not re.search(r"\]\((?!https?://|#)", text)
-    without = prose(edition(name))
-    assert len(re.findall(r"\]\(https", text)) >= len(re.findall(r"\]\(https", without)) + 1
+    assert len(re.findall(r"\]\(https", text)) >= len(re.findall(r"\]\(https", plain)) + 1
 
 
-def test_links_between_lessons_become_links_of_the_edition():
-    link = "[01](https://colab.research.google.com/github/owner/name/blob/v1.0/colab/{}.ipynb)"
-    assert link.format("01_degradation") in prose(edition("02_residual_learning.ipynb", TAG))
+def test_links_between_notebooks_become_links_of_the_edition():
+    for name, target in (
+        ("02_residual_learning", "01_degradation"),
+        ("02_residual_learning_exercises", "02_residual_learning"),
+        ("03_bottleneck_block", "03_receptive_fields_deeper"),
+        ("03_receptive_fields_deeper", "03_bottleneck_block"),
+    ):
+        assert f"]({OPENS}{target}.ipynb)" in prose(edition(f"{name}.ipynb", TAG))
     assert "Lesson 01: depth" in prose(edition("02_residual_learning.ipynb"))
-    exercise = prose(edition("02_residual_learning_exercises.ipynb", TAG))
-    assert "/colab/02_residual_learning.ipynb)" in exercise
 
 
 @pytest.fixture
 def course(tmp_path):
     """A course of one lesson, with an old notebook in its edition."""
-    (tmp_path / "notebooks" / "src").mkdir(parents=True)
-    (tmp_path / "resnet_lesson").mkdir()
+    text = TINY.format(1).replace("# Tiny", "# Tiny\n#\n# See [that](../docs/that.md).")
+    tiny_course(tmp_path, **{"01_tiny": text})
     (tmp_path / "resnet_lesson" / "__init__.py").write_text('"""One \\n line."""\n')
     (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
-    lesson = "# %% [markdown]\n# # Tiny\n#\n# See [that](../docs/that.md).\n\n# %%\nprint(1)\n"
-    (tmp_path / "notebooks" / "src" / "01_tiny.py").write_text(lesson)
     folder = tmp_path / "build" / "colab"
     folder.mkdir(parents=True)
     (folder / "99_old.ipynb").write_text("{}")
@@ -183,19 +177,19 @@ def test_edition_is_written_anew_and_the_same_each_time(course, capsys):
     assert "[that](https://github.com/owner/name/blob/v1.0/docs/that.md)" in text
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["--tag", "v1.0"], ["--repository", "owner/name"], ["--repository", "name", "--tag", "v1.0"]],
-)
-def test_half_an_address_is_refused(course, capsys, arguments):
-    assert colab.main(["--root", str(course), *arguments]) == 2
-    assert "name both, as in REPOSITORY=owner/name TAG=v1.0" in capsys.readouterr().err
+def test_half_an_address_is_refused(course, capsys):
+    for arguments in ("--tag v1.0", "--repository owner/name", "--repository name --tag v1.0"):
+        assert colab.main(["--root", str(course), *arguments.split()]) == 2
+        assert "name both, as in REPOSITORY=owner/name TAG=v1.0" in capsys.readouterr().err
     assert (course / "build" / "colab" / "99_old.ipynb").exists()
 
 
-def test_a_text_that_cannot_stand_in_the_cell_is_refused(course):
-    (course / "resnet_lesson" / "bad.py").write_text("x = '''text'''\n")
-    with pytest.raises(ValueError, match=r"^resnet_lesson/bad.py must not hold '''"):
+@pytest.mark.parametrize("name", ["bad.py", "widgets/bad.js", "widgets/bad.css"])
+def test_a_text_that_cannot_stand_in_the_cell_is_refused(course, name):
+    path = course / "resnet_lesson" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x = '''text'''\n")
+    with pytest.raises(ValueError, match=rf"^resnet_lesson/{name} must not hold '''"):
         colab.main(["--root", str(course)])
 
 
@@ -235,6 +229,7 @@ ENDS = {
     "02_residual_learning.ipynb": CARRIED,
     "02_residual_learning_exercises.ipynb": OUTCOME.format("not attempted"),
     "02_residual_learning_solutions.ipynb": OUTCOME.format("passed"),
+    "03_receptive_fields_deeper.ipynb": CARRIED,
     "08_your_turn.ipynb": CARRIED,  # it loads a network that another version of Keras has saved
     "09_scaling_out.ipynb": CARRIED,  # its workers must find the package, and each other
 }
@@ -246,7 +241,7 @@ HERE = ["02_residual_learning_exercises.ipynb"]  # the others take minutes
 def test_notebook_runs_in_an_empty_folder(name, bare):
     folder, _ = bare
     (folder / "keras/datasets/mnist.npz").symlink_to(ROOT / "resnet_lesson/mnist/mnist.npz")
-    nb = edition(name)
+    nb = colab.colab_notebook(COURSE[name])
     nb.cells.append(nbformat.v4.new_code_cell(f"import resnet_lesson\n\n{ENDS[name]}", id="end"))
     nbformat.write(nb, folder / "empty" / name)
     command = (
@@ -260,7 +255,7 @@ def test_notebook_runs_in_an_empty_folder(name, bare):
 @pytest.mark.slow
 def test_without_network_and_file_the_first_cell_says_in_a_sentence_what_to_do(bare):
     folder, _ = bare
-    (folder / "cell.py").write_text(first_code(edition("00_start_here.ipynb")).source)
+    (folder / "cell.py").write_text(code(edition("00_start_here.ipynb"))[0].source)
     done = run([folder / "cell.py"], bare)
     assert done.returncode == 0, done.stderr
     sentence = " ".join(done.stdout.split())

@@ -1,7 +1,7 @@
 """What may go wrong on a reader's machine, provoked for real.
 
 Trouble with the set-up is in test_repository, with data files in test_data, with notebook builds in
-test_notebooks, with workers in test_sweep and test_distribution.
+test_notebooks, with workers in test_sweep and test_distributed.
 """
 
 import os
@@ -41,14 +41,19 @@ nbformat.write(nb, sys.argv[1])
 """
 
 
+def run(command, changes=None, **options):
+    """Run a command with changed environment variables; return what became of it."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TQDM_DISABLE": "1", **(changes or {})}
+    environment = {name: value for name, value in environment.items() if value is not None}
+    options = {"cwd": ROOT, "timeout": 300, **options}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, **options)
+
+
 def outputs_under(folder, changes, prefix=()):
     """Run the small notebook with changed environment variables; return what its cell shows."""
     path = folder / "small.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SMALL)]), path)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TQDM_DISABLE": "1", **changes}
-    environment = {name: value for name, value in environment.items() if value is not None}
-    command = [*prefix, sys.executable, "-c", RUN, str(path)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+    done = run([*prefix, sys.executable, "-c", RUN, path], changes)
     assert done.returncode == 0, done.stderr[-2000:]
     return nbformat.read(path, as_version=4).cells[0].outputs
 
@@ -90,9 +95,8 @@ def test_losses_and_figures_are_the_same_bits_under(condition, usual, tmp_path):
 def test_losses_and_figures_are_the_same_bits_without_a_network(usual, tmp_path):
     cut_off = ["unshare", "--map-root-user", "--net"]
     # Jupyter speaks to its kernel through the loopback device, which a new network has not up.
-    script = 'ip link set lo up && exec "$@"'
-    prefix = [*cut_off, "sh", "-c", script, "sh"]
-    if subprocess.run([*prefix, "true"], capture_output=True).returncode:
+    prefix = [*cut_off, "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    if run([*prefix, "true"]).returncode:
         pytest.skip("no network can be cut off here: unshare or ip is missing or not allowed")
     assert outputs_under(tmp_path, {}, prefix) == usual
 
@@ -103,10 +107,11 @@ def read_only_home(tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     script = 'mount -t tmpfs -o ro none "$HOME" && exec "$@"'
-    prefix = ["unshare", "--map-root-user", "--mount", "env", f"HOME={home}", "sh", "-c", script]
-    if subprocess.run([*prefix, "sh", "true"], capture_output=True).returncode:
+    mount = ["unshare", "--map-root-user", "--mount", "env", f"HOME={home}"]
+    prefix = [*mount, "sh", "-c", script, "sh"]
+    if run([*prefix, "true"]).returncode:
         pytest.skip("nothing can be mounted here: unshare or mount is missing or not allowed")
-    return [*prefix, "sh"]
+    return prefix
 
 
 def test_losses_and_figures_are_the_same_bits_with_a_read_only_home(
@@ -122,30 +127,22 @@ def test_losses_and_figures_are_the_same_bits_with_a_read_only_home(
 
 def test_the_lab_starts_with_a_read_only_home(read_only_home):
     command = [*read_only_home, "make", "lab", "LAB_ARGS=--no-browser --allow-root --port=0"]
-    server = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    assert "Traceback" not in first_lines(command, ROOT)
+
+
+def first_lines(command, folder):
+    """Start JupyterLab; return what it says up to its address, and end it."""
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    server = subprocess.Popen(command, cwd=folder, text=True, start_new_session=True, **pipes)
+    said = ""
     try:
-        said = first_lines(server.stdout)
+        while "token=" not in said:
+            line = server.stdout.readline()
+            assert line, said
+            said += line
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.communicate()
-    assert "Traceback" not in said
-
-
-def first_lines(stream):
-    """Return what JupyterLab says up to its address."""
-    said = ""
-    while "token=" not in said:
-        line = stream.readline()
-        assert line, said
-        said += line
     return said
 
 
@@ -163,16 +160,10 @@ def kernel(monkeypatch):
     manager.shutdown_kernel(now=True)
 
 
-def run(client, code, timeout=300):
-    """Run a cell; return its reply's content."""
-    return client.execute_interactive(
-        code, timeout=timeout, store_history=False, output_hook=lambda message: None
-    )["content"]
-
-
 def errors_of(client, cells):
     """Run cells; return the errors."""
-    replies = [run(client, cell) for cell in cells]
+    options = {"timeout": 300, "store_history": False, "output_hook": lambda message: None}
+    replies = [client.execute_interactive(cell, **options)["content"] for cell in cells]
     return [reply["evalue"] for reply in replies if reply["status"] == "error"]
 
 
@@ -187,6 +178,10 @@ def wait_until(true, seconds):
         time.sleep(0.2)
 
 
+def wait_for_training(manager):
+    wait_until(lambda: sum(p.cpu_percent(0.1) > 20 for p in descendants(manager)) >= 2, 60)
+
+
 def code_of(lesson):
     nb = nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", as_version=4)
     return [cell.source for cell in nb.cells if cell.cell_type == "code"]
@@ -195,7 +190,7 @@ def code_of(lesson):
 def test_a_kernel_killed_in_mid_training_leaves_nothing_and_can_be_started_again(kernel):
     manager, client = kernel
     client.execute(LONG)
-    wait_until(lambda: sum(p.cpu_percent(0.1) > 20 for p in descendants(manager)) >= 2, 60)
+    wait_for_training(manager)
     workers = descendants(manager)
     os.kill(manager.provisioner.pid, signal.SIGKILL)
     _, left = psutil.wait_procs(workers, timeout=20)
@@ -211,7 +206,7 @@ def test_an_interrupted_lesson_runs_through_afterwards(kernel):
     at = next(i for i, cell in enumerate(cells) if "sweep(" in cell)
     assert errors_of(client, cells[:at]) == []
     asked = client.execute(cells[at])
-    wait_until(lambda: sum(p.cpu_percent(0.1) > 20 for p in descendants(manager)) >= 2, 60)
+    wait_for_training(manager)
     manager.interrupt_kernel()
     reply = client.get_shell_msg(timeout=60)
     while reply["parent_header"].get("msg_id") != asked:
@@ -240,15 +235,7 @@ def test_a_model_that_cannot_be_saved_leaves_the_old_file(tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes(b"what was there before")
     command = [sys.executable, "-m", "resnet_lesson.recipe", "--epochs", "1", "--save", path]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=os.environ | {"TQDM_DISABLE": "1"},
-        preexec_fn=small_files_only,
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    done = run(command, preexec_fn=small_files_only)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "File too large" in done.stderr
@@ -256,23 +243,15 @@ def test_a_model_that_cannot_be_saved_leaves_the_old_file(tmp_path):
     assert [found.name for found in tmp_path.iterdir()] == ["model.keras"]
 
 
-def test_a_site_that_cannot_be_written_leaves_the_old_one(tmp_path):
-    site = ROOT / "build" / "site"
-    was_there = site.exists()
-    before = {path: path.stat().st_mtime_ns for path in site.rglob("*")} if was_there else {}
-    done = subprocess.run(
-        [sys.executable, "tools/book.py"],
-        cwd=ROOT,
-        preexec_fn=small_files_only,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+def test_a_site_that_cannot_be_written_leaves_the_old_one():
+    def site():
+        return {path: path.stat().st_mtime_ns for path in ROOT.glob("build/site/**/*")}
+
+    before = site()
+    done = run([sys.executable, "tools/book.py"], preexec_fn=small_files_only)
     assert done.returncode
     assert "File too large" in done.stdout + done.stderr
-    after = {path: path.stat().st_mtime_ns for path in site.rglob("*")} if was_there else {}
-    assert after == before
-    assert site.exists() == was_there
+    assert site() == before
 
 
 def test_a_port_that_is_taken_is_told_and_another_one_serves(tmp_path):
@@ -281,19 +260,7 @@ def test_a_port_that_is_taken_is_told_and_another_one_serves(tmp_path):
         taken.listen()
         port = taken.getsockname()[1]
         command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={port}"]
-        server = subprocess.Popen(
-            [*command, "--no-browser", "--allow-root"],
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            said = first_lines(server.stderr)
-        finally:
-            server.kill()
-            server.communicate()
+        said = first_lines([*command, "--no-browser", "--allow-root"], tmp_path)
     assert f"port {port} is already in use, trying another port" in said
     assert f":{port}/" not in said
     assert "http://127.0.0.1:" in said
@@ -304,8 +271,7 @@ def within(limit, *command):
     with limited(command, limit) as line:
         if line is None:
             pytest.skip("memory cannot be limited here: see tools/memory_limit.py")
-        environment = os.environ | {"TQDM_DISABLE": "1"}
-        return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, timeout=900)
+        return run(line, timeout=900)
 
 
 # `make verdicts` runs all lessons so. Here are the one with the largest data and the hungriest one.
@@ -315,4 +281,4 @@ def test_a_lesson_needs_no_more_than_two_gigabytes(lesson):
     assert within(2**30, *grabbing).returncode, "the limit does not work"
     command = [sys.executable, "-m", "jupyter", "execute", f"notebooks/{lesson}.ipynb"]
     done = within(2 * 2**30, *command)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -5,68 +5,60 @@ import json
 
 import pytest
 
-from resnet_lesson.checks import grading
-from resnet_lesson.checks.__main__ import main
+from resnet_lesson import grading
+from resnet_lesson.grading.__main__ import main
 
-RIGHT = "import numpy as np\ndef f(n):\n    return np.eye(n), np.zeros(n)"
-SUMMARY = 'checks.summary("01")'
 START = "import resnet_lesson\nfrom resnet_lesson import checks"
+RIGHT = "import numpy as np\ndef f(n):\n    return np.eye(n), np.zeros(n)"
+CHECK = "checks.identity_layer(f)"
+SUMMARY = 'checks.summary("01")'
 
 
 def notebook(folder, name, *cells):
-    made = [{"cell_type": "code", "source": cell, "metadata": {}, "outputs": []} for cell in cells]
     text = {"cell_type": "markdown", "source": ["# A title\n", "and a text"], "metadata": {}}
+    code = [{"cell_type": "code", "source": cell, "metadata": {}, "outputs": []} for cell in cells]
     path = folder / f"{name}.ipynb"
-    path.write_text(json.dumps({"cells": [text, *made], "nbformat": 4, "nbformat_minor": 5}))
+    path.write_text(json.dumps({"cells": [text, *code], "nbformat": 4, "nbformat_minor": 5}))
     return path
 
 
 @pytest.mark.slow
-def test_a_good_hand_in_and_one_with_a_failing_cell(tmp_path):
-    good = notebook(
-        tmp_path, "good", START, "%matplotlib inline\n!ls\n" + RIGHT, "checks.identity_layer(f)",
-        "checks.gradient_left(lambda c, n: c * n)", "open('answer.txt', 'w').write('x')", SUMMARY,
-    )  # fmt: skip
-    grade = grading.grade(good)
-    assert grade.remark == ""
-    assert (grade.lesson, grade.passed) == ("01", 1)
+def test_a_good_hand_in(tmp_path):
+    magics = "%matplotlib inline\n!ls\n"
+    wrong = "checks.gradient_left(lambda c, n: c * n)"
+    file = "open('answer.txt', 'w').write('x')"
+    path = notebook(tmp_path, "good", START, magics + RIGHT, CHECK, wrong, file, SUMMARY)
+    grade = grading.grade(path)
+    assert (grade.lesson, grade.passed, grade.remark) == ("01", 1, "")
     assert grade.statuses == {
         "identity_layer": "passed",
         "gradient_left": "not yet",
         "diagnosis": "not attempted",
         "deepened": "not attempted",
     }
-    assert [path.name for path in tmp_path.iterdir()] == ["good.ipynb"], "nothing is left behind"
-
-    cells = (
-        START,
-        "unknown + 1",
-        "raise SystemExit(1)",
-        RIGHT,
-        "checks.identity_layer(f)",
-        SUMMARY,
-    )
-    failing = grading.grade(notebook(tmp_path, "failing", *cells))
-    assert failing.passed == 1, "one failing cell does not cost the other exercises"
-    assert failing.remark == "code cell 2 raises NameError: name 'unknown' is not defined"
+    assert list(tmp_path.iterdir()) == [path], "nothing is left behind"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "cell", "remark"),
-    [
-        ("endless", "while True:\n    pass", "was ended after 40 seconds"),
-        (
-            "greedy",
-            "x = []\nwhile True:\n    x.append(bytearray(2**26))",
-            "it used more than 2 GiB",
-        ),
-        ("dead", "import os\nos._exit(7)", "died with exit code 7"),
-    ],
-)
-def test_what_was_passed_before_the_end_counts(tmp_path, name, cell, remark):
-    cells = (START, RIGHT, "checks.identity_layer(f)", cell, SUMMARY)
-    grade = grading.grade(notebook(tmp_path, name, *cells), seconds=40, gibibytes=2)
+def test_one_failing_cell_does_not_cost_the_other_exercises(tmp_path):
+    cells = (START, "unknown + 1", "raise SystemExit(1)", RIGHT, CHECK, SUMMARY)
+    grade = grading.grade(notebook(tmp_path, "failing", *cells))
+    assert grade.passed == 1
+    assert grade.remark == "code cell 2 raises NameError: name 'unknown' is not defined"
+
+
+ENDS = {
+    "while True:\n    pass": "was ended after 40 seconds",
+    "x = []\nwhile True:\n    x.append(bytearray(2**26))": "it used more than 2 GiB",
+    "import os\nos._exit(7)": "died with exit code 7",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cell", "remark"), ENDS.items(), ids=["endless", "greedy", "dead"])
+def test_what_was_passed_before_the_end_counts(tmp_path, cell, remark):
+    path = notebook(tmp_path, "ending", START, RIGHT, CHECK, cell, SUMMARY)
+    grade = grading.grade(path, seconds=40, gibibytes=2)
     assert remark in grade.remark
     assert grade.statuses["identity_layer"] == "passed"
 
@@ -74,33 +66,29 @@ def test_what_was_passed_before_the_end_counts(tmp_path, name, cell, remark):
 @pytest.mark.slow
 def test_the_graders_variables_and_home_stay_with_the_grader(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADES_KEY", "secret")
-    look = "import os\nfrom pathlib import Path\n"
-    look += (
-        "assert 'secret' not in os.environ.values(), 'found'\nassert 'GRADES_KEY' not in os.environ"
-    )
-    home = "assert Path.home() == Path.cwd(), 'not here'\n(Path.home() / 'left.txt').touch()"
+    look = "import os\nassert not {'GRADES_KEY', 'secret'} & {*os.environ, *os.environ.values()}"
+    home = "from pathlib import Path\nassert Path.home() == Path.cwd()\nPath('left').touch()"
     grade = grading.grade(notebook(tmp_path, "looking", START, look, home, SUMMARY))
     assert grade.remark == ""
 
 
-@pytest.mark.parametrize(
-    ("content", "remark"),
-    [
-        (b"\x89PNG\r\n", "is no notebook: the file is not JSON"),
-        (b"", "is no notebook: the file is not JSON"),
-        (b"[]", "is no notebook: the file has no cells"),
-        (b'{"cells": [{}]}', "is no notebook: the file has no cells"),
-        (b'{"cells": []}', "names no lesson"),
-        (None, "cannot be read: No such file"),
-    ],
-)
-def test_no_notebook(tmp_path, content, remark):
+NO_HAND_INS = {
+    b"\x89PNG\r\n": "is no notebook: the file is not JSON",
+    b"": "is no notebook: the file is not JSON",
+    b"[]": "is no notebook: the file has no cells",
+    b'{"cells": [{}]}': "is no notebook: the file has no cells",
+    b'{"cells": []}': "names no lesson",
+}
+
+
+def test_no_notebook(tmp_path):
     path = tmp_path / "thing.ipynb"
-    if content is not None:
+    assert "cannot be read: No such file" in grading.grade(path).remark
+    for content, remark in NO_HAND_INS.items():
         path.write_bytes(content)
-    grade = grading.grade(path)
-    assert remark in grade.remark
-    assert (grade.passed, grade.statuses) == (0, {})
+        grade = grading.grade(path)
+        assert remark in grade.remark
+        assert (grade.passed, grade.statuses) == (0, {})
 
 
 def test_table_of_a_folder(tmp_path, capsys, monkeypatch):

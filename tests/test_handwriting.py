@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from resnet_lesson import handwriting
 from resnet_lesson.handwriting import centre_by_mass, like_mnist, read_photo
-from resnet_lesson.mnist_source import raw_mnist
+from resnet_lesson.mnist import raw_mnist
 
 
 def photo(digit, seed=0, scale=6, paper=210, shade=40, dark=0.8, noise=3):
@@ -137,23 +137,16 @@ def test_what_is_no_image_is_told_in_a_sentence(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "grey, error",
+    "grey, message",
     [
-        (np.full((30, 30), 255, np.uint8), ValueError),
-        (np.zeros((30, 30), np.uint8), ValueError),
-        (np.zeros((30, 30, 3), np.uint8), ValueError),
-        (np.zeros(30, np.uint8), ValueError),
-        (np.array([[0, 255], [255, 255]], np.uint8), ValueError),
-        (np.tile(np.arange(200, dtype=np.uint8), (50, 1)), ValueError),  # light, but no ink
-        (np.zeros((0, 30), np.uint8), ValueError),
-        (np.full((30, 30), np.nan), ValueError),
-        (np.eye(30), TypeError),
-        ("digit", TypeError),
-        (None, TypeError),
+        (np.full((30, 30), 255, np.uint8), "show ink"),
+        (np.tile(np.arange(200, dtype=np.uint8), (50, 1)), "show ink"),  # light changes, no ink
+        (np.eye(7, dtype=np.uint8), r"be of dtype uint8, .* Received: uint8, shape \(7, 7\)"),
+        (np.eye(30), r"be of dtype uint8, .* Received: float64, shape \(30, 30\)"),
     ],
 )
-def test_bad_pages_are_refused(grey, error):
-    with pytest.raises(error, match="grey must .*Received: "):
+def test_pages_without_a_digit_are_refused(grey, message):
+    with pytest.raises(ValueError, match=f"grey must {message}"):
         like_mnist(grey)
 
 

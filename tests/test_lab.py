@@ -3,9 +3,7 @@
 import contextlib
 import os
 import re
-import shlex
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -13,42 +11,24 @@ from pathlib import Path
 import browser
 import nbformat
 import pytest
+from commands import environment, make
 
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 from playwright.sync_api import TimeoutError
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
+FIRST = "00_start_here.ipynb"
 MOVING = """
-from resnet_lesson import drawing, plots
-from resnet_lesson.explorers import explore
+from resnet_lesson import plots, widgets
 import numpy as np
 
 def line(slope):
     return plots.curves([0, 1], {"line": [0, slope]}, "x", f"slope {slope}")
 
-box = explore(line, {"slope": 1}, slope=range(1, 6))
-pad = drawing.show(lambda image: np.eye(10)[7])
+box = widgets.explore(line, {"slope": 1}, slope=range(1, 6))
+pad = widgets.draw_digit(lambda image: np.eye(10)[7])
 """
-
-
-def write_notebook(path, code):
-    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(nb, path)
-
-
-def copy_without_outputs(name, folder):
-    nb = nbformat.read(ROOT / "notebooks" / name, as_version=4)
-    for cell in nb.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    nbformat.write(nb, folder / name)
-
-
-def _answers(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="module")
@@ -56,27 +36,26 @@ def lab(tmp_path_factory):
     """Start the server on copies of the notebooks; give its address, its token and the folder."""
     browser.chromium()
     folder = tmp_path_factory.mktemp("lab")
-    (folder / "notebooks").mkdir()
-    copy_without_outputs("00_start_here.ipynb", folder / "notebooks")
-    write_notebook(folder / "notebooks" / "moving.ipynb", MOVING)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = f"--no-browser --port={port} --allow-root"
-    asked = ["make", "--dry-run", "lab", f"LAB_ARGS={options}"]
-    printed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    _, python, rest = printed.replace("\\\n", " ").rpartition(".venv/bin/python")
-    # The same server, but among the copies: JupyterLab writes to what it shows.
-    command = [str(ROOT / python), *shlex.split(rest)]
-    assert "jupyterlab" in command
+    notebooks = folder / "notebooks"
+    notebooks.mkdir()
+    lesson = nbformat.read(ROOT / "notebooks" / FIRST, as_version=4)
+    for cell in lesson.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(lesson, notebooks / FIRST)
+    moving = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(MOVING)])
+    moving.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(moving, notebooks / "moving.ipynb")
+    # `make lab` itself, but among the copies: JupyterLab writes to what it shows.
+    options = "LAB_ARGS=--no-browser --port=0 --allow-root"
     home = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTER_DATA_DIR": str(folder / "data")}
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("JPY_")} | home
+    outer = {name: value for name, value in environment().items() if not name.startswith("JPY_")}
     log = folder / "log"
     with log.open("w") as file:
         server = subprocess.Popen(
-            command,
+            make("-f", str(ROOT / "Makefile"), "lab", options),
             cwd=folder,
-            env=environment,
+            env=outer | home,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -84,19 +63,20 @@ def lab(tmp_path_factory):
         )
     try:
         for _ in range(600):
-            found = re.search(rf"http://127\.0\.0\.1:{port}/\S*token=(\w+)", log.read_text())
-            if found and _answers(port):
+            found = re.search(r"(http://127\.0\.0\.1:\d+)/\S*token=(\w+)", log.read_text())
+            if found:
                 break
             assert server.poll() is None, log.read_text()[-2000:]
             time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}", found[1], folder / "notebooks"
+        yield found[1], found[2], notebooks
     finally:
-        server.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(20)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGKILL)  # and kernels that are left
-        server.wait()
+            os.killpg(server.pid, signal.SIGTERM)
+            for _ in range(200):  # until the server has ended its kernels
+                server.poll()
+                os.killpg(server.pid, 0)
+                time.sleep(0.1)
+            os.killpg(server.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -139,11 +119,11 @@ def saved_cells(page, path, seconds):
 
 
 def test_the_first_lesson_runs_with_run_all_cells(chromium, lab):
-    with all_cells_run(chromium, lab, "00_start_here.ipynb") as page:
-        cells = saved_cells(page, lab[2] / "00_start_here.ipynb", 240)
+    with all_cells_run(chromium, lab, FIRST) as page:
+        cells = saved_cells(page, lab[2] / FIRST, 240)
         kinds = [output.output_type for cell in cells for output in cell.outputs]
         assert "error" not in kinds
-        committed = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4).cells
+        committed = nbformat.read(ROOT / "notebooks" / FIRST, as_version=4).cells
         with_outputs = [bool(c.outputs) for c in committed if c.cell_type == "code"]
         assert [bool(cell.outputs) for cell in cells] == with_outputs
         # The last thing that was run is in sight, with its output.

@@ -2,92 +2,73 @@
 
 import numpy as np
 import pytest
+from small import IMAGES, small
 
 from resnet_lesson.diagnostics import exchangeable, reordered, run_parts, without_branch
-from resnet_lesson.models import network, reset_weights, segments, with_outputs
+from resnet_lesson.models import segments, with_outputs
 
 
-def trained(shortcut="padded", block="basic", **options):
+def trained(shortcut="padded"):
     """Make a network whose normalisations are no identities."""
-    model = network(
-        blocks_per_stage=(3, 2), shortcut=shortcut, block=block, widths=(4, 8),
-        input_shape=(8, 8, 1), **options,
-    )  # fmt: skip
-    reset_weights(model, 0)
-    generator = np.random.default_rng(0)
-    model.set_weights(
-        [w + 0.1 * np.abs(generator.normal(size=w.shape)) for w in model.get_weights()]
-    )
+    model = small(shortcut, (3, 2))
+    draw = np.random.default_rng(0)
+    model.set_weights([w + 0.1 * np.abs(draw.normal(size=w.shape)) for w in model.get_weights()])
     return model
 
 
-@pytest.fixture(scope="module")
-def images():
-    return np.random.default_rng(0).normal(size=(8, 8, 8, 1)).astype("float32")
+def assert_gives(parts, expected):
+    np.testing.assert_allclose(run_parts(parts, IMAGES), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("shortcut", ["none", "padded", "projection"])
-def test_all_parts_in_order_are_the_model(shortcut, images):
+def test_all_parts_in_order_are_the_model(shortcut):
     model = trained(shortcut)
-    logits = run_parts(segments(model), images)
-    np.testing.assert_allclose(logits, model(images, training=False), rtol=1e-4, atol=1e-4)
+    assert_gives(segments(model), model(IMAGES, training=False))
 
 
 @pytest.mark.parametrize("shortcut", ["padded", "projection"])
 @pytest.mark.parametrize("name", ["stage1_block2", "stage2_block1"])
-def test_without_branch_is_a_branch_of_zero(shortcut, name, images):
+def test_without_branch_is_a_branch_of_zero(shortcut, name):
     """With γ = β = 0 in the last normalisation, F(x) = 0 and the shortcut alone is left."""
     model = trained(shortcut)
-    cut = run_parts(without_branch(segments(model), name), images)
-    untouched = run_parts(segments(model), images)
+    cut = run_parts(without_branch(segments(model), name), IMAGES)
+    untouched = run_parts(segments(model), IMAGES)
     norm = model.get_layer(f"{name}_norm2")
     norm.gamma.assign(0 * norm.gamma)
     norm.beta.assign(0 * norm.beta)
-    np.testing.assert_allclose(cut, model(images, training=False), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(cut, model(IMAGES, training=False), rtol=1e-4, atol=1e-4)
     assert not np.allclose(cut, untouched, rtol=1e-2)
 
 
-def test_without_branch_of_a_plain_block_leaves_it_out(images):
-    model = trained("none")
-    parts = segments(model)
+@pytest.mark.parametrize("block", ["basic", "dense"])
+def test_without_branch_of_a_plain_block_leaves_it_out(block):
+    dense = small("none", (3,), "dense", widths=(5,))
+    parts = segments(trained("none") if block == "basic" else dense)
     by_hand = {name: part for name, part in parts.items() if name != "stage1_block2"}
-    cut = run_parts(without_branch(parts, "stage1_block2"), images)
-    np.testing.assert_allclose(cut, run_parts(by_hand, images), rtol=1e-5)
+    assert_gives(without_branch(parts, "stage1_block2"), run_parts(by_hand, IMAGES))
 
 
-def test_without_branch_of_a_plain_block_that_changes_the_shape(images):
+def test_without_branch_of_a_plain_block_that_changes_the_shape():
     model = trained("none")
     parts = segments(model)
-    x = with_outputs(model, ["stage1_block3_out"])(images, training=False)["stage1_block3_out"]
+    x = with_outputs(model, ["stage1_block3_out"])(IMAGES, training=False)["stage1_block3_out"]
     by_hand = np.pad(np.asarray(x)[:, ::2, ::2], [(0, 0)] * 3 + [(0, 4)])
     for name in ("stage2_block2", "head"):
         by_hand = parts[name](by_hand, training=False)
-    cut = run_parts(without_branch(parts, "stage2_block1"), images)
-    np.testing.assert_allclose(cut, by_hand, rtol=1e-4, atol=1e-4)
+    assert_gives(without_branch(parts, "stage2_block1"), by_hand)
 
 
-def test_dense_blocks_can_be_taken_out(images):
-    model = network(8, "none", block="dense", widths=(5,), input_shape=(8, 8, 1))
-    parts = segments(model)
-    by_hand = {name: part for name, part in parts.items() if name != "stage1_block3"}
-    cut = run_parts(without_branch(parts, "stage1_block3"), images)
-    np.testing.assert_allclose(cut, run_parts(by_hand, images), rtol=1e-5)
-
-
-def test_reordered(images):
-    model = trained()
-    parts = segments(model)
+def test_reordered():
+    parts = segments(trained())
     other = reordered(parts, ["stage1_block3", "stage1_block1"])
-    assert list(other) == [
-        "stem", "stage1_block3", "stage1_block2", "stage1_block1", "stage2_block1",
-        "stage2_block2", "head",
-    ]  # fmt: skip
+    stage1 = ["stage1_block3", "stage1_block2", "stage1_block1"]
+    assert list(other) == ["stem", *stage1, "stage2_block1", "stage2_block2", "head"]
     assert all(other[name] is part for name, part in parts.items())
-    x = images
+    x = IMAGES
     for name in other:
         x = parts[name](x, training=False)
-    np.testing.assert_allclose(run_parts(other, images), x, rtol=1e-4)
-    assert not np.allclose(run_parts(parts, images), x, rtol=1e-2)
+    assert_gives(other, x)
+    assert not np.allclose(run_parts(parts, IMAGES), x, rtol=1e-2)
 
 
 def test_exchangeable():
@@ -98,25 +79,15 @@ def test_exchangeable():
     assert len(kinds) == 5
 
 
-@pytest.mark.parametrize(
-    ("order", "message"),
-    [
-        (
-            ["stage1_block1", "stage1_block1"],
-            "order must be names out of .*Received: \\['stage",
-        ),
-        (["stage1_block1", "head"], "order must be names out of .*Received: \\['stage"),
-        (["stage1_block1", "stage2_block2"], "order must hold blocks that keep one shape"),
-        (["stage2_block1", "stage2_block2"], "order must hold blocks that keep one shape"),
-    ],
-)
-def test_blocks_that_cannot_change_places(order, message):
-    with pytest.raises(ValueError, match=message):
-        reordered(segments(trained()), order)
-
-
-def test_no_such_block():
-    with pytest.raises(
-        ValueError, match="name must be one of .*'stage1_block1'.* Received: 'stem'"
-    ):
-        without_branch(segments(trained()), "stem")
+def test_blocks_that_are_not_there_or_cannot_change_places():
+    parts = segments(trained())
+    for first, second in (("stage1_block1", "stage2_block2"), ("stage2_block1", "stage2_block2")):
+        with pytest.raises(ValueError, match="order must hold blocks that keep one shape"):
+            reordered(parts, [first, second])
+    for order in (["stage1_block1"] * 2, ["stage1_block1", "head"]):
+        with pytest.raises(ValueError, match=r"order must be names out of .*Received: \['stage"):
+            reordered(parts, order)
+    with pytest.raises(ValueError, match="name must be one of .*'stage1_block1'.*Received: 'stem'"):
+        without_branch(parts, "stem")
+    with pytest.raises(ValueError, match=r"images must have the shape \(n, 8, 8, 1\). Received"):
+        run_parts(parts, IMAGES[:, :4])

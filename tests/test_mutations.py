@@ -1,22 +1,24 @@
 """The table of planted defects, as far as it can be tested without an hour of tests."""
 
-from pathlib import Path
-
 import mutations
 import pytest
+from commands import ROOT, make, run
 
-PACKAGE = Path(__file__).resolve().parent.parent / "resnet_lesson"
-
-
-@pytest.mark.parametrize(("module", "old", "new"), mutations.DEFECTS)
-def test_each_defect_can_be_planted(module, old, new):
-    text = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    compile(text.replace(old, new), module, "exec")
+PACKAGE = ROOT / "resnet_lesson"
 
 
-def test_there_are_enough_and_none_is_there_twice():
+def test_each_defect_can_be_planted_and_none_is_there_twice():
+    for module, old, new in mutations.DEFECTS:
+        text = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+        assert text.count(old) == 1, (module, old)
+        compile(text.replace(old, new), module, "exec")
     assert len(set(mutations.DEFECTS)) == len(mutations.DEFECTS) >= 30
+
+
+def test_an_unknown_module_gets_a_sentence():
+    done = run(*make("mutations", "ONLY=blokcs"))
+    assert done.returncode and "Received: blokcs\n" in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.slow

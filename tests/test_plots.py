@@ -8,7 +8,7 @@ import pytest
 
 from resnet_lesson import plots
 from resnet_lesson.plots import page
-from resnet_lesson.records import Record
+from resnet_lesson.runs import Record
 
 
 @pytest.fixture(autouse=True)
@@ -18,9 +18,11 @@ def no_figure_is_left_open():
     plt.close("all")
 
 
-def record(name, seed, level, updates=60):
+def record(name, seed, level, updates=60, epochs=None):
     loss = np.linspace(2.3, level, updates).tolist()
-    epochs = [{"update": u, "loss": 1.0, "val_loss": level, "val_accuracy": 0.5} for u in (30, 60)]
+    if epochs is None:
+        epochs = {u: {"loss": 1.0, "val_loss": level, "val_accuracy": 0.5} for u in (30, 60)}
+    epochs = [{"update": update, **measured} for update, measured in epochs.items()]
     return Record(
         name, seed, 100, 64, 2e-3, updates, loss, [0.5] * updates, loss, epochs, test_accuracy=0.9
     )
@@ -31,69 +33,68 @@ RECORDS = [record(name, seed, level + seed / 10)
            for seed in (0, 1, 2)]  # fmt: skip
 
 
+def band_at(ax, number, x):
+    """Return the lower and the upper end of a band."""
+    corners = ax.collections[number].get_paths()[0].vertices
+    ends = corners[corners[:, 0] == x, 1]
+    return ends.min(), ends.max()
+
+
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
 def test_learning_curves_draw_means_and_bands():
     ax, alt = plots.learning_curves(RECORDS, window=1, title="Plain")
     assert [line.get_label() for line in ax.lines] == ["plain 8", "plain 56"]
     assert ax.lines[0].get_ydata()[-1] == pytest.approx(1.1)
     assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
     assert ax.lines[0].get_color() != ax.lines[1].get_color()
-    band = ax.collections[1].get_paths()[0].vertices
-    at_the_end = band[band[:, 0] == 60, 1]
-    assert (at_the_end.min(), at_the_end.max()) == (pytest.approx(2.0), pytest.approx(2.2))
+    assert band_at(ax, 1, 60) == pytest.approx((2.0, 2.2))
     assert alt == (
         "Plain: training loss against updates, bands from the lowest to the highest of 3 seeds. "
         "plain 8 goes from 2.3 over 1.69 halfway to 1.1; "
         "plain 56 goes from 2.3 over 2.2 halfway to 2.1."
     )
+    ax, _ = plots.learning_curves([*RECORDS, record("plain 8", 3, 1.0, updates=20)])
+    assert len(ax.lines[0].get_xdata()) == 20  # as far as the interrupted run
 
 
-def test_learning_curves_of_validation():
-    ax, alt = plots.learning_curves(RECORDS, "val_loss")
+@pytest.mark.parametrize(
+    ("measure", "label", "values"),
+    [("val_loss", "validation loss", [1.1, 1.1]),
+     ("epoch_loss", "training loss, mean of an epoch", [1.0, 1.0])],
+)  # fmt: skip
+def test_learning_curves_by_epoch(measure, label, values):
+    ax, alt = plots.learning_curves(RECORDS, measure, log=True)
     assert ax.lines[0].get_xdata().tolist() == [30, 60]
-    assert ax.get_ylabel() == "validation loss"
-    assert "plain 56 goes from 2.1 over 2.1 halfway to 2.1" in alt
-
-
-def test_learning_curves_by_epoch():
-    ax, alt = plots.learning_curves(RECORDS, "epoch_loss", log=True)
-    assert ax.lines[0].get_xdata().tolist() == [30, 60]
-    assert ax.lines[0].get_ydata().tolist() == [1.0, 1.0]
-    assert ax.get_yscale() == "log"
-    assert alt.startswith("training loss, mean of an epoch against updates")
-
-
-def test_learning_curves_of_an_interrupted_run():
-    short = record("plain 8", 3, 1.0, updates=20)
-    ax, _ = plots.learning_curves([*RECORDS, short])
-    assert len(ax.lines[0].get_xdata()) == 20
-
-
-def epochs_at(*updates):
-    return [{"update": update, "loss": update / 10} for update in updates]
+    assert ax.lines[0].get_ydata() == pytest.approx(values)
+    assert (ax.get_yscale(), ax.get_ylabel()) == ("log", label)
+    assert alt.startswith(f"{label} against updates")
 
 
 def test_learning_curves_of_runs_of_different_length():
     """A last epoch may be cut short: its mean stands at an update of its own."""
-    runs = [record("net", seed, 1.0) for seed in (0, 1)]
-    runs[0].epochs, runs[1].epochs = epochs_at(30, 60, 75), epochs_at(30, 60, 90, 120)
-    ax, alt = plots.learning_curves(runs, "epoch_loss")
+    ends = (30, 60, 75), (30, 60, 90, 120), (40, 80)
+    runs = [record("net", seed, 1, epochs={u: {"loss": u / 10} for u in at})
+            for seed, at in enumerate(ends)]  # fmt: skip
+    ax, alt = plots.learning_curves(runs[:2], "epoch_loss")
     assert ax.lines[0].get_xdata().tolist() == [30, 60]
     assert ax.lines[0].get_ydata().tolist() == [3.0, 6.0]
-    ax, alt = plots.learning_curves(runs, "epoch_loss", title="T", each_seed=True)
+    ax, alt = plots.learning_curves(runs[:2], "epoch_loss", title="T", each_seed=True)
     assert [line.get_xdata().tolist() for line in ax.lines] == [[30, 60, 75], [30, 60, 90, 120]]
     assert [line.get_ydata()[-1] for line in ax.lines] == [7.5, 12.0]
     assert alt == (
         "T: training loss, mean of an epoch against updates, one line for each seed. "
         "net ends: seed 0 at 7.5 after 75 updates, seed 1 at 12 after 120 updates."
     )
-    runs[1].epochs = epochs_at(40, 80)
     with pytest.raises(ValueError, match="measured at the same updates.*Received: net, 2 runs"):
-        plots.learning_curves(runs, "epoch_loss")
+        plots.learning_curves(runs[1:], "epoch_loss")
 
 
 def test_learning_curves_of_each_seed():
     ax, alt = plots.learning_curves(RECORDS, window=1, each_seed=True)
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["plain 8", "plain 56"]
+    assert legend(ax) == ["plain 8", "plain 56"]
     plain_8, plain_56 = ax.lines[:3], ax.lines[3:]
     assert len({line.get_linestyle() for line in plain_8}) == 1
     assert plain_8[0].get_linestyle() != plain_56[0].get_linestyle()
@@ -103,19 +104,12 @@ def test_learning_curves_of_each_seed():
     assert "plain 56 ends: seed 0 at 2 after 60 updates, seed 1 at 2.1 after 60 updates" in alt
 
 
-@pytest.mark.parametrize("each_seed", [True, False])
 @pytest.mark.parametrize("measure", ["loss", "accuracy", "epoch_loss", "val_loss", "val_accuracy"])
-def test_learning_curves_of_what_was_not_measured(measure, each_seed):
+def test_learning_curves_of_what_was_not_measured(measure):
     empty = Record("plain 8", 7, 100, 64, 2e-3, 60, interrupted=True)
-    with pytest.raises(ValueError, match="records must each hold .*Received: plain 8, seed 7"):
-        plots.learning_curves([*RECORDS, empty], measure, each_seed=each_seed)
-
-
-def test_learning_curves_without_validation_images():
-    run = record("plain 8", 0, 1.0)
-    run.epochs = epochs_at(30, 60)
-    with pytest.raises(ValueError, match="hold a validation loss; .*Received: plain 8, seed 0"):
-        plots.learning_curves([run], "val_loss")
+    for each_seed in (True, False):
+        with pytest.raises(ValueError, match="records must each hold .*Received: plain 8, seed 7"):
+            plots.learning_curves([*RECORDS, empty], measure, each_seed=each_seed)
 
 
 def test_curves():
@@ -123,9 +117,7 @@ def test_curves():
     ax, alt = plots.curves([1, 2, 3], series, "block", "norm", title="T")
     assert ax.lines[0].get_ydata().tolist() == [2.0, 2.0, 4.0]
     assert ax.lines[1].get_xdata().tolist() == [1, 2, 3]
-    band = ax.collections[0].get_paths()[0].vertices
-    at_the_end = band[band[:, 0] == 3, 1]
-    assert (at_the_end.min(), at_the_end.max()) == (3.0, 5.0)
+    assert band_at(ax, 0, 3) == (3.0, 5.0)
     assert alt == (
         "T: norm against block, bands from the lowest to the highest of 2 seeds. "
         "plain goes from 2 over 2 halfway to 4; residual goes from 0 over 0.5 halfway to 1."
@@ -133,8 +125,12 @@ def test_curves():
 
 
 def test_curves_with_an_x_each():
-    ax, _ = plots.curves({"a": [1, 2], "b": [5, 6, 7]}, {"a": [0, 0], "b": [1, 2, 3]}, "x", "y")
-    assert [line.get_xdata().tolist() for line in ax.lines] == [[1, 2], [5, 6, 7]]
+    at, values = {"a": [1, 2], "b": [5, 6, 7]}, {"a": [0, 0], "b": [1, 2, 3]}
+    ax, _ = plots.curves(at, values, "x", "y")
+    assert [line.get_xdata().tolist() for line in ax.lines] == list(at.values())
+    for wrong in ({"a": [1, 2]}, at | {"b": [5, 6]}, [1, 2]):
+        with pytest.raises(ValueError, match=r"one x for each point. Received: b, shape \(1, 3\)"):
+            plots.curves(wrong, values, "x", "y")
 
 
 def test_whole_numbers_get_ticks_at_whole_numbers():
@@ -144,61 +140,95 @@ def test_whole_numbers_get_ticks_at_whole_numbers():
     assert any(tick != round(tick) for tick in ax.get_xticks())
 
 
-@pytest.mark.parametrize(
-    ("x", "series", "message"),
-    [
-        ([1, 2], {"a": [1, 2, 3]}, r"one x for each point. Received: a, shape \(1, 3\), and x"),
-        ([], {"a": []}, r"x must not be empty. Received: shape \(0,\)"),
-        ([1], {}, "series must not be empty. Received: {}"),
-    ],
-)
-def test_bad_curves(x, series, message):
-    with pytest.raises(ValueError, match=message):
-        plots.curves(x, series, "x", "y")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [(([],), "records must not be empty"), ((RECORDS, "error"), "measure must be .* 'error'")],
-)
-def test_bad_learning_curves(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        plots.learning_curves(*arguments)
-
-
 def test_dots():
-    series = {"plain": {8: [1.0, 2.0], 56: [3.0]}, "residual": {8: [1.0], 56: [0.5]}}
+    series = {"plain": {8: [1.0, 2.0], 20: [3.0], 56: [4.0]}, "residual": {8: [1.0], 56: [0.5]}}
     ax, alt = plots.dots(series, "depth", "final training loss", log=True)
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["plain", "residual"]
+    assert legend(ax) == ["plain", "residual"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "20", "56"]
+    dotted = [line for line in ax.lines if line.get_linestyle() == "None"]
+    assert [line.get_xdata().tolist() for line in dotted] == [[0, 0, 1, 2], [0, 2]]
+    assert dotted[0].get_ydata().tolist() == [1.0, 2.0, 3.0, 4.0]
     assert alt == (
         "final training loss against depth, means over the seeds. "
-        "plain: 1.50 at 8, 3.00 at 56; residual: 1.00 at 8, 0.50 at 56."
+        "plain: 1.50 at 8, 3.00 at 20, 4.00 at 56; residual: 1.00 at 8, 0.50 at 56."
     )
 
 
-def test_dots_of_series_that_lack_a_place():
-    ax, _ = plots.dots({"a": {8: [1], 20: [1], 56: [1]}, "b": {8: [2], 56: [2]}}, "x", "y")
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "20", "56"]
-    assert [line.get_xdata()[0] for line in ax.lines[-2:]] == [0, 2]
+VALUES = {"baseline": [0.1, 0.2, 0.3], "changed": [0.4, 0.5, 0.9]}
+
+
+def test_intervals():
+    ax, alt = plots.intervals(VALUES, "wrong", baseline="baseline", title="20 layers", log=True)
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(VALUES)
+    assert ax.get_ylim() == (1.5, -0.5)  # from top to bottom
+    assert ax.get_xscale() == "log"
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [line.get_xdata().tolist() for line in dots] == list(VALUES.values())
+    assert [set(line.get_ydata()) for line in dots] == [{0}, {1}]
+    bars = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "|"]
+    assert bars == pytest.approx([0.2, 0.6])
+    (span,) = ax.patches
+    corners = span.get_patch_transform().transform(span.get_path().vertices)  # in every Matplotlib
+    assert (corners[:, 0].min(), corners[:, 0].max()) == pytest.approx((0.1, 0.3))
+    assert alt == (
+        "20 layers: wrong, a dot for each seed and a bar at the mean. Mean and range: baseline "
+        "0.2 (0.1 to 0.3); changed 0.6 (0.4 to 0.9). The range of baseline is shaded over all rows."
+    )
+
+
+def test_intervals_without_a_baseline_shade_nothing():
+    ax, alt = plots.intervals(VALUES, "wrong")
+    assert not ax.patches
+    assert "shaded" not in alt
+    with pytest.raises(ValueError, match="baseline must be one of .*Received: 'other'"):
+        plots.intervals(VALUES, "wrong", baseline="other")
 
 
 def test_digit_grid():
     ax, alt = plots.digit_grid(np.zeros((3, 28, 28, 1)), ["7", "2 as 3", "1"], columns=2, title="T")
-    assert len(ax.figure.axes) == 4
+    assert [one.get_title() for one in ax.figure.axes] == ["7", "2 as 3", "1", ""]
     assert alt == "T: 3 images in rows of 2: 7, 2 as 3, 1."
-    with pytest.raises(ValueError, match="of one length. Received: 1, 2"):
+    with pytest.raises(ValueError, match="one caption each. Received: 1 images, 2 captions"):
         plots.digit_grid(np.zeros((1, 28, 28)), ["a", "b"])
+
+
+def test_number_grids():
+    grids = [np.array([[1, 0, 3], [0, 12, 0]]), np.full((2, 2), 4.0)]
+    ax, alt = plots.number_grids(grids, ["left", "right\nside"], title="Two grids")
+    assert alt == (
+        "Two grids: left: 2 × 3 cells from 0 to 12, 3 of them 0; "
+        "right side: 2 × 2 cells from 4 to 4, 0 of them 0."
+    )
+    left, right = ax.figure.axes
+    assert [text.get_text() for text in left.texts] == ["1", "0", "3", "0", "12", "0"]
+    assert [text.get_text() for text in right.texts] == ["4"] * 4
+    assert [a.get_title() for a in (left, right)] == ["left", "right\nside"]
+    for wrong in ([[1, -2]], [[1.5, 2]]):
+        with pytest.raises(ValueError, match=r"grids must hold whole .* Received: shape \(1, 2\)"):
+            plots.number_grids([wrong], ["a"])
+
+
+def test_one_shade_for_one_number_in_all_grids_and_white_for_none():
+    ax, _ = plots.number_grids([[[0, 6]], [[6, 6]], [[0, 0]]], ["a", "b", "c"])
+    images = [a.images[0] for a in ax.figure.axes]
+    shades = [image.cmap(image.norm(image.get_array())) for image in images]
+    np.testing.assert_array_equal(shades[0][0, 1], shades[1][0, 0])
+    np.testing.assert_array_equal(shades[0][0, 0], shades[2][0, 0])
+    assert shades[2][0, 0][:3].min() > 0.95
+    assert 0.4 < shades[0][0, 1][:3].mean() < 0.8  # black text shows on it
 
 
 def test_confusion_matrix():
     labels = np.array([0, 0, 0, 1, 1, 2])
     predictions = np.array([0, 1, 1, 1, 2, 2])
     ax, alt = plots.confusion_matrix(labels, predictions, classes=3)
-    numbers = [[ax.texts[3 * row + column].get_text() for column in range(3)] for row in range(3)]
-    assert numbers == [["1", "2", "0"], ["0", "1", "1"], ["0", "0", "1"]]
+    numbers = np.reshape([text.get_text() for text in ax.texts], (3, 3))
+    assert numbers.tolist() == [["1", "2", "0"], ["0", "1", "1"], ["0", "0", "1"]]
     assert "6 images, 3 of them right" in alt
     assert "0 taken for 1 (2), 1 taken for 2 (1)" in alt
     assert alt.count("taken for") == 2  # pairs that were never confused are no mistakes
+    with pytest.raises(ValueError, match="from 0 to 1, as classes says. Received: 2"):
+        plots.confusion_matrix(labels, predictions, classes=2)
 
 
 def test_contours():
@@ -220,19 +250,10 @@ def test_contours():
     darkness = [1 - colour[:3].mean() for colour in shades.get_facecolor()]
     assert darkness == sorted(darkness)
     assert len(set(darkness)) == 3
-
-
-@pytest.mark.parametrize(
-    ("values", "levels", "message"),
-    [
-        (np.zeros((2, 3)), [1], r"values of shape \(2, 3\), y of \(3,\), x of \(2,\)"),
-        (np.zeros((3, 2)), [2, 1], r"levels must be increasing numbers. Received: \[2, 1\]"),
-        (np.zeros((3, 2)), [], r"levels must not be empty. Received: shape \(0,\)"),
-    ],
-)
-def test_bad_contours(values, levels, message):
-    with pytest.raises(ValueError, match=message):
-        plots.contours([0, 1], [0, 1, 2], values, "x", "y", levels)
+    with pytest.raises(ValueError, match=r"values of shape \(3, 4\), y of \(4,\), x of \(3,\)"):
+        plots.contours(x, y, values.T, "x", "y", [1])
+    with pytest.raises(ValueError, match=r"levels must be increasing numbers. Received: \[2, 1\]"):
+        plots.contours(x, y, values, "x", "y", [2, 1])
 
 
 @pytest.fixture
@@ -254,21 +275,27 @@ def test_show_gives_the_picture_its_text_alternative(shown):
     pixels = plt.imread(io.BytesIO(picture.data)).shape[1]
     assert picture._repr_png_()[1]["width"] == round(pixels * page.SHOWN_DPI / page.DPI)
     assert not plt.get_fignums()
-    with pytest.raises(ValueError, match="alt must say .* Received: ''"):
-        plots.show(plots.dots({"a": {1: [1.0]}}, "x", "y")[0], "")
+    with pytest.raises(ValueError, match="alt must say .* Received: ' '"):
+        plots.show(plots.dots({"a": {1: [1.0]}}, "x", "y")[0], " ")
 
 
-def test_table(shown):
-    plots.table(["network", "loss", "share"], [["plain 8", 1.5, "2.50%"], ["plain 9", 0.5, "—"]])
-    assert shown[0]._repr_markdown_() == (
-        "| network | loss | share |\n| :--- | ---: | ---: |\n"
-        "| plain 8 | 1.5 | 2.50% |\n| plain 9 | 0.5 | — |"
-    )
-
-
-def test_table_with_bars_in_its_texts(shown):
-    plots.table(["|x|"], [["a|b"]])
-    assert shown[0]._repr_markdown_() == "| \\|x\\| |\n| :--- |\n| a\\|b |"
+@pytest.mark.parametrize(
+    ("header", "rows", "text"),
+    [
+        (
+            ["network", "loss", "share"],
+            [["plain 8", 1.5, "2.50%"], ["plain 9", 0.5, "—"]],
+            "| network | loss | share |\n| :--- | ---: | ---: |\n"
+            "| plain 8 | 1.5 | 2.50% |\n| plain 9 | 0.5 | — |",
+        ),
+        (["|x|"], [["a|b"]], "| \\|x\\| |\n| :--- |\n| a\\|b |"),
+    ],
+)
+def test_table(shown, header, rows, text):
+    plots.table(header, rows)
+    assert shown[0]._repr_markdown_() == text
+    with pytest.raises(ValueError, match=r"a cell for each of . columns?. Received: \[1, 2, 3, 4"):
+        plots.table(header, [*rows, [1, 2, 3, 4]])
 
 
 def test_labels_of_a_logarithmic_axis_are_read_as_numbers():

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import csv
 import hashlib
 import importlib.util
 import os
@@ -13,30 +14,34 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections import namedtuple
+import zipfile
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
+import commands
 import numpy as np
 import pytest
+import setup
 import yaml
+from commands import ROOT, run
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 REQUIRES_PYTHON = SpecifierSet(PROJECT["project"]["requires-python"])
 SUPPORTED = [f"3.{minor}" for minor in range(50) if REQUIRES_PYTHON.contains(f"3.{minor}.0")]
 STAMP = ".venv/.resnet-lesson-stamp"
+DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
+DOCUMENTS += sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md"))
 
 
-def read(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
+def read(name):
+    return (ROOT / name).read_text("utf-8")
 
 
-def load(path: Path) -> ModuleType:
+def load(path):
     """Import one file by its path."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
@@ -44,7 +49,7 @@ def load(path: Path) -> ModuleType:
     return module
 
 
-def assert_one_sentence(text: str) -> None:
+def assert_one_sentence(text):
     """One line, one full stop at its end, no traceback; make's own last word does not count."""
     lines = [line for line in text.splitlines() if not re.match(r"make(\[\d+\])?: ", line)]
     assert len(lines) == 1, text
@@ -55,7 +60,7 @@ def assert_one_sentence(text: str) -> None:
 # -- Versions --------------------------------------------------------------------------------------
 
 
-def lock_entries() -> list[tuple[Requirement, list[str]]]:
+def lock_entries():
     """Every entry of requirements.lock with its hashes."""
     entries = []
     for line in read("requirements.lock").replace("\\\n", " ").splitlines():
@@ -65,42 +70,32 @@ def lock_entries() -> list[tuple[Requirement, list[str]]]:
     return entries
 
 
-def direct_dependencies() -> list[Requirement]:
-    """What pyproject.toml asks for: the dependencies, all extras and the build backend."""
-    project = PROJECT["project"]
-    extras = [text for extra in project["optional-dependencies"].values() for text in extra]
-    texts = [*project["dependencies"], *extras, *PROJECT["build-system"]["requires"]]
-    return [Requirement(text) for text in texts]
+SYSTEMS = {
+    "Linux": {"sys_platform": "linux", "os_name": "posix", "platform_machine": "x86_64"},
+    "Darwin": {"sys_platform": "darwin", "os_name": "posix", "platform_machine": "arm64"},
+    "Windows": {"sys_platform": "win32", "os_name": "nt", "platform_machine": "AMD64"},
+}
 
 
-def machine(python: str, system: str) -> dict[str, str]:
-    """The marker environment of a machine, as packaging understands it."""
-    return default_environment() | {
-        "python_version": ".".join(python.split(".")[:2]),
-        "python_full_version": python,
-        "implementation_name": "cpython",
-        "platform_python_implementation": "CPython",
-        "platform_system": system,
-        "sys_platform": {"Linux": "linux", "Darwin": "darwin", "Windows": "win32"}[system],
-        "os_name": "nt" if system == "Windows" else "posix",
-        "platform_machine": "arm64" if system == "Darwin" else "x86_64",
-    }
-
-
-def wanted_by(requirement: Requirement, where: dict[str, str]) -> bool:
-    return requirement.marker is None or requirement.marker.evaluate(where)
-
-
-@pytest.mark.parametrize("system", ["Linux", "Darwin", "Windows"])
+@pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("python", [f"{minor}.{patch}" for minor in SUPPORTED for patch in (0, 99)])
-def test_lock_satisfies_pyproject(python: str, system: str) -> None:
-    where = machine(python, system)
-    locked: dict[str, list[str]] = {}
+def test_lock_satisfies_pyproject(python, system):
+    version = {"python_version": python.rpartition(".")[0], "python_full_version": python}
+    kind = {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
+    where = default_environment() | {"platform_system": system} | SYSTEMS[system] | version | kind
+
+    def applies(requirement):
+        return requirement.marker is None or requirement.marker.evaluate(where)
+
+    locked = {}
     for entry, _ in lock_entries():
-        if wanted_by(entry, where):
+        if applies(entry):
             (pin,) = entry.specifier
             locked.setdefault(canonicalize_name(entry.name), []).append(pin.version)
-    wanted = [r for r in direct_dependencies() if wanted_by(r, where)]
+    project = PROJECT["project"]
+    texts = [*project["dependencies"], *PROJECT["build-system"]["requires"]]
+    texts += [text for extra in project["optional-dependencies"].values() for text in extra]
+    wanted = list(filter(applies, map(Requirement, texts)))
     assert len(wanted) > 10
     for requirement in wanted:
         versions = locked.get(canonicalize_name(requirement.name), [])
@@ -108,37 +103,36 @@ def test_lock_satisfies_pyproject(python: str, system: str) -> None:
         assert requirement.specifier.contains(versions[0]), f"{requirement}: {versions[0]}"
 
 
-def test_every_lock_entry_is_exact_and_hashed() -> None:
+def test_the_lock_is_exact_and_hashed_and_names_no_address():
     entries = lock_entries()
     assert len(entries) > 100
     for entry, hashes in entries:
         assert re.fullmatch(r"==[^*,]+", str(entry.specifier)), entry
         assert hashes, f"{entry} has no hash"
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", text) for text in hashes), entry
+    lock = read("requirements.lock")
+    assert not re.search(r"://|file:|--[a-z-]*index|--find-links| @ ", lock)
+    # A source package would fetch what builds it, and that has no hash in the lock.
+    assert re.search(r"^--only-binary :all:$", lock, re.MULTILINE)
 
 
-def test_lock_carries_no_address() -> None:
-    assert not re.search(r"://|file:|--[a-z-]*index|--find-links| @ ", read("requirements.lock"))
+def workflow(name):
+    return yaml.safe_load(read(f".github/workflows/{name}.yml"))["jobs"]
 
 
-def test_lock_allows_no_build_from_source() -> None:
-    """A source package would fetch what builds it, and that has no hash in the lock."""
-    assert re.search(r"^--only-binary :all:$", read("requirements.lock"), re.MULTILINE)
-
-
-def test_same_pythons_everywhere() -> None:
+def test_same_pythons_everywhere():
     assert SUPPORTED
-    minors = load(ROOT / "tools/setup.py").supported_minors()
-    assert [f"3.{minor}" for minor in minors] == SUPPORTED
-
-    workflow = yaml.safe_load(read(".github/workflows/test.yml"))
-    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == SUPPORTED
-
+    assert [f"3.{minor}" for minor in setup.supported_minors()] == SUPPORTED
+    weekly = workflow("weekly")
+    for job in (workflow("test")["check"], weekly["test"], weekly["matrix"]):
+        assert job["strategy"]["matrix"]["python"] == SUPPORTED
+    action = yaml.safe_load(read(".github/actions/python/action.yml"))
+    assert action["inputs"]["version"]["default"] in SUPPORTED
     (locked_for,) = re.findall(r"--python-version (\S+)", read("Makefile"))
     assert locked_for == SUPPORTED[0]
 
 
-def test_conda_installs_the_lock_and_nothing_else() -> None:
+def test_conda_installs_the_lock_and_nothing_else():
     *conda, pip = yaml.safe_load(read("environment.yml"))["dependencies"]
     python, *others = map(str, conda)
     assert others == ["pip"]
@@ -146,19 +140,26 @@ def test_conda_installs_the_lock_and_nothing_else() -> None:
     assert pip == {"pip": ["-r requirements.lock"]}
 
 
-def test_ci_calls_make_test() -> None:
+def test_what_is_tested_when():
+    """A pull request: lint first, then the unit tests and the slow ones. Afterwards: everything."""
+    jobs = workflow("test")
+    runs = {name: job["steps"][-1]["run"] for name, job in jobs.items()}
+    assert runs.pop("lint") == "ruff check . && ruff format --check ."
+    assert runs == {name: f"make {name} PYTHON=python" for name in ("check", "slow", "test")}
+    assert [jobs[name]["needs"] for name in runs] == ["lint"] * 3
+    events = ["pull_request", "pull_request", "push"]
+    assert [jobs[name]["if"].split()[-1].strip("'") for name in runs] == events
+    assert workflow("weekly")["test"]["steps"][-1]["run"] == "make test PYTHON=python"
     assert os.access(ROOT / ".ci/run", os.X_OK)
     assert re.search(r"^make test$", read(".ci/run"), re.MULTILINE)
-    steps = yaml.safe_load(read(".github/workflows/test.yml"))["jobs"]["test"]["steps"]
-    assert steps[-1]["run"] == "make test PYTHON=python"
 
 
 # -- Machines on which the course cannot run -------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", [(2, 7), (3, 6), (3, 10), (3, 14), (4, 12)])
-def test_wrong_python_gets_a_sentence(version: tuple[int, int]) -> None:
-    reason = load(ROOT / "tools/setup.py").refusal(version, "Linux", "x86_64", True)
+def test_wrong_python_gets_a_sentence(version):
+    reason = setup.refusal(version, "Linux", "x86_64", True)
     assert_one_sentence(reason)
     assert f"Python {version[0]}.{version[1]}," in reason
     assert f"needs Python {SUPPORTED[0]} to {SUPPORTED[-1]}:" in reason
@@ -174,41 +175,35 @@ def test_wrong_python_gets_a_sentence(version: tuple[int, int]) -> None:
         (("Linux", "armv7l", False), "64-bit"),
     ],
 )
-def test_wrong_machine_gets_a_sentence(machine: tuple[str, str, bool], hint: str) -> None:
-    reason = load(ROOT / "tools/setup.py").refusal((3, 12), *machine)
+def test_wrong_machine_gets_a_sentence(machine, hint):
+    reason = setup.refusal((3, 12), *machine)
     assert_one_sentence(reason)
     assert hint in reason
 
 
-@pytest.mark.parametrize("minor", [int(text.split(".")[1]) for text in SUPPORTED])
 @pytest.mark.parametrize("where", [("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64")])
-def test_right_machine_is_not_refused(minor: int, where: tuple[str, str]) -> None:
-    assert load(ROOT / "tools/setup.py").refusal((3, minor), *where, True) is None
+def test_right_machine_is_not_refused(where):
+    for minor in setup.supported_minors():
+        assert setup.refusal((3, minor), *where, True) is None
 
 
 @pytest.mark.slow
-def test_wrong_pythons_of_this_machine_are_refused() -> None:
+def test_wrong_pythons_of_this_machine_are_refused():
     """Really start every other Python that can be found; the tests above need none."""
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
     names = ["python2", "python2.7", *(f"python3.{minor}" for minor in range(4, 20))]
-    pythons = [
-        *map(str, pyenv.glob("versions/*/bin/python")),
-        *filter(None, map(shutil.which, names)),
-    ]
+    found = [*map(str, pyenv.glob("versions/*/bin/python")), *map(shutil.which, names)]
     ask = "import sys; sys.stdout.write('%d.%d' % sys.version_info[:2])"
-    for python in pythons:
-        version = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
+    for python in filter(None, found):
+        version = run(python, "-c", ask)
         if version.returncode == 0 and version.stdout not in SUPPORTED:
-            done = subprocess.run(
-                [python, "tools/setup.py"], cwd=ROOT, capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 1
-            assert done.stdout == ""
+            done = run(python, "tools/setup.py")
+            assert (done.returncode, done.stdout) == (1, "")
             assert_one_sentence(done.stderr)
             assert f"This is Python {version.stdout}," in done.stderr
 
 
-def test_setup_can_be_read_by_any_python() -> None:
+def test_setup_can_be_read_by_any_python():
     """tools/setup.py uses no syntax that Python 2.7 lacks."""
     source = (ROOT / "tools/setup.py").read_bytes().decode("ascii")
     newer = ast.JoinedStr | ast.AnnAssign | ast.NamedExpr | ast.Nonlocal | ast.Starred | ast.Match
@@ -232,7 +227,7 @@ eval "$UV_DOES"
 class Course:
     """A small copy of the repository, in a folder with a space in its name."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder):
         self.root = folder / "a course"
         self.log = folder / "uv.log"
         self.bin = folder / "bin"
@@ -244,44 +239,33 @@ class Course:
         (self.bin / "uv").write_text(FAKE_UV)
         (self.bin / "uv").chmod(0o755)
 
-    def start(self, *command: str | Path, uv_does: str = "") -> subprocess.Popen:
-        # Variables of the make that runs these tests must not reach the one under test.
-        outer = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PYTHON", "N"}
-        env = {name: value for name, value in os.environ.items() if name not in outer}
-        env["PATH"] = f"{self.bin}{os.pathsep}{env['PATH']}"
-        env |= {"UV_LOG": str(self.log), "UV_DOES": uv_does}
-        return subprocess.Popen(
-            command,
-            cwd=self.root,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            # A shell that runs the tests in the background hands on that Ctrl-C is ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
+    def start(self, *command, uv_does=""):
+        names = {"UV_LOG": str(self.log), "UV_DOES": uv_does}
+        names["PATH"] = f"{self.bin}{os.pathsep}{os.environ['PATH']}"
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        where = {"cwd": self.root, "env": commands.environment() | names}
+        return subprocess.Popen(command, start_new_session=True, **where, **pipes)
 
-    def start_setup(self, uv_does: str = "") -> subprocess.Popen:
+    def start_setup(self, uv_does=""):
         return self.start(sys.executable, "tools/setup.py", uv_does=uv_does)
 
-    def set_up(self, uv_does: str = "") -> tuple[int, str]:
+    def set_up(self, uv_does=""):
         """Run tools/setup.py; its exit code and what it wrote to stderr."""
         process = self.start_setup(uv_does)
         _, errors = process.communicate(timeout=60)
         assert "Traceback" not in errors
         return process.returncode, errors
 
-    def make(self, *arguments: str) -> tuple[int, str, str]:
+    def make(self, *arguments):
         process = self.start("make", *arguments)
         out, errors = process.communicate(timeout=60)
         return process.returncode, out, errors
 
-    def installs(self) -> list[str]:
+    def installs(self):
         """The calls of uv up to now."""
         return self.log.read_text().splitlines() if self.log.exists() else []
 
-    def wait_for_uv(self) -> None:
+    def wait_for_uv(self):
         deadline = time.monotonic() + 30
         while not self.installs():
             assert time.monotonic() < deadline, "uv was never called"
@@ -289,12 +273,12 @@ class Course:
 
 
 @pytest.fixture
-def course(tmp_path: Path) -> Course:
+def course(tmp_path):
     return Course(tmp_path)
 
 
 @pytest.fixture
-def done(course: Course) -> Course:
+def done(course):
     """A course that is set up; `mine` in its .venv tells whether .venv was made anew since."""
     assert course.set_up()[0] == 0
     course.log.unlink()
@@ -302,7 +286,7 @@ def done(course: Course) -> Course:
     return course
 
 
-def test_setup_installs_the_lock_and_then_the_package(course: Course) -> None:
+def test_setup_installs_the_lock_and_then_the_package(course):
     code, errors = course.set_up()
     assert (code, len(errors.splitlines())) == (0, 1)
     lock, package = course.installs()
@@ -310,15 +294,12 @@ def test_setup_installs_the_lock_and_then_the_package(course: Course) -> None:
     assert lock.endswith("/.venv/bin/python --require-hashes -r requirements.lock")
     assert package.endswith(" --no-deps --no-build-isolation -e .")
     assert (course.root / ".venv/bin/python").exists()
-
-
-def test_second_setup_does_nothing(done: Course) -> None:
-    assert done.set_up() == (0, "")
-    assert done.installs() == []
+    assert course.set_up() == (0, "")  # there is nothing left to do
+    assert len(course.installs()) == 2
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
-def test_changed_versions_are_installed_into_the_same_venv(done: Course, name: str) -> None:
+def test_changed_versions_are_installed_into_the_same_venv(done, name):
     with open(done.root / name, "a") as file:
         file.write("# changed\n")
     assert done.set_up()[0] == 0
@@ -327,33 +308,34 @@ def test_changed_versions_are_installed_into_the_same_venv(done: Course, name: s
     assert done.set_up() == (0, "")
 
 
-def test_broken_interpreter_is_replaced(done: Course) -> None:
-    python = done.root / ".venv/bin/python"
+def break_interpreter(course):
+    python = course.root / ".venv/bin/python"
     python.unlink()
     python.symlink_to("gone")
-    assert done.set_up()[0] == 0
-    assert python.exists()
-    assert not (done.root / ".venv/mine").exists()
 
 
-def test_venv_of_another_python_is_replaced(done: Course) -> None:
-    stamp = done.root / STAMP
+def change_python(course):
     version = ".".join(map(str, sys.version_info[:3]))
+    stamp = course.root / STAMP
     assert version in stamp.read_text()
     stamp.write_text(stamp.read_text().replace(version, "3.11.0rc1"))
-    assert done.set_up()[0] == 0
-    assert not (done.root / ".venv/mine").exists()
 
 
-def test_moved_folder_heals(done: Course) -> None:
-    done.root = done.root.rename(done.root.with_name("moved course"))
+def move_folder(course):
+    course.root = course.root.rename(course.root.with_name("moved course"))
+
+
+@pytest.mark.parametrize("harm", [break_interpreter, change_python, move_folder])
+def test_a_venv_that_is_of_no_use_is_made_anew(done, harm):
+    harm(done)
     assert done.set_up()[0] == 0
     assert len(done.installs()) == 2
+    assert (done.root / ".venv/bin/python").exists()
     assert not (done.root / ".venv/mine").exists()
     assert done.set_up() == (0, "")
 
 
-def test_failed_install_ends_in_a_sentence_and_can_be_repeated(course: Course) -> None:
+def test_failed_install_ends_in_a_sentence_and_can_be_repeated(course):
     code, errors = course.set_up("echo no such version >&2; exit 3")
     assert code == 1
     started, reason, sentence = errors.splitlines()
@@ -366,7 +348,7 @@ def test_failed_install_ends_in_a_sentence_and_can_be_repeated(course: Course) -
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_interrupted_install_can_be_repeated(course: Course, how: signal.Signals) -> None:
+def test_interrupted_install_can_be_repeated(course, how):
     # exec: a shell between the two could start the sleep after Ctrl-C, and leave it behind.
     process = course.start_setup("exec sleep 60")
     course.wait_for_uv()
@@ -383,7 +365,7 @@ def test_interrupted_install_can_be_repeated(course: Course, how: signal.Signals
 
 
 @pytest.mark.slow
-def test_second_of_two_setups_waits(course: Course) -> None:
+def test_second_of_two_setups_waits(course):
     first = course.start_setup("sleep 1")
     course.wait_for_uv()
     second = course.start_setup()
@@ -396,7 +378,7 @@ def test_second_of_two_setups_waits(course: Course) -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "dangling link"])
-def test_a_venv_that_is_none_is_not_deleted(course: Course, kind: str) -> None:
+def test_a_venv_that_is_none_is_not_deleted(course, kind):
     venv = course.root / ".venv"
     if kind == "folder":
         venv.mkdir()
@@ -411,12 +393,12 @@ def test_a_venv_that_is_none_is_not_deleted(course: Course, kind: str) -> None:
 
 
 @pytest.fixture
-def environment(course: Course, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def environment(course, monkeypatch):
     """tools/environment.py of the copy, without uv; `commands` are those it would have run."""
     module = load(course.root / "tools/environment.py")
     module.commands = []
 
-    def note(*command: str | Path) -> None:
+    def note(*command):
         module.commands.append([str(part) for part in command])
         module.VENV.mkdir(exist_ok=True)
 
@@ -425,7 +407,7 @@ def environment(course: Course, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_plain_pip_will_do(environment: ModuleType) -> None:
+def test_plain_pip_will_do(environment):
     environment.main()
     make_venv, lock, package = environment.commands
     assert make_venv[1:] == ["-I", "-m", "venv", "--clear", str(environment.VENV)]
@@ -435,59 +417,41 @@ def test_plain_pip_will_do(environment: ModuleType) -> None:
     assert package[-4:] == ["--no-deps", "--no-build-isolation", "-e", "."]
 
 
-def test_full_disk_gets_a_sentence(
-    environment: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(9e9, 7.8e9, 1.2e9))
+@pytest.mark.parametrize(
+    ("trouble", "hint"),
+    [
+        ("full disk", "1.2 GB of room, but the course needs 4 GB"),
+        ("venv", "-venv`"),  # modules that Debian leaves out
+        ("ensurepip", "-venv`"),
+        ("file in the way", "File exists"),
+    ],
+)
+def test_trouble_gets_a_sentence(environment, monkeypatch, trouble, hint):
+    if trouble == "full disk":
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1.2e9))
+    elif trouble == "file in the way":
+        (environment.ROOT / "build").touch()  # where a folder has to be
+    else:
+        monkeypatch.setitem(sys.modules, trouble, None)
     with pytest.raises(SystemExit) as stop:
         environment.main()
     assert_one_sentence(stop.value.code)
-    assert "1.2 GB" in stop.value.code
-    assert "4 GB" in stop.value.code
+    assert hint in stop.value.code
     assert environment.commands == []
-
-
-@pytest.mark.parametrize("missing", ["venv", "ensurepip"])
-def test_python_without_venv_gets_a_sentence(
-    environment: ModuleType, monkeypatch: pytest.MonkeyPatch, missing: str
-) -> None:
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == missing else find_spec(name)
-    )
-    with pytest.raises(SystemExit) as stop:
-        environment.main()
-    assert_one_sentence(stop.value.code)
-    assert "-venv`" in stop.value.code
-    assert environment.commands == []
-
-
-def test_trouble_with_files_gets_a_sentence(
-    environment: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (environment.ROOT / "build").touch()  # where a folder has to be
-    with pytest.raises(SystemExit) as stop:
-        environment.main()
-    assert_one_sentence(stop.value.code)
 
 
 # -- Commands --------------------------------------------------------------------------------------
 
 
-def targets() -> set[str]:
-    names = " ".join(re.findall(r"^\.PHONY: (.+)$", read("Makefile"), re.MULTILINE))
-    return set(names.split())
-
-
-def test_make_alone_lists_the_commands(course: Course) -> None:
+def test_make_alone_lists_the_commands(course):
     code, out, errors = course.make()
     assert (code, errors) == (0, "")
-    assert {line.split()[1] for line in out.splitlines()} == targets() - {"setup"}
+    targets = " ".join(re.findall(r"^\.PHONY: (.+)$", read("Makefile"), re.MULTILINE))
+    assert {line.split()[1] for line in out.splitlines()} == set(targets.split()) - {"setup"}
 
 
 @pytest.mark.parametrize("python", ["./no such python", "../bin/shim", ""])
-def test_make_with_a_python_that_does_not_start(course: Course, python: str) -> None:
+def test_make_with_a_python_that_does_not_start(course, python):
     shim = course.bin / "shim"  # as pyenv leaves one for a version that is not chosen
     shim.write_text("#!/bin/sh\necho 'shim: command not found' >&2\nexit 127\n")
     shim.chmod(0o755)
@@ -500,7 +464,7 @@ def test_make_with_a_python_that_does_not_start(course: Course, python: str) -> 
     assert course.installs() == []
 
 
-def test_make_sets_up_with_the_python_it_is_given(course: Course) -> None:
+def test_make_sets_up_with_the_python_it_is_given(course):
     given = course.root.parent / "my python"
     given.symlink_to(sys.executable)
     code, out, errors = course.make("studies", f"PYTHON={given}")
@@ -509,13 +473,97 @@ def test_make_sets_up_with_the_python_it_is_given(course: Course) -> None:
     assert len(course.installs()) == 2
 
 
-def test_clean_keeps_the_venv(done: Course) -> None:
+def test_clean_keeps_the_venv(done):
     cache = done.root / "tools/__pycache__"
     cache.mkdir(exist_ok=True)
     assert done.make("clean")[0] == 0
     assert not cache.exists()
     assert not (done.root / "build").exists()
     assert done.set_up() == (0, "")
+
+
+def test_studies_run_one_after_the_other_until_one_fails(done):
+    folder = done.root / "benchmarks/studies"
+    folder.mkdir(parents=True)
+    for name in ("04_first", "04_second", "04_third", "07_other"):
+        (folder / f"{name}.py").write_text(f"assert {name != '04_second'}\n")
+    code, out, _ = done.make("studies", "N=04")
+    assert code != 0
+    assert out.split() == [f"benchmarks/studies/{name}.py" for name in ("04_first", "04_second")]
+
+
+def test_the_wheel_holds_all_files_of_the_package():
+    done = run(*commands.make("wheel"))
+    with zipfile.ZipFile(ROOT / done.stdout.strip()) as wheel:
+        held = set(wheel.namelist())
+    files = {path.relative_to(ROOT).as_posix() for path in committed_files()}
+    files = {name for name in files if name.startswith("resnet_lesson/")}
+    assert {"resnet_lesson/__init__.py", "resnet_lesson/mnist/mnist.npz"} <= files <= held
+
+
+@pytest.mark.slow
+def test_the_grader_as_a_lecturer_starts_it(tmp_path):
+    (tmp_path / "handed-in").mkdir()
+    shutil.copy(ROOT / "notebooks/solutions/03_bottleneck_block.ipynb", tmp_path / "handed-in")
+    command = [sys.executable, "-m", "resnet_lesson.grading", "handed-in", "--csv", "grades.csv"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    with (tmp_path / "grades.csv").open(encoding="utf-8") as file:
+        (grade,) = csv.DictReader(file)
+    assert (grade["hand-in"], grade["passed"]) == ("03_bottleneck_block.ipynb", "5 of 5")
+
+
+# Where a command is tested that no workflow runs.
+TESTED = {
+    "make help": "test_repository.test_make_alone_lists_the_commands",
+    "make lab": "test_lab.test_the_first_lesson_runs_with_run_all_cells",
+    "make lab LAB_ARGS=": "test_lab.test_the_first_lesson_runs_with_run_all_cells",
+    "make studies": "test_repository.test_studies_run_one_after_the_other_until_one_fails",
+    "make studies N=": "test_repository.test_studies_run_one_after_the_other_until_one_fails",
+    "make mutations ONLY=": "test_mutations.test_an_unknown_module_gets_a_sentence",
+    "make wheel": "test_repository.test_the_wheel_holds_all_files_of_the_package",
+    "make clean": "test_repository.test_clean_keeps_the_venv",
+    "-m resnet_lesson.distributed": "test_distributed.test_the_command_line_where_a_proxy_is_set",
+    "-m resnet_lesson.grading": "test_repository.test_the_grader_as_a_lecturer_starts_it",
+    "-m resnet_lesson.recipe": "test_recipe.test_the_command_trains_and_saves",
+}
+
+
+def named_in(text):
+    """Return the commands in lines of code, with the names of their options: `make studies N=`."""
+    ours = r"(?<=python )(?:-m resnet_lesson\.\w+|tools/\w+\.py)"
+    found = set(re.findall(rf"{ours}|conda env create|pip install --no-deps|jupyter lab", text))
+    option = r"[A-Z_]+=(?:'[^']*'|\S*)"
+    for call in re.findall(rf"\bmake((?: +(?:{option}|[a-z-]+\b))+)", text):
+        names = re.findall(r"([A-Z_]+=)", call)
+        for target in re.sub(option, "", call).split():
+            # Every target takes another Python.
+            found |= {f"make {target}", *(f"make {target} {o}" for o in names if o != "PYTHON=")}
+    return found
+
+
+def code(name):
+    """Return the code in a document, fenced or inline, each command on one line."""
+    spans = re.findall(r"```\w*\n(.*?)```|`([^`]+)`", read(name), re.DOTALL)
+    return "\n".join(block or " ".join(inline.split()) for block, inline in spans)
+
+
+def test_each_command_is_run_by_a_test_or_by_a_workflow():
+    named = set().union(*(named_in(code(name)) for name in DOCUMENTS))
+    for target, words in re.findall(r"^([a-z-]+):.*## (.*)$", read("Makefile"), re.MULTILINE):
+        named |= named_in(f"make {target} {' '.join(re.findall(r'[A-Z_]+=', words))}")
+    for path in (ROOT / "notebooks/src").rglob("*.py"):
+        named |= set(re.findall(r"-m resnet_lesson\.\w+", path.read_text("utf-8")))
+    jobs = [*workflow("test").values(), *workflow("weekly").values()]
+    lines = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    lines += workflow("weekly")["commands"]["strategy"]["matrix"]["command"]
+    assert len(named) > 30
+    assert named - named_in("\n".join(lines)) == TESTED.keys()
+    for file, test in (where.split(".") for where in TESTED.values()):
+        assert f"def {test}(" in read(f"tests/{file}.py")
+
+
+def test_the_two_commands_are_documented():
+    assert {"make lab", "make test"} <= named_in(code("README.md"))
 
 
 # -- Documents -------------------------------------------------------------------------------------
@@ -527,35 +575,14 @@ def test_the_table_of_lessons_gives_the_times_that_the_lessons_give():
     )
     lessons = sorted((ROOT / "notebooks/src").glob("[0-9]*.py"))
     said = r"\*\*Reading time:\*\* (\d+) minutes\. \*\*Computing time:\*\* (\d+) minute"
-    times = [re.search(said, path.read_text(encoding="utf-8")).groups() for path in lessons]
+    times = [re.search(said, path.read_text("utf-8")).groups() for path in lessons]
     assert table == [
         (f"notebooks/{path.stem}", *two) for path, two in zip(lessons, times, strict=True)
     ]
 
 
-DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
-DOCUMENTS += sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md"))
-
-
-def make_commands(text: str) -> set[str]:
-    """The targets of every `make ...` in code, fenced or inline."""
-    code = re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL)
-    calls = re.findall(r"\bmake((?: +[\w=./*-]+)+)", "\n".join(code))
-    return {word for call in calls for word in call.split() if "=" not in word}
-
-
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_documented_commands_exist(name: str) -> None:
-    assert make_commands(read(name)) <= targets()
-
-
-def test_the_two_commands_are_documented() -> None:
-    assert {"lab", "test"} <= make_commands(read("README.md"))
-    assert {"notebooks", "lab", "check", "test"} <= make_commands(read("CONTRIBUTING.md"))
-
-
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_links_inside_the_repository_resolve(name: str) -> None:
+def test_links_inside_the_repository_resolve(name):
     text = re.sub(r"```.*?```", "", read(name), flags=re.DOTALL)
     links = re.findall(r"\]\(<?([^)>\s]+)", text) + re.findall(r'\b(?:src|href)="([^"]+)"', text)
     for link in links:
@@ -564,11 +591,10 @@ def test_links_inside_the_repository_resolve(name: str) -> None:
             assert ((ROOT / name).parent / path).exists(), f"{name} links to {link}"
 
 
-def committed_files() -> list[Path]:
+def committed_files():
     """All files of the repository, or of a copy without git, that are not build products."""
     if (ROOT / ".git").exists():
-        command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
-        names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        names = run("git", "ls-files", "-co", "--exclude-standard", "-z").stdout
         paths = [ROOT / name for name in names.split("\0") if name]
     else:
         ignored = {line.strip("/\n") for line in read(".gitignore").splitlines()}
@@ -576,7 +602,7 @@ def committed_files() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-def test_no_file_names_a_machine_or_a_registry() -> None:
+def test_no_file_names_a_machine_or_a_registry():
     machine = r"(?<![\w./+-])/(?:home|Users|root|work)/\w|\b[A-Z]:\\Users\\"
     registry = r"pypi\.org|pythonhosted\.org|anaconda\.org"
     temporary = r"(?<![\w./+-])/tmp/"
@@ -588,7 +614,7 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
         if path.suffix == ".ipynb":
             patterns.append(temporary)
         with contextlib.suppress(UnicodeDecodeError):
-            found = re.search("|".join(patterns), path.read_text(encoding="utf-8"))
+            found = re.search("|".join(patterns), path.read_text("utf-8"))
             assert not found, f"{path.relative_to(ROOT)}: {found and found.group()}"
             texts += 1
     assert texts > 20
@@ -597,12 +623,12 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
 # -- Licences and citation -------------------------------------------------------------------------
 
 
-def test_licence_files_are_there() -> None:
+def test_licence_files_are_there():
     for name in PROJECT["project"]["license-files"]:
         assert "icense" in read(name), name
 
 
-def test_mnist_is_what_its_notice_says() -> None:
+def test_mnist_is_what_its_notice_says():
     """The MD5s of the original files, recomputed from the arrays that are shipped."""
     notice = read("resnet_lesson/mnist/LICENSE.txt")
     with np.load(ROOT / "resnet_lesson/mnist/mnist.npz", allow_pickle=False) as arrays:
@@ -615,7 +641,7 @@ def test_mnist_is_what_its_notice_says() -> None:
             assert original in notice, key
 
 
-def test_one_version_number() -> None:
+def test_one_version_number():
     version = PROJECT["project"]["version"]
     citation = yaml.safe_load(read("CITATION.cff"))
     assert citation["version"] == version

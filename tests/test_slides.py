@@ -1,17 +1,19 @@
-"""The slides: each deck opens in a browser, fits its screen, and says something to the speaker."""
+"""The slides: what they are in a source; each deck opens in a browser and fits its screen."""
 
 import re
-from pathlib import Path
 
 import browser
+import build_notebooks as builder
 import nbformat
 import pytest
 import slide_cells
 import slides
-from build_notebooks import ROOT, pairs
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from notebook_kinds import LESSON, ROOT, notebooks
+from tiny_course import tiny_course
 
-LESSONS = {pair.source.stem: pair for pair in pairs() if not pair.edition}
-each_lesson = pytest.mark.parametrize("lesson", LESSONS)
+DECKS = slides.decks()
+each_deck = pytest.mark.parametrize("name", DECKS)
 # What of a slide lies outside of the screen, or is cut off.
 OUTSIDE = """() => [...Reveal.getCurrentSlide().querySelectorAll(
     "p, li, pre, img, h1, h2, h3, table, mjx-container")]
@@ -20,35 +22,8 @@ OUTSIDE = """() => [...Reveal.getCurrentSlide().querySelectorAll(
     return r.width && (r.left < 0 || r.right > 1280 || r.top < 0 || r.bottom > 720 ||
       (e.tagName === "PRE" && e.scrollWidth > e.clientWidth + 1)); })
   .map((e) => e.tagName + " " + e.textContent.slice(0, 60))"""
-
-
-def of(lesson):
-    pair = LESSONS[lesson]
-    nb = nbformat.read(pair.target, as_version=4)
-    return slide_cells.slides(pair.source.read_text(encoding="utf-8"), nb)
-
-
-@each_lesson
-def test_a_deck_has_one_idea_a_slide_and_notes_on_each(lesson):
-    deck = of(lesson)
-    assert 12 <= len(deck) <= 20
-    headings = [slide.text.splitlines()[0] for slide in deck]
-    assert headings[0].startswith(f"# {lesson[:2]} · ")
-    assert all(heading.startswith("## ") for heading in headings[1:])
-    assert len(set(headings)) == len(headings)
-    for slide in deck:
-        assert "?" in slide.notes or ":" in slide.notes, slide.text
-        assert len(slide.notes.split()) >= 12, slide.text
-        assert "!" not in re.sub(r"<!--.*?-->|!\[|!=|\\!", "", slide.text + slide.notes)
-
-
-def test_a_deck_is_the_same_each_time():
-    assert slides.deck(LESSONS["00_start_here"]) == slides.deck(LESSONS["00_start_here"])
-
-
-def test_a_slide_shows_code_and_output_of_the_cell_above_it():
-    source = """# %% [markdown]
-# # A lesson
+SOURCE = """# %% [markdown]
+# # 99 · Test
 
 # %%
 a = 1
@@ -62,45 +37,99 @@ print(a + b)
 #
 # <!-- output -->
 #
-# after
+# %%-signs in a text are no cells.
 #
 # <!-- notes -->
 # Ask: what?
+
+# %%
+c = 3
+
+# %% [markdown] tags=["slide"]
+# The last one
 """
-    nb = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_markdown_cell("# A lesson"),
-            nbformat.v4.new_code_cell(
-                "a = 1\nb = 2\nprint(a + b)",
-                outputs=[nbformat.v4.new_output("stream", name="stdout", text="3")],
-            ),
-        ]
-    )
-    (slide,) = slide_cells.slides(source, nb)
+
+
+def of(name):
+    made = DECKS[name]
+    nb = nbformat.read(made.path, as_version=4)
+    return slide_cells.slides(made.source.read_text(encoding="utf-8"), nb)
+
+
+def test_every_lesson_has_a_deck():
+    assert [made.name for made in notebooks() if made.kind is LESSON] == [
+        name for name, made in DECKS.items() if made.kind is LESSON
+    ]
+
+
+@each_deck
+def test_a_deck_has_one_idea_a_slide_and_notes_on_each(name):
+    deck = of(name)
+    if DECKS[name].kind is LESSON:
+        assert 12 <= len(deck) <= 20
+    headings = [slide.text.splitlines()[0] for slide in deck]
+    assert headings[0].startswith(f"# {DECKS[name].number} · ")
+    assert all(heading.startswith("## ") for heading in headings[1:])
+    assert len(set(headings)) == len(headings)
+    for slide in deck:
+        assert "?" in slide.notes or ":" in slide.notes, slide.text
+        assert len(slide.notes.split()) >= 12, slide.text
+        assert "!" not in re.sub(r"<!--.*?-->|!\[|!=|\\!", "", slide.text + slide.notes)
+
+
+def test_a_deck_is_the_same_each_time():
+    assert slides.deck(DECKS["00_start_here"]) == slides.deck(DECKS["00_start_here"])
+
+
+def test_a_slide_shows_code_and_output_of_the_cell_above_it():
+    output = new_output("stream", name="stdout", text="3")
+    cell = new_code_cell("a = 1\nb = 2\nprint(a + b)", outputs=[output])
+    nb = new_notebook(cells=[new_markdown_cell("# 99 · Test"), cell])
+    slide, last = slide_cells.slides(SOURCE, nb)
+    assert last.text == "The last one" and last.cell is None
     assert "```python\na = 1\nb = 2\n```" in slide.text and slide.notes == "Ask: what?"
     text, output, after, notes = slides._cells(slide)
     assert text.source.startswith("## Sum") and output.outputs[0].text == "3"
-    assert after.source == "after" and notes.source == "Ask: what?"
+    assert after.source == "%%-signs in a text are no cells." and notes.source == "Ask: what?"
     kinds = [cell.metadata.slideshow.slide_type for cell in (text, output, after, notes)]
     assert kinds == ["slide", "-", "-", "notes"]
 
 
-def test_an_unknown_lesson_gets_a_sentence(capsys):
-    assert slides.main(["99"]) == 1
-    assert capsys.readouterr().err == "There is no lesson. Received: 99\n"
+def test_a_notebook_has_no_slide_and_does_not_change_with_one(tmp_path):
+    def made_from(text):
+        (made,) = notebooks(tiny_course(tmp_path, **{"99_test": text}))
+        cells = [(cell.id, cell.source) for cell in builder.from_source(made).cells]
+        return builder.notebook_hash(made), cells
+
+    whole = made_from(SOURCE)
+    assert [source for _, source in whole[1]] == [
+        "# 99 · Test",
+        "a = 1\nb = 2\nprint(a + b)",
+        "c = 3",
+    ]
+    assert slides.decks(tmp_path).keys() == {"99_test"}
+    assert made_from(SOURCE.replace("Sum", "Total")) == whole
+    assert made_from(slide_cells.without_slides(SOURCE)) == whole
+    assert slides.decks(tmp_path) == {}
+    assert made_from(SOURCE.replace("c = 3", "c = 4"))[0] != whole[0]
+
+
+def test_an_unknown_name_gets_a_sentence(capsys):
+    assert slides.main(["00", "99"]) == 1
+    assert capsys.readouterr().err == "No notebook with slides starts so. Received: 99\n"
 
 
 @pytest.mark.slow
-@each_lesson
-def test_a_deck_opens_alone_and_no_slide_overflows(chromium, lesson, tmp_path):
-    folder = slides.write(LESSONS[lesson], tmp_path)
-    assert folder.parent == Path(tmp_path) and ROOT not in folder.parents
+@each_deck
+def test_a_deck_opens_alone_and_no_slide_overflows(chromium, name, tmp_path):
+    folder = slides.write(DECKS[name], tmp_path)
+    assert tmp_path in folder.parents and ROOT not in folder.parents
     with browser.served(folder) as address:
         watched = browser.Watched(chromium, address, width=1280, height=720)
         page = watched.go("index.html")
         page.wait_for_function("Reveal.isReady()")
         total = page.evaluate("Reveal.getTotalSlides()")
-        assert total == len(of(lesson))
+        assert total == len(of(name))
         found = {}
         for number in range(total):
             page.evaluate(f"Reveal.slide({number})")

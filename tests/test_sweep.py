@@ -14,9 +14,9 @@ import tensorflow as tf
 from test_training import InterruptingBar, small_network, third_epoch_slower_then_end
 
 from resnet_lesson import sweep as sweeping
-from resnet_lesson import workers
 from resnet_lesson.data import load_mnist
 from resnet_lesson.models import network
+from resnet_lesson.plumbing import processes
 from resnet_lesson.sweep import _tasks, sweep
 from resnet_lesson.training import train
 
@@ -34,25 +34,21 @@ def mnist():
 
 
 def test_tasks_keep_all_workers_busy():
-    def names(configs, seeds, workers, updates=300):
-        return [(name, run) for name, _, run in _tasks(configs, seeds, workers, updates)]
-
-    deep, shallow = {"depth": 56}, {"depth": 8}
-    assert names({"a": deep}, [0, 1, 2], 1) == [("a", [0, 1, 2])]
-    assert names({"a": deep}, [0, 1, 2], 2) == [("a", [0, 2]), ("a", [1])]
+    assert _tasks({"a": 56}, [0, 1, 2], 1, 300) == [("a", [0, 1, 2])]
+    assert _tasks({"a": 56}, [0, 1, 2], 2, 300) == [("a", [0, 2]), ("a", [1])]
     # As many networks as workers, and none is larger: nothing is traced twice.
-    assert names({"a": deep, "b": deep}, [0, 1], 2) == [("a", [0, 1]), ("b", [0, 1])]
+    assert _tasks({"a": 56, "b": 56}, [0, 1], 2, 300) == [("a", [0, 1]), ("b", [0, 1])]
     # Three networks for two workers: one of them is shared.
-    three = names({"a": {}, "b": {}, "c": {}}, [0, 1, 2], 2)
-    assert sorted(three) == [("a", [0, 2]), ("a", [1]), ("b", [0, 1, 2]), ("c", [0, 1, 2])]
+    three = _tasks({"a": 8, "b": 8, "c": 8}, [0, 1, 2], 2, 300)
+    assert three == [("a", [0, 1, 2]), ("b", [0, 1, 2]), ("c", [0, 2]), ("c", [1])]
     # One deep network would keep a worker while the other has nothing to do.
-    two = names({"shallow": shallow, "deep": deep}, [0, 1, 2], 2)
+    two = _tasks({"shallow": 8, "deep": 56}, [0, 1, 2], 2, 300)
     assert two == [("deep", [0, 2]), ("deep", [1]), ("shallow", [0, 1, 2])]
     # Short runs are not worth a second tracing.
-    assert len(names({"shallow": shallow, "deep": deep}, [0, 1, 2], 2, updates=5)) == 2
-    for processes in (1, 2, 3, 7):
-        runs = names({"a": deep, "b": shallow, "c": {}}, [4, 5, 6, 7], processes)
-        assert sorted((name, seed) for name, seeds in runs for seed in seeds) == sorted(
+    assert len(_tasks({"shallow": 8, "deep": 56}, [0, 1, 2], 2, 5)) == 2
+    for workers in (1, 2, 3, 7):
+        tasks = _tasks({"a": 56, "b": 8, "c": 1}, [4, 5, 6, 7], workers, 300)
+        assert sorted((name, seed) for name, seeds in tasks for seed in seeds) == sorted(
             (name, seed) for name in "abc" for seed in (4, 5, 6, 7)
         )
 
@@ -64,6 +60,7 @@ def test_sweep_in_workers_equals_single_runs(mnist):
     pairs = [("plain 8", 0), ("plain 8", 1), ("residual 8", 0), ("residual 8", 1)]
     assert [(record.name, record.seed) for record in records] == pairs
     assert [record.loss for record in records] == [record.loss for record in again]
+    assert [record.config for record in records] == [CONFIGS[name] for name, _ in pairs]
     in_process = sweep(CONFIGS, [0, 1], mnist, updates=6, workers=1, progress=False)
     for there, here in zip(records, in_process, strict=True):
         # The number of threads may change the order of additions, and with it the last digits.
@@ -128,7 +125,7 @@ def test_interrupt_between_two_runs(mnist, capsys):
 
 
 def test_a_worker_that_dies_is_told(mnist, monkeypatch):
-    monkeypatch.setattr(workers, "_start_worker", os._exit)  # gets an argument that it dislikes
+    monkeypatch.setattr(processes, "_start_worker", os._exit)  # gets an argument that it dislikes
     with pytest.raises(RuntimeError, match="a worker process died.*Received: workers=2"):
         sweep(CONFIGS, [0], mnist, updates=5, workers=2, progress=False)
 
@@ -165,7 +162,7 @@ def test_runs_that_were_finished_outlive_a_worker(mnist, monkeypatch):
 EARLY = """
 from test_sweep import CONFIGS
 from resnet_lesson.data import load_mnist
-from resnet_lesson.sweep import _tasks, sweep
+from resnet_lesson.sweep import sweep
 if GUARD:
     data = load_mnist(train=6400, val=0, test=0)
     print("ready", flush=True)
@@ -235,9 +232,9 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
 def test_cores_are_those_that_the_process_may_use(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3}, raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    assert workers.cores() == 1
+    assert processes.cores() == 1
     monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS and Windows
-    assert workers.cores() == 64
+    assert processes.cores() == 64
 
 
 def test_workers_share_a_gpu(monkeypatch):
@@ -246,52 +243,43 @@ def test_workers_share_a_gpu(monkeypatch):
     monkeypatch.setattr(
         tf.config.experimental, "set_memory_growth", lambda gpu, wanted: grown.append((gpu, wanted))
     )
-    workers._share_gpus()
+    processes._share_gpus()
     assert grown == [("GPU:0", True)]
 
 
 def test_a_function_of_a_notebook_is_refused(monkeypatch):
-    workers.check_workers_find("after_epoch", third_epoch_slower_then_end)
-    workers.check_workers_find("after_epoch", None)
+    processes.check_workers_find("after_epoch", third_epoch_slower_then_end)
+    processes.check_workers_find("after_epoch", None)
     with pytest.raises(ValueError, match="build must be a function of a module.*<lambda>"):
-        workers.check_workers_find("build", lambda record: None)
+        processes.check_workers_find("build", lambda record: None)
     main = sys.modules["__main__"]
     monkeypatch.setattr(main, "__file__", "script.py", raising=False)  # pytest-xdist's has none
     monkeypatch.setattr(main, "next_rate", third_epoch_slower_then_end, raising=False)
     monkeypatch.setattr(third_epoch_slower_then_end, "__module__", "__main__")
     monkeypatch.setattr(third_epoch_slower_then_end, "__qualname__", "next_rate")
     # A script's own function: workers read the script again.
-    workers.check_workers_find("after_epoch", third_epoch_slower_then_end)
+    processes.check_workers_find("after_epoch", third_epoch_slower_then_end)
     monkeypatch.delattr(main, "__file__")
     with pytest.raises(ValueError, match="a worker process cannot find it. Received: <function"):
-        workers.check_workers_find("after_epoch", third_epoch_slower_then_end)
+        processes.check_workers_find("after_epoch", third_epoch_slower_then_end)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"configs": {}}, "configs must not be empty. Received: {}"),
         ({"seeds": [1, 0, 1]}, r"seeds must be all different. Received: \[1, 0, 1\]"),
-        ({"seeds": [-1]}, "seeds must be 0 or more. Received: -1"),
-        ({"seeds": []}, r"seeds must have 1 or more entries. Received: \[\]"),
-        ({"workers": 0}, "workers must be .*Received: 0"),
         ({"configs": {"a": {"depth": 9}}}, "depth must be .*Received: 9"),
+        ({"configs": {"a": {"deep": 8}}}, "configs must hold arguments of network: .*'deep'"),
         ({"configs": {"a": {"depth": 8, "classes": 5}}}, "data.train.labels must be from 0 to 4"),
-        ({"data": [1]}, "data must be Mnist.*Received: list"),
-        ({"updates": 0}, "updates must be 1 or more. Received: 0"),
-        ({"updates": 1.5}, "updates must be a whole number. Received: 1.5"),
-        ({"batch_size": 0}, "batch_size must be 1 or more. Received: 0"),
+        ({"data": [1]}, "data must be Dataset.*Received: list"),
         ({"batch_size": 641}, "Received: batch_size=641, 640 images"),
-        ({"learning_rate": 0}, "learning_rate must be a number above 0. Received: 0"),
         ({"learning_rate": [(0,)]}, r"learning_rate must be .*Received: \[\(0,\)\]"),
         ({"learning_rate": {"plain 8": 1e-3}}, r"must have the names of configs. .*\{'plain 8'"),
-        ({"after_epoch": 1e-3}, "after_epoch must be a function. Received: 0.001"),
         ({"after_epoch": lambda record: 1.0}, "after_epoch must be a function of a module"),
-        ({"build": "dense"}, "build must be a function. Received: 'dense'"),
         ({"build": lambda depth: None}, "build must be a function of a module"),
     ],
 )
 def test_bad_sweeps_start_no_worker(mnist, arguments, message, monkeypatch):
-    monkeypatch.setattr(sweeping, "in_workers", lambda *args: pytest.fail("workers were started"))
+    monkeypatch.setattr(sweeping, "run_in_workers", lambda *args: pytest.fail("they were started"))
     with pytest.raises((TypeError, ValueError), match=message):
         sweep(**({"configs": CONFIGS, "seeds": [0], "data": mnist, "workers": 2} | arguments))

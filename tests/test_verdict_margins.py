@@ -69,10 +69,9 @@ def test_the_page_is_made_from_the_record():
 
 @pytest.mark.parametrize("lesson", verdict_margins.LESSONS)
 def test_the_record_holds_every_verdict_of_a_lesson(lesson):
-    path = verdict_margins.ROOT / "notebooks" / f"{lesson}.ipynb"
     printed = "".join(
         output.text
-        for cell in nbformat.read(path, as_version=4).cells
+        for cell in nbformat.read(verdict_margins.LESSONS[lesson], as_version=4).cells
         for output in cell.get("outputs", [])
         if output.output_type == "stream"
     )

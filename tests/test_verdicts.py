@@ -19,12 +19,6 @@ def test_a_false_claim_fails():
         verdict("one is more", 1 > 2, "1")
 
 
-@pytest.mark.parametrize("holds", [None, "yes", [1], 1])
-def test_what_is_no_comparison_is_refused(holds):
-    with pytest.raises(TypeError, match="holds must be True or False"):
-        verdict("claim", holds, "")
-
-
 def test_above(capsys):
     verdict_above("plain ends above", [2.0, 3.0, 4.0], [0.5, 1.0], ratio=2)
     assert capsys.readouterr().out == (
@@ -34,9 +28,6 @@ def test_above(capsys):
     )
     verdict_above("one number each", [6], [4], unit="images")
     assert capsys.readouterr().out.endswith("measured: 6 images, over 4 images: ratio 1.5\n")
-
-
-def test_nothing_below(capsys):
     verdict_above("more than none", [3], [0])
     assert capsys.readouterr().out.endswith("ratio inf\n")
 
@@ -47,27 +38,22 @@ def test_long_lines_are_wrapped(capsys):
 
 
 @pytest.mark.parametrize(
-    ("above", "below", "ratio"),
-    [
-        ([2.0, 0.9], [1.0, 0.1], 1),
-        ([2.0], [1.0], 2.1),
-        ([1.0], [1.0], 1),
-        ([math.nan, 2.0], [1.0], 1),
-        ([2.0, math.nan], [1.0], 1),
-        ([2.0], [1.0, math.nan], 1),
-        ([2.0], [math.nan, 1.0], 1),
-    ],
+    ("above", "below"),
+    [([2, 0.9], [1, 0.1]), ([1], [1]), ([math.nan, 2], [1]), ([2, math.nan], [1])],
 )
-def test_above_fails(above, below, ratio):
+def test_above_fails(above, below):
     with pytest.raises(AssertionError, match="DOES NOT HOLD"):
-        verdict_above("claim", above, below, ratio)
+        verdict_above("claim", above, below)
+    with pytest.raises(AssertionError, match="DOES NOT HOLD"):
+        verdict_above("claim", np.negative(below), np.negative(above))
+
+
+def test_a_ratio_that_is_not_reached_fails():
+    verdict_above("claim", [2], [1], ratio=2)
+    with pytest.raises(AssertionError, match="ratio 2, claimed at least 2.1"):
+        verdict_above("claim", [2], [1], ratio=2.1)
 
 
 def test_a_ratio_of_negative_numbers_is_refused():
     with pytest.raises(ValueError, match="must not be negative .* Received: -2"):
         verdict_above("claim", [-1], [-2], ratio=2)
-
-
-def test_nothing_to_compare():
-    with pytest.raises(ValueError, match=r"above must be one or more numbers .*Received: \[\]"):
-        verdict_above("claim", [], [1.0])

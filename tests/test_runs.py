@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from bad_values import Exploding
 
-from resnet_lesson.records import Record, by_name, load_records, running_mean, save_records
+from resnet_lesson.runs import Record, by_name, load_records, running_mean, save_records
 
 
 def record(loss, name="net"):
