@@ -13,12 +13,13 @@ from pathlib import Path
 
 from contestants import ROOT
 
+sys.path.append(str(ROOT / "tools"))
+from notebook_kinds import LESSON, notebooks
+
 NAME = "course"
 REPEATS = 1
-NOTEBOOKS = sorted(
-    (path.relative_to(ROOT).as_posix() for path in (ROOT / "notebooks").rglob("[0-9]*.ipynb")),
-    key=lambda name: (name.count("/"), name),
-)
+COURSE = {made.path.relative_to(ROOT).as_posix(): made.kind for made in notebooks()}
+NOTEBOOKS = list(COURSE)
 COMMANDS = ["make check", "make test"]
 CONTESTANTS = [*NOTEBOOKS, *COMMANDS]
 QUICK = NOTEBOOKS[:1]
@@ -40,7 +41,7 @@ def command(contestant, task, seed, quick):
 def seconds(part):
     """Return the seconds that each budget is compared with; None for what was not measured."""
     found = {run["contestant"]: run["seconds"] for run in part["runs"]}
-    lessons = [name for name in NOTEBOOKS if name.count("/") == 1]
+    lessons = [name for name, kind in COURSE.items() if kind is LESSON]
     whole = all(name in found for name in lessons)
     return {
         "flagship": found.get(FLAGSHIP),
@@ -71,7 +72,6 @@ def measure(what):
 
 def execute(notebook):
     """Run all cells of a notebook in a fresh kernel."""
-    sys.path.insert(0, str(ROOT / "tools"))
     import nbformat
     from notebook_kernel import execute as run
 

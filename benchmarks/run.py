@@ -1,7 +1,8 @@
 """Run the benchmarks: ``python benchmarks/run.py``, what ``make bench`` calls.
 
 ``--only NAME`` runs one part and keeps the results of the others. ``--quick`` runs contestants for
-moments and writes to build/bench-quick.json: it shows that all works, and measures nothing.
+moments, writes to build/bench-quick.json and prints the tables: it shows that all works, and
+measures nothing.
 
 A part is a module with its ``NAME``, ``PROTOCOL``, ``REPEATS`` and ``CONTESTANTS``, in ``QUICK``
 those of a trial if not all, and ``command``: how a contestant is started, in its own process.
@@ -13,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import course
 import growth
@@ -41,7 +43,7 @@ SETTINGS = (
 def write_data():
     """Write MNIST to one file, which contestants of any environment can read."""
     sys.path.insert(0, str(ROOT))
-    from resnet_lesson.mnist_source import raw_mnist
+    from resnet_lesson.mnist import raw_mnist
 
     DATA.parent.mkdir(exist_ok=True)
     np.savez(DATA, **raw_mnist())
@@ -57,17 +59,25 @@ def call(contestant, task, seed, quick):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+def installed(contestant):
+    """Return whether a contestant can take part: PyTorch's have an environment of their own."""
+    return TORCH.exists() or not contestant.startswith("torch")
+
+
 def run_part(part, quick, run=call):
     """Run a part's contestants in turn, A B C A B C; return its results."""
+    wanted = getattr(part, "QUICK", part.CONTESTANTS) if quick else part.CONTESTANTS
+    contestants = [name for name in wanted if installed(name)]
     skipped = []
-    contestants = list(getattr(part, "QUICK", part.CONTESTANTS) if quick else part.CONTESTANTS)
-    if not TORCH.exists() and any(name.startswith("torch") for name in contestants):
+    if len(contestants) < len(wanted):
         skipped.append("PyTorch is not installed; `make bench-torch` installs it.")
-        contestants = [name for name in contestants if not name.startswith("torch")]
+    seeds = range(1 if quick else part.REPEATS)
+    turns = [(contestant, seed) for seed in seeds for contestant in contestants]
     runs = []
-    for seed in range(1 if quick else part.REPEATS):
-        for contestant in contestants:
-            measured = run(contestant, part.NAME, seed, quick)
+    # A trial measures nothing, so two contestants may run at a time.
+    with ThreadPoolExecutor(max_workers=2 if quick else 1) as pool:
+        found = pool.map(lambda turn: run(turn[0], part.NAME, turn[1], quick), turns)
+        for (contestant, seed), measured in zip(turns, found, strict=True):
             runs.append({"contestant": contestant, "seed": seed} | measured)
             print(part.NAME, runs[-1], flush=True)
     for line in skipped:
@@ -93,6 +103,8 @@ def main(arguments=None, run=call):
         print(f"ONLY must be one of {', '.join(PARTS)}. Received: {options.only}", file=sys.stderr)
         return 1
     path, status = QUICK if options.quick else results.RESULTS, 0
+    if options.quick:
+        path.unlink(missing_ok=True)
     if run is call:
         write_data()
     for name in [options.only] if options.only else PARTS:
@@ -105,7 +117,9 @@ def main(arguments=None, run=call):
         found = results.read(path)
         found["parts"][name] = measured
         results.write(found, path)
-    if not options.quick and results.RESULTS.exists():
+    if options.quick:
+        print(tables.table(results.read(path)))
+    elif results.RESULTS.exists():
         text = tables.README.read_text()
         tables.README.write_text(tables.with_table(text, results.read()))
     return status

@@ -37,7 +37,7 @@ def command(contestant, task, seed, quick):
 def measure():
     """Profile the updates in this process; return milliseconds, and operations a second."""
     sys.path.insert(0, str(ROOT))
-    from resnet_lesson.fast import FastTrainer, one_thread_an_operation
+    from resnet_lesson.recipe.fast import FastTrainer, one_thread_an_operation
 
     one_thread_an_operation()
     import numpy as np
@@ -46,15 +46,15 @@ def measure():
     from resnet_lesson.article import article_network
     from resnet_lesson.data import load_mnist
     from resnet_lesson.diagnostics import layer_counts
-    from resnet_lesson.workers import cores
+    from resnet_lesson.plumbing.processes import cores
 
     model = article_network()
-    trainer = FastTrainer(model, BATCH, pieces=2)
+    trainer = FastTrainer(model, BATCH, 3e-3, pieces=2)
     data = load_mnist(train=UPDATES * BATCH, val=0, test=0)
-    trainer.run(data, epochs=3, peak=3e-3)
+    trainer.run(data, updates=3 * UPDATES)
     examples = tf.constant(data.train.images), tf.constant(data.train.labels)
     batches = np.arange(UPDATES * BATCH).reshape(UPDATES, BATCH)
-    arguments = (*examples, batches, np.full(UPDATES, 1e-3, np.float32), 0, 0)
+    arguments = (*examples, batches, np.full(UPDATES, 1e-3, np.float32), 0)
     seconds = []
     for _ in range(5):
         start = time.perf_counter()

@@ -133,7 +133,7 @@ def train(model, x, y, epochs, rate, smoothing=0.0):
 
 
 def one_cycle(update, updates, peak=2e-2, warm_up=0.25):
-    """Return the rate of an update, as ``resnet_lesson.fast.one_cycle``."""
+    """Return the rate of an update, as ``resnet_lesson.recipe.fast.one_cycle``."""
     top = warm_up * updates
     if update < top:
         return peak * (0.04 + 0.96 * update / top)

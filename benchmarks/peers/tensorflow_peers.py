@@ -124,7 +124,7 @@ def images_per_second(name, data, seed, epochs=SPEED_EPOCHS, images=SPEED_IMAGES
 
 def graph_epochs(model, x, y, epochs, seed):
     """Train in the graph of TensorFlow 1; return the seconds of each epoch."""
-    from resnet_lesson.article_tf1 import trained
+    from resnet_lesson.article.tf1 import trained
 
     marks, generator = [], np.random.default_rng(seed)
 

@@ -5,7 +5,7 @@ may lie beyond it. This study goes on from there; all else is equal.
 """
 
 from resnet_lesson.data import load_mnist
-from resnet_lesson.studies import write_record
+from resnet_lesson.studies import write_study
 from resnet_lesson.sweep import sweep
 
 SETTINGS = {
@@ -33,7 +33,7 @@ def main():
             run = {"name": record.name, "seed": record.seed, "learning_rate": rate}
             run |= {"final_loss": record.final_loss(), "epochs": record.epochs}
             results.append(run | {"seconds": record.seconds[-1]})
-    print(f"Written: {write_record(__file__, SETTINGS, results).name}")
+    print(f"Written: {write_study(__file__, SETTINGS, results).name}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ Dense networks follow Srivastava et al. 2015 (Section 3.1): 71 units in each lay
 """
 
 from resnet_lesson.data import load_mnist
-from resnet_lesson.studies import write_record
+from resnet_lesson.studies import write_study
 from resnet_lesson.sweep import sweep
 
 DENSE = {"shortcut": "none", "block": "dense", "widths": (71,), "normalisation": False}
@@ -50,7 +50,7 @@ def main():
             }
             for record in records
         ]
-    print(f"Written: {write_record(__file__, SETTINGS, results).name}")
+    print(f"Written: {write_study(__file__, SETTINGS, results).name}")
 
 
 if __name__ == "__main__":

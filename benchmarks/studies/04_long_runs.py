@@ -8,7 +8,7 @@ al. 2016a do (Section 3.4), and a fixed number of epochs follows. A slow network
 import numpy as np
 
 from resnet_lesson.data import load_mnist
-from resnet_lesson.studies import complete, result_of, write_record
+from resnet_lesson.studies import complete, result_of, write_study
 from resnet_lesson.sweep import sweep
 
 SETTINGS = {
@@ -66,7 +66,7 @@ def main():
     results = [
         result_of(record) for record in complete(records, SETTINGS["networks"], SETTINGS["seeds"])
     ]
-    print(f"Written: {write_record(__file__, SETTINGS, results).name}")
+    print(f"Written: {write_study(__file__, SETTINGS, results).name}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ networks without shortcuts tell what the shortcuts do for a network of this dept
 
 from resnet_lesson.article import FIXES, article_network
 from resnet_lesson.data import load_mnist
-from resnet_lesson.studies import complete, result_of, write_record
+from resnet_lesson.studies import complete, result_of, write_study
 from resnet_lesson.sweep import sweep
 
 SINGLE = [fix for fix in FIXES if fix != "stride on both paths"]
@@ -41,7 +41,7 @@ def main():
         build=article_network,
     )
     results = [result_of(record) for record in complete(records, networks, seeds)]
-    print(f"Written: {write_record(__file__, SETTINGS, results).name}")
+    print(f"Written: {write_study(__file__, SETTINGS, results).name}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ the rate.
 """
 
 from resnet_lesson.data import load_mnist
-from resnet_lesson.studies import complete, result_of, write_record
+from resnet_lesson.studies import complete, result_of, write_study
 from resnet_lesson.sweep import sweep
 from resnet_lesson.variants import VARIANTS, variant_network
 
@@ -54,7 +54,7 @@ def main():
         )
         for record in complete(records, SETTINGS[networks], seeds):
             results.append(result_of(record) | {"final_loss": record.final_loss(100)})
-    print(f"Written: {write_record(__file__, SETTINGS, results).name}")
+    print(f"Written: {write_study(__file__, SETTINGS, results).name}")
 
 
 if __name__ == "__main__":

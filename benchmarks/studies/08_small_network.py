@@ -11,10 +11,11 @@ five networks is kept for the lesson.
 
 import statistics
 
+from resnet_lesson import deterministic
 from resnet_lesson.data import load_mnist
-from resnet_lesson.fast import one_thread_an_operation
 from resnet_lesson.recipe import RECIPE, TRAINED, small_network, train_recipe
-from resnet_lesson.studies import result_of, write_record
+from resnet_lesson.recipe.fast import one_thread_an_operation
+from resnet_lesson.studies import result_of, write_study
 
 MILD = {"turn": 10, "scale": 0.1, "shear": 0.1, "shift": 2}
 STRONG = {"turn": 15, "scale": 0.15, "shear": 0.2, "shift": 2}
@@ -44,6 +45,7 @@ def trained(name, data, seed, epochs):
 
 def main():
     one_thread_an_operation()
+    deterministic()
     data = load_mnist(val=SETTINGS["val"], test=0)
     candidates = [
         trained(name, data, seed, SETTINGS["candidate_epochs"])[1]
@@ -64,7 +66,7 @@ def main():
         if seed == SETTINGS["seeds"][0]:
             first = model
     results = {"candidates": candidates, "chosen": chosen, "final": final}
-    print(f"Written: {write_record(__file__, SETTINGS, results).name}")
+    print(f"Written: {write_study(__file__, SETTINGS, results).name}")
     TRAINED.parent.mkdir(exist_ok=True)
     first.save(TRAINED)
 
