@@ -14,9 +14,8 @@ import sys
 from pathlib import Path
 
 import nbformat
-from build_notebooks import ROOT, Pair, pairs
-from editions import EXERCISE, SOLUTION
 from nbformat import NotebookNode
+from notebook_kinds import EXERCISE, ROOT, SOLUTION, Notebook, notebooks, short_name
 
 SOURCE, SITE = "build/site-source", "build/site"
 
@@ -59,13 +58,13 @@ def stage(root: Path = ROOT) -> None:
         text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](notebooks/")
         path.write_text(text, encoding="utf-8")
     texts = {}
-    for pair in pairs(root):
-        nb = nbformat.read(pair.target, as_version=4)
-        if not pair.edition:
-            texts[pair.source.stem] = _references(nb)
-        target = source / pair.target.relative_to(root)
+    for made in notebooks(root):
+        nb = nbformat.read(made.path, as_version=4)
+        if "References" in made.kind.closing:
+            texts[made.name] = _references(nb)
+        target = source / made.path.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(page(nb, pair, root), target)
+        nbformat.write(page(nb, made), target)
     with (source / "references.md").open("a", encoding="utf-8") as file:
         file.write("\n" + reference_list(texts) + "\n")
 
@@ -74,7 +73,7 @@ def reference_list(texts: dict[str, str]) -> str:
     """Return one list of all references, as Markdown, each with the lessons that cite it.
 
     Args:
-        texts: of each lesson, its list of references. What an entry says after its link, or after
+        texts: notebook's name → its list of references. What an entry says after its link, or after
             its first sentence behind the title, is about sections and is left out.
     """
     entries: dict[str, tuple[str, list[str]]] = {}
@@ -89,7 +88,7 @@ def reference_list(texts: dict[str, str]) -> str:
             entries[key] = (max(old, shown, key=len), [*lessons, lesson])
     lines = []
     for shown, lessons in sorted(entries.values(), key=lambda entry: _by_name(entry[0])):
-        links = ", ".join(f"[{name[:2]}](notebooks/{name}.ipynb)" for name in lessons)
+        links = ", ".join(f"[{short_name(name)}](notebooks/{name}.ipynb)" for name in lessons)
         lines.append(
             f"- {shown} *Lessons:* {links}." if len(lessons) > 1 else f"- {shown} *Lesson* {links}."
         )
@@ -107,22 +106,22 @@ def _references(nb: NotebookNode) -> str:
     return text.rpartition("## References")[2]
 
 
-def page(nb: NotebookNode, pair: Pair, root: Path) -> NotebookNode:
+def page(nb: NotebookNode, made: Notebook) -> NotebookNode:
     """Return a notebook as the site shows it: text alternatives, folded answers, links."""
     for cell in nb.cells:
         for output in cell.get("outputs", []):
             alt = output.get("metadata", {}).get("image/png", {}).get("alt")
             if alt:
                 cell.metadata["mystnb"] = {"image": {"alt": alt.replace("\n", " ")}}
-    name = pair.target.name
-    if pair.edition:
+    name = made.path.name
+    if made.kind.outcome:
         _open_with_objectives(nb, name)
-    if pair.edition == SOLUTION:
-        exercise = nbformat.read(root / "notebooks/exercises" / name, as_version=4)
+    if made.kind is SOLUTION:
+        exercise = nbformat.read(Notebook(made.root, EXERCISE, made.stem).path, as_version=4)
         shown = {cell.source for cell in exercise.cells[1:]} | {nb.cells[0].source}
         _fold_answers(nb, shown)
         nb.cells[0].source = nb.cells[0].source.replace("Exercises to", "Solutions to", 1)
-    elif pair.edition == EXERCISE:
+    elif made.kind is EXERCISE:
         after = f"**Done, or stuck?** Compare with the [solutions](../solutions/{name})."
         nb.cells.append(nbformat.v4.new_markdown_cell(after, id="solutions"))
     return nb

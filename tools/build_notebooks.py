@@ -1,7 +1,7 @@
 """Build the notebooks that readers open from the text that authors edit.
 
     python tools/build_notebooks.py               rebuild what is out of date
-    python tools/build_notebooks.py 00 04         only these
+    python tools/build_notebooks.py 00 deeper/03  only these
     python tools/build_notebooks.py --check       build nothing, say what is out of date
 
 Each notebook is executed from top to bottom in a fresh kernel and replaces the old one only if
@@ -19,20 +19,20 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
 import nbformat
-from editions import EXERCISE, SOLUTION, edition, edition_problems, outcome_problems
+from editions import edition, edition_problems, outcome_problems
 from nbformat import NotebookNode
 from notebook_checks import README_TAG, lesson_problems, problems, source_problems, tags
 from notebook_kernel import Refused, execute
+from notebook_kinds import EXERCISE, KINDS, ROOT, Notebook, notebooks
 from quiz_text import with_quiz
 from slide_cells import SOURCE_FORMAT, without_slides
 
-ROOT = Path(__file__).resolve().parent.parent
 CELL_TIMEOUT = 900  # seconds
+PACKAGE_TEXTS = ("*.py", "*.js", "*.css")  # what of the package is code, by its files' names
 MISSING, UNREADABLE, EDITED = "missing", "unreadable", "cells differ from the source"
 SOURCE, PACKAGE, FIGURE = "source changed", "package changed", "README figure differs"
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -48,54 +48,16 @@ LANGUAGE = {  # as the kernel reports it, without the version, which differs bet
 COMMON_NAMES = {"root", "user", "admin", "runner", "ubuntu", "jovyan", "student", "localhost"}
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A source and the notebook that is made from it."""
-
-    source: Path
-    target: Path
-    figure: Path
-    edition: str = ""  # exercise or solution; empty for a lesson
-
-    @property
-    def name(self) -> str:
-        """The number and topic, such as `04_plain_vs_residual` or `exercises/04_plain_…`."""
-        return f"{self.edition}s/{self.source.stem}" if self.edition else self.source.stem
-
-
-@dataclass(frozen=True)
-class Status:
-    """A pair and the reasons why its notebook is out of date; none when it is not."""
-
-    pair: Pair
-    reasons: tuple[str, ...]
-
-
-def pairs(root: Path = ROOT) -> list[Pair]:
-    """Return every source with its target; that of an exercise has two."""
-    folder = root / "notebooks"
-    images = root / "docs" / "images"
-    found = [
-        Pair(source, folder / f"{source.stem}.ipynb", images / f"{source.stem}.png")
-        for source in sorted((folder / "src").glob("*.py"))
-    ]
-    for kind in (EXERCISE, SOLUTION):
-        for source in sorted((folder / "src" / "exercises").glob("*.py")):
-            target = folder / f"{kind}s" / f"{source.stem}.ipynb"
-            found.append(Pair(source, target, images / f"{kind}_{source.stem}.png", kind))
-    return found
-
-
-def status(root: Path = ROOT) -> list[Status]:
-    """Return for every notebook the reasons why it is out of date."""
+def status(root: Path = ROOT) -> dict[Notebook, list[str]]:
+    """Return for every notebook the reasons why it is out of date; none when it is not."""
     package = package_hash(root)
-    return [Status(pair, tuple(_reasons(pair, package))) for pair in pairs(root)]
+    return {made: _reasons(made, package) for made in notebooks(root)}
 
 
 def orphans(root: Path = ROOT) -> list[Path]:
     """Return the notebooks that have no source."""
-    known = {pair.target for pair in pairs(root)}
-    folders = [root / "notebooks" / part for part in ("", "exercises", "solutions")]
+    known = {made.path for made in notebooks(root)}
+    folders = [root / "notebooks" / kind.folder for kind in KINDS]
     return sorted({path for folder in folders for path in folder.glob("*.ipynb")} - known)
 
 
@@ -104,17 +66,23 @@ def source_hash(path: Path) -> str:
     return hashlib.sha256(path.read_text(encoding="utf-8").encode()).hexdigest()
 
 
-def notebook_hash(pair: Pair) -> str:
+def notebook_hash(made: Notebook) -> str:
     """Return the SHA-256 of what a source gives its notebook: its slides are for the deck alone."""
-    text = pair.source.read_text(encoding="utf-8")
+    text = made.source.read_text(encoding="utf-8")
     return hashlib.sha256(without_slides(text).encode()).hexdigest()
 
 
+def package_files(root: Path = ROOT) -> list[Path]:
+    """Return the texts that the package consists of, sorted; no data files."""
+    folder = root / "resnet_lesson"
+    return sorted(path for pattern in PACKAGE_TEXTS for path in folder.rglob(pattern))
+
+
 def package_hash(root: Path = ROOT) -> str:
-    """Return the SHA-256 over names and texts of the package's modules and study records."""
+    """Return the SHA-256 over names and texts of the package's code and study records."""
     folder = root / "resnet_lesson"
     digest = hashlib.sha256()
-    paths = [*folder.rglob("*.py"), *folder.glob("records/*.json")]
+    paths = [*package_files(root), *folder.glob("records/*.json")]
     for path in sorted(paths, key=lambda path: path.as_posix()):
         digest.update(f"{path.relative_to(folder).as_posix()}\0{source_hash(path)}\0".encode())
     return digest.hexdigest()
@@ -131,18 +99,18 @@ def readme_figure(nb: NotebookNode) -> tuple[bytes, str] | None:
     return None
 
 
-def from_source(pair: Pair) -> NotebookNode:
+def from_source(made: Notebook) -> NotebookNode:
     """Return the notebook of a source, without outputs, with ids that its text decides."""
-    read = _read(pair)
-    if pair.edition:
-        read = edition(read, pair.edition)
+    read = _read(made)
+    if made.kind.outcome:
+        read = edition(read, made.kind)
     nb = nbformat.v4.new_notebook()
     nb.metadata.update(kernelspec=KERNELSPEC, language_info=LANGUAGE)
     seen: Counter[str] = Counter()
     for cell in read.cells:
         if cell.cell_type == "markdown":
-            cell.source = with_quiz(cell.source, pair.source.parents[2])
-        text = f"{pair.name}\0{cell.source}\0{seen[cell.source]}"
+            cell.source = with_quiz(cell.source, made.root)
+        text = f"{made.name}\0{cell.source}\0{seen[cell.source]}"
         seen[cell.source] += 1
         cell.id = hashlib.sha256(text.encode()).hexdigest()[:12]
         for key in [key for key in cell.metadata if key.startswith("lines_to_")]:
@@ -151,36 +119,36 @@ def from_source(pair: Pair) -> NotebookNode:
     return nb
 
 
-def text_problems(pair: Pair, nb: NotebookNode) -> list[str]:
-    """Return which parts a lesson lacks, or what is wrong with an exercise's text."""
-    if pair.edition == EXERCISE:
-        return edition_problems(nb, _read(pair))
-    return [] if pair.edition else lesson_problems(nb)
+def text_problems(made: Notebook, nb: NotebookNode) -> list[str]:
+    """Return which parts a notebook that teaches lacks, or what is wrong with an exercise."""
+    if made.kind is EXERCISE:
+        return edition_problems(nb, _read(made))
+    return lesson_problems(nb, made.kind) if made.kind.closing else []
 
 
-def build(pair: Pair, root: Path = ROOT, timeout: float = CELL_TIMEOUT) -> None:
+def build(made: Notebook, timeout: float = CELL_TIMEOUT) -> None:
     """Execute one source and write its notebook, or raise Refused and write nothing."""
     # Both are taken before the run, so that a change during the run counts as a change.
-    hashes = {"source_sha256": notebook_hash(pair), "package_sha256": package_hash(root)}
-    nb = from_source(pair)
-    private = private_texts(root)
+    hashes = {"source_sha256": notebook_hash(made), "package_sha256": package_hash(made.root)}
+    nb = from_source(made)
+    private = private_texts(made.root)
     _refuse(source_problems(nb, private))
-    if pair.edition:
-        _refuse(text_problems(pair, nb))
-        pair.target.parent.mkdir(exist_ok=True)
-    execute(nb, pair.target.parent, root, timeout)
+    if made.kind.outcome:
+        _refuse(text_problems(made, nb))
+    made.path.parent.mkdir(exist_ok=True)
+    execute(nb, made.path.parent, made.root, timeout)
     _refuse(problems(nb, private))
-    if pair.edition:
-        _refuse(outcome_problems(nb, pair.edition))
+    if made.kind.outcome:
+        _refuse(outcome_problems(nb, made.kind))
     nb.metadata["resnet_lesson"] = hashes
-    _write(pair.target, (nbformat.writes(nb).rstrip("\n") + "\n").encode())
+    _write(made.path, (nbformat.writes(nb).rstrip("\n") + "\n").encode())
 
 
-def write_figure(pair: Pair) -> None:
+def write_figure(made: Notebook) -> None:
     """Write the README's figure from the notebook on disk, if it has one and it differs."""
-    nb = nbformat.read(pair.target, as_version=4)
-    if _figure_reasons(pair, nb):
-        _write(pair.figure, readme_figure(nb)[0])
+    nb = nbformat.read(made.path, as_version=4)
+    if _figure_reasons(made, nb):
+        _write(made.figure, readme_figure(nb)[0])
 
 
 def private_texts(root: Path = ROOT) -> list[str]:
@@ -195,33 +163,33 @@ def private_texts(root: Path = ROOT) -> list[str]:
     ]
 
 
-def _reasons(pair: Pair, package: str) -> list[str]:
-    if not pair.target.exists():
+def _reasons(made: Notebook, package: str) -> list[str]:
+    if not made.path.exists():
         return [MISSING]
     try:
-        nb = nbformat.read(pair.target, as_version=4)
+        nb = nbformat.read(made.path, as_version=4)
         recorded = nb.metadata["resnet_lesson"]
         cells = [(cell.cell_type, cell.get("id"), cell.source) for cell in nb.cells]
-        reasons = [] if recorded["source_sha256"] == notebook_hash(pair) else [SOURCE]
-        expected = [(cell.cell_type, cell.id, cell.source) for cell in from_source(pair).cells]
+        reasons = [] if recorded["source_sha256"] == notebook_hash(made) else [SOURCE]
+        expected = [(cell.cell_type, cell.id, cell.source) for cell in from_source(made).cells]
         if not reasons and cells != expected:
             reasons.append(EDITED)
         if recorded["package_sha256"] != package:
             reasons.append(PACKAGE)
     except (KeyError, AttributeError, TypeError, ValueError, nbformat.ValidationError):
         return [UNREADABLE]
-    return reasons + _figure_reasons(pair, nb)
+    return reasons + _figure_reasons(made, nb)
 
 
-def _figure_reasons(pair: Pair, nb: NotebookNode) -> list[str]:
+def _figure_reasons(made: Notebook, nb: NotebookNode) -> list[str]:
     figure = readme_figure(nb)
-    if figure is None or (pair.figure.exists() and pair.figure.read_bytes() == figure[0]):
+    if figure is None or (made.figure.exists() and made.figure.read_bytes() == figure[0]):
         return []
     return [FIGURE]
 
 
-def _read(pair: Pair) -> NotebookNode:
-    text = without_slides(pair.source.read_text(encoding="utf-8"))
+def _read(made: Notebook) -> NotebookNode:
+    text = without_slides(made.source.read_text(encoding="utf-8"))
     return jupytext.reads(text, fmt=SOURCE_FORMAT)
 
 
@@ -241,39 +209,39 @@ def _write(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def run(chosen: Sequence[Status], root: Path, force: bool) -> int:
+def run(chosen: dict[Notebook, list[str]], force: bool) -> int:
     """Build what is out of date among the chosen; return the exit code."""
     failed = []
-    for pair, reasons in ((entry.pair, entry.reasons) for entry in chosen):
+    for made, reasons in chosen.items():
         if not reasons and not force:
-            print(f"{pair.name}: up to date")
+            print(f"{made.name}: up to date")
             continue
         try:
             if force or set(reasons) != {FIGURE}:
-                print(f"{pair.name}: building ({', '.join(reasons) or 'forced'})", flush=True)
-                for note in [] if pair.edition else text_problems(pair, from_source(pair)):
+                print(f"{made.name}: building ({', '.join(reasons) or 'forced'})", flush=True)
+                for note in [] if made.kind.outcome else text_problems(made, from_source(made)):
                     print(f"  note: {note}")
                 start = time.monotonic()
-                build(pair, root)
-                seconds, size = time.monotonic() - start, pair.target.stat().st_size
-                print(f"{pair.name}: written, {seconds:.0f} s, {size / 1000:.0f} kB", flush=True)
-            write_figure(pair)
+                build(made)
+                seconds, size = time.monotonic() - start, made.path.stat().st_size
+                print(f"{made.name}: written, {seconds:.0f} s, {size / 1000:.0f} kB", flush=True)
+            write_figure(made)
         except (Refused, OSError) as error:
-            failed.append(pair.name)
-            print(f"{pair.name}: not written, the old file is unchanged\n  {error}", flush=True)
+            failed.append(made.name)
+            print(f"{made.name}: not written, the old file is unchanged\n  {error}", flush=True)
     if failed:
         print(f"{len(failed)} not written: {', '.join(failed)}")
     return 1 if failed else 0
 
 
-def check(chosen: Sequence[Status], lost: Sequence[Path], package: bool) -> int:
+def check(chosen: dict[Notebook, list[str]], lost: Sequence[Path], package: bool) -> int:
     """Print what is out of date and what has no source; return 1 if that is an error."""
-    for entry in chosen:
-        print(f"{entry.pair.name}: {', '.join(entry.reasons) or 'up to date'}")
+    for made, reasons in chosen.items():
+        print(f"{made.name}: {', '.join(reasons) or 'up to date'}")
     for path in lost:
         print(f"{path.stem}: has no source in notebooks/src")
     ignored = set() if package else {PACKAGE}
-    return 1 if lost or any(set(entry.reasons) - ignored for entry in chosen) else 0
+    return 1 if lost or any(set(reasons) - ignored for reasons in chosen.values()) else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -288,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=ROOT, help="the course's folder")
     options = parser.parse_args(arguments)
     root = options.root.resolve()
-    known = [pair.name for pair in pairs(root)]
+    known = [made.name for made in notebooks(root)]
     for name in options.names:
         if not any(stem.startswith(name) for stem in known):
             there = ", ".join(known) or "none"
@@ -296,11 +264,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
     wanted = tuple(options.names) or ("",)
     try:
-        chosen = [entry for entry in status(root) if entry.pair.name.startswith(wanted)]
+        found = status(root)
+        chosen = {made: found[made] for made in found if made.name.startswith(wanted)}
         if options.check or options.check_package:
             lost = [] if options.names else orphans(root)
             return check(chosen, lost, options.check_package)
-        return run(chosen, root, options.force)
+        return run(chosen, options.force)
     except KeyboardInterrupt:
         print("\nInterrupted. The notebook in work was not written.", file=sys.stderr)
         return 130

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from build_notebooks import ROOT, Pair, from_source, pairs
+from build_notebooks import from_source, package_files
 from nbformat import NotebookNode
+from notebook_kinds import ROOT, Notebook, notebooks
 
 FOLDER = "colab"  # of the edition, in the tag
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
@@ -56,7 +57,7 @@ for _name, _text in _files.items():
 if str(_folder) not in sys.path:
     sys.path.insert(0, str(_folder))
 {libraries}
-from resnet_lesson.mnist_source import raw_mnist
+from resnet_lesson.mnist import raw_mnist
 
 try:
     print("The package and MNIST are ready:", len(raw_mnist()["x_train"]), "training images.")
@@ -74,8 +75,8 @@ for _name, _wanted in {wanted!r}.items():
         subprocess.run([*_pip, _wanted], capture_output=True, check=False)
         importlib.invalidate_caches()
 """
-# What a notebook shows only if a library is there: the library, and the call that needs it.
-OPTIONAL = {"jupyterquiz": "quizzes.show(", "anywidget": "drawing.show("}
+# What a notebook shows only if a library is there: the library, and the code that needs it.
+OPTIONAL = {"jupyterquiz": r"quizzes\.show\(", "anywidget": r"widgets\.draw_digit\("}
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 
@@ -96,16 +97,16 @@ class Tag:
         return f"https://github.com/{self.repository}/blob/{self.tag}/{path}"
 
 
-def file_name(pair: Pair) -> str:
+def file_name(made: Notebook) -> str:
     """Return the name of a notebook in the edition, which has one folder for all."""
-    return f"{pair.source.stem}{f'_{pair.edition}s' if pair.edition else ''}.ipynb"
+    return f"{made.stem}_{made.kind.folder}".rstrip("_") + ".ipynb"
 
 
 def carried_files(root: Path, text: str) -> dict[str, str]:
     """Return what a notebook carries, as names and texts.
 
-    That is the whole package, and those of its records, quizzes and trained networks that the
-    notebook names. A network is no text, so it is written in base64.
+    That is all of the package's code, and those of its records, quizzes and trained networks that
+    the notebook names. A network is no text, so it is written in base64.
     """
     package = root / "resnet_lesson"
     named = [
@@ -116,13 +117,13 @@ def carried_files(root: Path, text: str) -> dict[str, str]:
             if f'quizzes.show("{path.stem}")' in text
         ),
     ]
-    paths = [*package.rglob("*.py"), *package.glob("mnist/*.txt"), *named]
+    paths = [*package_files(root), *package.glob("mnist/*.txt"), *named]
     paths += [path for path in (root / "LICENSE", root / "LICENSE-CONTENT") if path.exists()]
     names = {path.relative_to(root).as_posix(): path for path in paths}
     files = {name: path.read_text(encoding="utf-8") for name, path in names.items()}
     for path in package.glob("trained/*.keras") if "trained_network" in text else ():
         name = f"{path.relative_to(root).as_posix()}.base64"
-        files[name] = base64.encodebytes(path.read_bytes()).decode()
+        files[name] = re.sub(".{1000}", r"\g<0>\n", base64.b64encode(path.read_bytes()).decode())
     return dict(sorted(files.items()))
 
 
@@ -135,9 +136,9 @@ def package_cell(files: dict[str, str], root: Path, text: str) -> NotebookNode:
     lab = project["optional-dependencies"]["lab"]
     wanted = {
         name: line
-        for name, call in OPTIONAL.items()
+        for name, needed in OPTIONAL.items()
         for line in lab
-        if call in text and line.startswith(name)
+        if re.search(needed, text) and line.startswith(name)
     }
     parts = [HEAD.format(version=project["version"])]
     for name, content in files.items():
@@ -152,11 +153,11 @@ def package_cell(files: dict[str, str], root: Path, text: str) -> NotebookNode:
     return cell
 
 
-def colab_notebook(pair: Pair, root: Path, tag: Tag | None = None) -> NotebookNode:
+def colab_notebook(made: Notebook, tag: Tag | None = None) -> NotebookNode:
     """Return the notebook of a source that runs on its own."""
-    nb = from_source(pair)
-    here = pair.target.parent.relative_to(root).as_posix()
-    edition = {other.target.relative_to(root).as_posix(): file_name(other) for other in pairs(root)}
+    nb, root = from_source(made), made.root
+    here = made.path.parent.relative_to(root).as_posix()
+    edition = {one.path.relative_to(root).as_posix(): file_name(one) for one in notebooks(root)}
 
     def link(match: re.Match) -> str:
         path, _, anchor = match[2].partition("#")
@@ -170,7 +171,7 @@ def colab_notebook(pair: Pair, root: Path, tag: Tag | None = None) -> NotebookNo
         if cell.cell_type == "markdown":
             cell.source = _LINK.sub(link, cell.source)
     if tag:
-        badge = f"[![Open in Colab]({BADGE})]({tag.in_colab(file_name(pair))})"
+        badge = f"[![Open in Colab]({BADGE})]({tag.in_colab(file_name(made))})"
         title, rest = nb.cells[0].source.split("\n", 1)
         nb.cells[0].source = f"{title}\n\n{badge}\n{rest}"
     text = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")
@@ -205,13 +206,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.ipynb"):
         old.unlink()
-    made = pairs(root)
-    for pair in made:
-        nb = colab_notebook(pair, root, Tag(*wanted) if all(wanted) else None)
+    course = notebooks(root)
+    for made in course:
+        nb = colab_notebook(made, Tag(*wanted) if all(wanted) else None)
         nbformat.validate(nb)
         text = nbformat.writes(nb).rstrip("\n") + "\n"
-        (folder / file_name(pair)).write_text(text, encoding="utf-8")
-    print(f"{len(made)} notebooks in {folder.relative_to(root)}")
+        (folder / file_name(made)).write_text(text, encoding="utf-8")
+    print(f"{len(course)} notebooks in {folder.relative_to(root)}")
     return 0
 
 

@@ -13,8 +13,8 @@ import re
 
 import nbformat
 from notebook_checks import cell_name, tags
+from notebook_kinds import EXERCISE, Kind
 
-EXERCISE, SOLUTION = "exercise", "solution"
 STUB = "...  # your answer"
 MIN_TELLING = 12  # characters; shorter lines of an answer may stand elsewhere by chance
 
@@ -26,14 +26,14 @@ _EXERCISE = re.compile(r"^## Exercise (\d+)\b.*$", re.MULTILINE)
 _EFFORT = re.compile(r"\*\*(easy|medium|hard), \d+ minutes\*\*")
 
 
-def edition(nb: nbformat.NotebookNode, kind: str) -> nbformat.NotebookNode:
+def edition(nb: nbformat.NotebookNode, kind: Kind) -> nbformat.NotebookNode:
     """Return the exercise or the solution of a source, which stays as it is."""
     made = copy.deepcopy(nb)
-    if kind == EXERCISE:
+    if kind is EXERCISE:
         made.cells = [cell for cell in made.cells if "solution" not in tags(cell)]
     for cell in made.cells:
         if cell.cell_type == "code":
-            cell.source = _with_stubs(cell.source) if kind == EXERCISE else _whole(cell.source)
+            cell.source = _with_stubs(cell.source) if kind is EXERCISE else _whole(cell.source)
     return made
 
 
@@ -63,9 +63,8 @@ def edition_problems(nb: nbformat.NotebookNode, source: nbformat.NotebookNode) -
     return found
 
 
-def outcome_problems(nb: nbformat.NotebookNode, kind: str) -> list[str]:
+def outcome_problems(nb: nbformat.NotebookNode, kind: Kind) -> list[str]:
     """Return the checks of an executed edition that did not end as they must."""
-    wanted = "not attempted" if kind == EXERCISE else "passed"
     found, checked = [], 0
     for number, cell in enumerate(nb.cells, 1):
         if cell.cell_type != "code":
@@ -75,9 +74,9 @@ def outcome_problems(nb: nbformat.NotebookNode, kind: str) -> list[str]:
             if name == "summary":
                 continue
             checked += 1
-            if f"{name}: {wanted}." not in said:
+            if f"{name}: {kind.outcome}." not in said:
                 found.append(
-                    f"{cell_name(number, cell)}: {name} should be {wanted}: {said.strip()}"
+                    f"{cell_name(number, cell)}: {name} should be {kind.outcome}: {said.strip()}"
                 )
     if not checked:
         found.append("no cell runs a check")

@@ -7,6 +7,7 @@ that makes the same comparison and notes how far apart the two sides were.
 import ast
 import json
 import operator
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ _noted = []
 class Rewrite(ast.NodeTransformer):
     """Rewrites the comparisons of one verdict."""
 
-    def visit_Compare(self, node):
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)
         if not any(type(op) in ORDER for op in node.ops):
             return node
@@ -43,7 +44,7 @@ class Rewrite(ast.NodeTransformer):
 class Cells(ast.NodeTransformer):
     """Finds the verdicts of a cell."""
 
-    def visit_Call(self, node):
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id == "verdict":
             if len(node.args) > 1:
@@ -54,7 +55,7 @@ class Cells(ast.NodeTransformer):
         return ast.fix_missing_locations(node)
 
 
-def compared(sign, left, right):
+def compared(sign: str, left: Any, right: Any) -> Any:
     """Compare, and note the margin: the distance of the two sides over the larger of them."""
     result = OPERATORS[sign](left, right)
     try:
@@ -72,7 +73,7 @@ def compared(sign, left, right):
     return result
 
 
-def install(path):
+def install(path: str) -> None:
     """Note the margin of every verdict of this kernel as a line of the file ``path``."""
     plain, plain_above = verdicts.verdict, verdicts.verdict_above
 

@@ -23,7 +23,7 @@ LESSONS = ("00_start_here", "03_bottleneck_block")
 SETS = ("oldest", "colab", "locked")
 # What runs the tests and the lessons, besides the versions that are tried.
 TOOLS = ["jupyter", "psutil", "jupyterquiz", "nbclient", "nbval", "jupytext", "pytest", "pyyaml"]
-TOOLS += ["pytest-xdist", "hypothesis", "ruff"]
+TOOLS += ["pytest-xdist", "hypothesis", "ruff", "flit_core"]
 
 
 def oldest(minor):

@@ -4,20 +4,21 @@ import contextlib
 import shutil
 import subprocess
 import uuid
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 CONTROLLER = Path("/sys/fs/cgroup/memory")  # of control groups, version 1
 
 
 @contextlib.contextmanager
-def limited(command, limit):
+def limited(command: Sequence[str | Path], limit: int) -> Iterator[list[str] | None]:
     """Give the command that runs ``command`` within the limit, or None where that cannot be had.
 
     Who asks for more is killed by the system. A group of this process's own serves where control
     groups of version 1 can be written to, systemd elsewhere.
 
     Args:
-        command: list of words.
+        command: its words.
         limit: bytes.
     """
     words = [str(word) for word in command]

@@ -25,75 +25,81 @@ SECONDS = 900
 
 DEFECTS = [
     # -- Blocks
-    ("blocks", "y = self.add([y, self.carry(x, training=training)])", "y = self.add([y, y])"),
+    ("blocks", "y = self.add([y, self.carry(x, training)])", "y = self.add([y, y])"),
     ("blocks", "x = x[:, :: self.stride, :: self.stride, :]", "x = x[:, 1 :: self.stride, 1 :: self.stride, :]"),
     ("blocks", "+ [(0, missing)]", "+ [(missing, 0)]"),
-    ("blocks", 'last_gamma = "zeros" if self.zero_init', 'last_gamma = "zeros" if not self.zero_init'),
-    ("blocks", 'if self.zero_init and not self.normalisation', 'if self.zero_init and self.normalisation'),
+    ("blocks", "if self.zero_init and self.normalisation:", "if not self.zero_init and self.normalisation:"),
+    ("blocks", "elif self.zero_init:", "elif False:"),
     ("blocks", '"use_bias": not self.normalisation', '"use_bias": True'),
-    ("blocks", "kernel_size = (1, 3, 1)[i]", "kernel_size = (1, 3, 3)[i]"),
-    ("blocks", "stride = self.stride if name == self.stride_on else 1", "stride = self.stride if i == 0 else 1"),
-    ("blocks", "x = self.norms[i](x, training=training)", "x = self.norms[i](x, training=False)"),
+    ("blocks", "kernel_sizes = (1, 3, 1)", "kernel_sizes = (1, 3, 3)"),
+    ("blocks", "stride = self.stride if part == self.stride_on else 1", "stride = self.stride if i == 1 else 1"),
+    ("blocks", "x = layer(x, training=training) if is_norm else layer(x)", "x = layer(x, training=False) if is_norm else layer(x)"),
     ("blocks", "return self.output_relu(y)", "return y"),
-    ("blocks", "changed = input_shape[-1] != self.filters[-1] or self.stride != 1", "changed = input_shape[-1] != self.filters[-1]"),
+    ("blocks", "changed = shape[-1] != self.filters[-1] or self.stride != 1", "changed = shape[-1] != self.filters[-1]"),
     # -- Models
     ("models", "stride = 2 if stage > 1 and number == 1", "stride = 2 if number == 1"),
-    ("models", 'return int(depth - 2) // step', 'return int(depth - 2) // step + 1'),
+    ("models", "return (depth - 2) // step", "return (depth - 2) // step + 1"),
     ("models", 'zlib.crc32(f"{layer.name}/{variable.name}".encode())', 'zlib.crc32(variable.name.encode())'),
     ("models", "np.random.SeedSequence([seed, place])", "np.random.SeedSequence([0, place])"),
     ("models", "variable.assign([drawn, 0])", "pass"),
     # -- Normalisation
-    ("normalisation", "shrink = (count - 1) / count", "shrink = 1.0"),
-    ("normalisation", "exponential_avg_factor=1 - self.momentum", "exponential_avg_factor=self.momentum"),
-    ("normalisation", "self.moving_mean.assign(mean)", "pass"),
-    ("normalisation", "averages = self.moving_mean, self.moving_variance", "averages = self.moving_variance, self.moving_mean"),
+    ("plumbing/fused", "shrink = tf.maximum(count - 1, 1) / count", "shrink = 1.0"),
+    ("plumbing/fused", "shrink = tf.maximum(count - 1, 1) / count", "shrink = (count - 1) / count"),
+    ("plumbing/fused", "exponential_avg_factor=1 - self.momentum", "exponential_avg_factor=self.momentum"),
+    ("plumbing/fused", "mean.assign(new_mean)", "pass"),
+    ("plumbing/fused", "mean, variance = self.moving_mean, self.moving_variance", "mean, variance = self.moving_variance, self.moving_mean"),
     # -- Training
-    ("training", '"beta2_power": self.beta_2**updates', '"beta2_power": self.beta_1**updates'),
-    ("training", "updates = tf.cast(self.iterations + 1, tf.float32)", "updates = tf.cast(self.iterations + 2, tf.float32)"),
-    ("training", "        self.iterations.assign_add(1)\n\n", "\n"),
-    ("training", "place = (update % per_epoch) * self.batch_size", "place = 0"),
+    ("plumbing/adam", '"beta2_power": self.beta_2**updates', '"beta2_power": self.beta_1**updates'),
+    ("plumbing/adam", "updates = tf.cast(self.iterations + 1, tf.float32)", "updates = tf.cast(self.iterations + 2, tf.float32)"),
+    ("plumbing/adam", "        self.iterations.assign_add(1)\n", ""),
+    ("training", "order[(update % per_epoch) * self.batch_size :]", "order[0:]"),
     ("training", "if update % per_epoch == 0:", "if update == 0:"),
-    ("training", "for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):\n                variable.assign(value)", "pass"),
+    ("training", "for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):\n            variable.assign(value)", "pass"),
     ("training", "model(images, training=False)", "model(images, training=True)"),
     ("training", "shuffle = np.random.default_rng([seed, 1])", "shuffle = np.random.default_rng([0, 1])"),
-    ("training", "np.mean(record.loss[-last:])", "np.mean(record.loss)"),
+    ("training", "np.mean(record.loss[first:])", "np.mean(record.loss)"),
     ("training", "- np.max(logits, axis=1, keepdims=True)", "- np.max(logits)"),
-    ("fast", "peak * (updates - update) / (updates - top)", "peak * (updates - update) / updates"),
-    ("fast", "tf.reduce_sum(losses) / self.batch_size", "tf.reduce_mean(losses)"),
-    ("fast", "self.smoothing / classes", "self.smoothing"),
-    ("fast", "count = tf.cast(number, tf.float32) + 1", "count = tf.cast(number, tf.float32) + 2"),
-    ("fast", "mean * keep + variable.value * (1 - keep)", "mean * (1 - keep) + variable.value * keep"),
+    ("recipe/fast", "peak * (updates - update) / (updates - top)", "peak * (updates - update) / updates"),
+    ("recipe/fast", "tf.reduce_sum(losses) / self.batch_size", "tf.reduce_mean(losses)"),
+    ("recipe/fast", "self.smoothing / classes", "self.smoothing"),
+    ("recipe/fast", "keep = tf.minimum(self.average, updates / (updates + 9))", "keep = tf.minimum(self.average, updates / (updates + 8))"),
+    ("recipe/fast", "mean * keep + weight.value * (1 - keep)", "mean * (1 - keep) + weight.value * keep"),
     # -- Data and records
     ("data", "scaled -= np.float32(mean / deviation)", "scaled -= np.float32(mean)"),
     ("data", 'quota[np.argsort(quota - shares, kind="stable")[:missing]] += 1', "quota[:missing] += 1"),
-    ("records", "np.mean(self.loss[-last:])", "np.mean(self.loss[:last])"),
-    ("records", "int(reached[0]) + window", "int(reached[0])"),
-    ("files", "new = Path(folder, path.name)", "new = path"),
+    ("runs", "np.mean(self.loss[-last:])", "np.mean(self.loss[:last])"),
+    ("runs", "int(reached[0]) + window", "int(reached[0])"),
+    ("plumbing/files", "new = Path(folder, path.name)", "new = path"),
     ("verdicts", "lowest, highest = min(above), max(below)", "lowest, highest = max(above), min(below)"),
     ("verdicts", "high > low if ratio == 1", "high >= low if ratio == 1"),
     ("verdicts", "raise AssertionError(said)", "print(said)"),
     # -- Diagnostics
-    ("diagnostics/gradients", "logits = model(images, training=True)", "logits = model(images, training=False)"),
+    ("diagnostics/gradients", "model(images, training=True)", "model(images, training=False)"),
     ("diagnostics/paths", "zip(by_shortcut[1:], by_branch[:-1], strict=True)", "zip(by_shortcut[1:], by_branch[1:], strict=True)"),
     ("diagnostics/lesions", "stride = before[1] // after[1]", "stride = after[1] // after[1]"),
     ("diagnostics/responses", "norms[0] / norms[1]", "norms[1] / norms[0]"),
-    ("diagnostics/shattering", "values - values.mean()", "values"),
+    ("diagnostics/gradients", "centred = values - values.mean()", "centred = values"),
     ("diagnostics/receptive_fields", "last = field.last + (size - 1 - before) * field.step", "last = field.last + (size - 1) * field.step"),
     ("diagnostics/receptive_fields", "stride * field.step", "stride + field.step"),
     ("diagnostics/landscape", "inner = tuple(range(drawn.ndim - 1))", "inner = tuple(range(drawn.ndim))"),
-    ("diagnostics/landscape", "        _move(model, start, [], [])\n", "        pass\n"),
-    ("diagnostics/probes", "np.linalg.solve(inner + strength * np.eye(len(fit)), targets)", "np.linalg.solve(inner + 100 * strength * np.eye(len(fit)), targets)"),
+    ("diagnostics/landscape", "with kept(weights):", "with kept([]):"),
+    ("diagnostics/responses", "np.linalg.solve(inner + strength * np.eye(n), targets)", "np.linalg.solve(inner + 100 * strength * np.eye(n), targets)"),
     # -- Variants, recipe, handwriting
     ("variants", "expected_blocks = blocks - (1 - LAST_SURVIVAL) * (blocks + 1) / 2", "expected_blocks = blocks - (1 - LAST_SURVIVAL) * blocks / 2"),
     ("variants", "return x if training else self.probability * x", "return x"),
-    ("variants", "carried = (1 - gate) * carried", "carried = gate * carried"),
-    ("recipe", "angle = chance[0] * turn * np.pi / 180", "angle = chance[0] * turn"),
-    ("recipe", "c = middle - (a + b) * middle", "c = 0"),
+    ("variants", "carried, branch = (1 - gate) * carried, gate * branch", "carried, branch = gate * carried, gate * branch"),
+    ("recipe/__init__", "angle = chance[0] * turn * np.pi / 180", "angle = chance[0] * turn"),
+    ("recipe/__init__", "c = middle - (a + b) * middle", "c = 0"),
     ("handwriting", "scale = BOX / max(cropped.shape)", "scale = BOX / min(cropped.shape)"),
     ("handwriting", "weight = boxed.sum(axis=1 - axis, dtype=float)", "weight = boxed.sum(axis=axis, dtype=float)"),
 ]  # fmt: skip
 # Tests that stand in a file of another name.
-TESTS = {"diagnostics/gradients": "diagnostics", "files": "records"}
+TESTS = {
+    "plumbing/adam": "training",
+    "plumbing/files": "runs",
+    "plumbing/fused": "normalisation",
+    "recipe/__init__": "recipe",
+}
 
 
 def first_tests(module):
@@ -132,7 +138,10 @@ def caught(folder, module):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("only", nargs="*", help="modules, such as blocks; all by default")
-    only = parser.parse_args().only
+    only = set(parser.parse_args().only)
+    known = dict.fromkeys(module for module, _, _ in DEFECTS)
+    if unknown := only - known.keys():
+        parser.error(f"only must be among {', '.join(known)}. Received: {', '.join(unknown)}")
     survivors = []
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)

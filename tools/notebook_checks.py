@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
 import nbformat
+from notebook_kinds import Kind
 from quiz_text import QUIZ_MARK
 
 MAX_CELL_LINES = 25
@@ -16,7 +17,7 @@ MIN_ALT_LENGTH = 20
 README_TAG = "readme-figure"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
-# What a lesson says before its first code cell: what is missing, and how it is recognised.
+# What a notebook that teaches says before its first code cell, and how it is recognised.
 # The two times stand with their unit on one line, in any order.
 _MINUTES = r"(?=.*\b(?:minutes?|min|seconds?)\b)"
 OPENING = {
@@ -25,8 +26,6 @@ OPENING = {
     "reading time": rf"^{_MINUTES}.*\bread(?:ing)?\b",
     "computing time": rf"^{_MINUTES}.*\bcomput(?:e|ing)\b",
 }
-# The headings that end a lesson, in this order. Another, such as Exercises, may stand between.
-CLOSING = ("Summary", "Quiz", "References")
 
 # The lookbehind spares the paths of web addresses.
 _PATHS = re.compile(
@@ -161,8 +160,8 @@ def heading_problems(nb: nbformat.NotebookNode) -> list[str]:
     return found
 
 
-def lesson_problems(nb: nbformat.NotebookNode) -> list[str]:
-    """Return which parts of a lesson's opening and closing are missing."""
+def lesson_problems(nb: nbformat.NotebookNode, kind: Kind) -> list[str]:
+    """Return which parts of its opening and closing a notebook that teaches lacks."""
     opening = ""
     for cell in nb.cells:
         if cell.cell_type == "code":
@@ -173,15 +172,18 @@ def lesson_problems(nb: nbformat.NotebookNode) -> list[str]:
         for part, pattern in OPENING.items()
         if not re.search(pattern, opening, re.IGNORECASE | re.MULTILINE)
     ]
+    minutes = sum(int(number) for number in re.findall(r"\b(\d+) min", opening))
+    if kind.minutes and minutes > kind.minutes:
+        found.append(f"it takes {minutes} minutes, at most {kind.minutes}")
     titles = [text for _, text in headings(nb)]
     places = []
-    for part in CLOSING:
+    for part in kind.closing:
         at = [i for i, title in enumerate(titles) if re.search(rf"\b{part}\b", title, re.I)]
         if not at:
             found.append(f"the closing lacks a heading: {part}")
         places += at[-1:]
     if places != sorted(places):
-        found.append(f"the closing headings are not in the order {', '.join(CLOSING)}")
+        found.append(f"the closing headings are not in the order {', '.join(kind.closing)}")
     return found
 
 

@@ -1,8 +1,8 @@
 """Build the slides: ``python tools/slides.py 02``, what ``make slides`` calls.
 
-Each lesson becomes a deck of reveal.js in a folder of its own in build/slides, with all that it
-needs. What the slides say is in the lesson's source: see slide_cells.py. What they show comes from
-the committed notebook; nothing is executed, nothing is fetched.
+Each notebook that has slides becomes a deck of reveal.js in a folder of its own in build/slides,
+with all that it needs. What the slides say is in the notebook's source: see slide_cells.py. What
+they show comes from the committed notebook; nothing is executed, nothing is fetched.
 """
 
 import argparse
@@ -13,24 +13,30 @@ from html import escape
 from pathlib import Path
 
 import nbformat
-from build_notebooks import ROOT, Pair, pairs
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
-from slide_cells import OUTPUT, Slide, slides
+from notebook_kinds import ROOT, Notebook, notebooks
+from slide_cells import OUTPUT, Slide, slides, without_slides
 
 DECKS = "build/slides"
 TEMPLATE = Path(__file__).resolve().parent / "slides_template"
 
 
-def deck(pair: Pair) -> NotebookNode:
-    """Return a lesson's deck as a notebook for nbconvert."""
-    made = nbformat.v4.new_notebook()
-    executed = nbformat.read(pair.target, as_version=4)
-    for slide in slides(pair.source.read_text(encoding="utf-8"), executed):
-        made.cells += _cells(slide)
-    for number, cell in enumerate(made.cells):
+def decks(root: Path = ROOT) -> dict[str, Notebook]:
+    """Return name → notebook of those that have slides: each lesson, and whichever else does."""
+    texts = {made: made.source.read_text(encoding="utf-8") for made in notebooks(root)}
+    return {made.name: made for made, text in texts.items() if without_slides(text) != text}
+
+
+def deck(made: Notebook) -> NotebookNode:
+    """Return a deck as a notebook for nbconvert."""
+    found = nbformat.v4.new_notebook()
+    executed = nbformat.read(made.path, as_version=4)
+    for slide in slides(made.source.read_text(encoding="utf-8"), executed):
+        found.cells += _cells(slide)
+    for number, cell in enumerate(found.cells):
         cell.id = f"cell-{number}"  # nbformat draws them at random
-    return made
+    return found
 
 
 def _cells(slide: Slide) -> list[NotebookNode]:
@@ -64,7 +70,7 @@ def _shown(cell: NotebookNode, height: str | None) -> NotebookNode:
     return next(tables, cell.outputs[0])
 
 
-def write(pair: Pair, folder: Path) -> Path:
+def write(made: Notebook, folder: Path) -> Path:
     """Write one deck with everything that it needs; return its folder."""
     exporter = SlidesExporter(
         template_name=TEMPLATE.name,
@@ -74,11 +80,10 @@ def write(pair: Pair, folder: Path) -> Path:
         exclude_input=True,
         exclude_output_prompt=True,
     )
-    made = deck(pair)
-    title = made.cells[0].source.splitlines()[0].lstrip("# ")
-    made.metadata["title"] = title
-    html, _ = exporter.from_notebook_node(made)
-    target = folder / pair.source.stem
+    nb = deck(made)
+    nb.metadata["title"] = nb.cells[0].source.splitlines()[0].lstrip("# ")
+    html, _ = exporter.from_notebook_node(nb)
+    target = folder / made.name
     shutil.rmtree(target, ignore_errors=True)
     _supply(target)
     (target / "index.html").write_text(html, encoding="utf-8")
@@ -111,17 +116,18 @@ def _package(name: str) -> Path:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="tools/slides.py")
-    parser.add_argument("lessons", nargs="*", help="numbers, such as 02; all if none is given")
+    parser.add_argument("names", nargs="*", help="such as 02; all decks if none is given")
     parser.add_argument("--root", type=Path, default=ROOT)
     options = parser.parse_args(arguments)
-    lessons = {pair.source.stem[:2]: pair for pair in pairs(options.root) if not pair.edition}
-    for number in options.lessons:
-        if number not in lessons:
-            print(f"There is no lesson. Received: {number}", file=sys.stderr)
+    known = decks(options.root)
+    for wanted in options.names:
+        if not any(name.startswith(wanted) for name in known):
+            print(f"No notebook with slides starts so. Received: {wanted}", file=sys.stderr)
             return 1
-    for number in options.lessons or lessons:
-        folder = write(lessons[number], options.root / DECKS)
-        print(f"{folder.relative_to(options.root)}/index.html")
+    for name, made in known.items():
+        if name.startswith(tuple(options.names) or ""):
+            folder = write(made, options.root / DECKS)
+            print(f"{folder.relative_to(options.root)}/index.html")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Run every lesson under several conditions and record by how much each of its verdicts holds.
+"""Run whatever has verdicts under several conditions and record by how much each of them holds.
 
 The conditions change what may differ on another machine: one core or two, oneDNN on or off, little
 memory, long cells that are interrupted and run again, and the Pythons of the matrix. The record is
@@ -17,10 +17,11 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from memory_limit import limited
+from notebook_kinds import ROOT, notebooks, short_name
 
-ROOT = Path(__file__).resolve().parents[1]
 RECORD, TABLE = ROOT / "benchmarks" / "verdicts.json", ROOT / "docs" / "verdicts.md"
-LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
+# Lessons, and what goes deeper: name → path of the notebook.
+LESSONS = {made.name: made.path for made in notebooks() if made.kind.closing}
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 # The environment variable with the seconds after which a cell is interrupted, and run again.
 INTERRUPT = "INTERRUPT_CELLS_AFTER"
@@ -50,8 +51,10 @@ This page is made by `make verdicts`, from `benchmarks/verdicts.json`.
 """
 
 
-def run_lesson(lesson, python, variables, cores, memory):
-    """Run one lesson under a condition; return its verdicts as a list of dictionaries."""
+def run_lesson(
+    lesson: str, python: str, variables: dict[str, str], cores: int, memory: int | None
+) -> list[dict]:
+    """Run one lesson under a condition; return its verdicts."""
     with tempfile.TemporaryDirectory() as folder:
         noted = Path(folder) / "verdicts.jsonl"
         noted.touch()
@@ -72,7 +75,7 @@ def run_lesson(lesson, python, variables, cores, memory):
     return list({one["claim"]: one for one in verdicts}.values())
 
 
-def execute(lesson, noted):
+def execute(lesson: str, noted: str) -> None:
     """Run a lesson in this process's environment, with the probe in its kernel.
 
     Where cells are to be interrupted, each one runs twice: one that takes long is interrupted the
@@ -81,7 +84,7 @@ def execute(lesson, noted):
     import nbformat
     from nbclient import NotebookClient
 
-    nb = nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", as_version=4)
+    nb = nbformat.read(LESSONS[lesson], as_version=4)
     after = int(os.environ.get(INTERRUPT, 0))
     if after:
         doubled = [[copy.deepcopy(cell), cell] for cell in nb.cells if cell.cell_type == "code"]
@@ -92,7 +95,7 @@ def execute(lesson, noted):
     probe = f"import sys; sys.path.append({tools!r})\nimport margin_probe\n"
     nb.cells.insert(0, nbformat.v4.new_code_cell(f"{probe}margin_probe.install({noted!r})"))
     nb.metadata.kernelspec.name = "python3"
-    folder = {"metadata": {"path": str(ROOT / "notebooks")}}
+    folder = {"metadata": {"path": str(LESSONS[lesson].parent)}}
     # A verdict that fails must not end the run.
     NotebookClient(
         nb,
@@ -106,8 +109,8 @@ def execute(lesson, noted):
             print("interrupted:" if "seconds" in cell.metadata else "FAILED:", error)
 
 
-def margins(record):
-    """Return (lesson, claim) → (smallest margin or None, condition, comparison, all hold)."""
+def margins(record: dict) -> dict[tuple[str, int], dict]:
+    """Return (lesson, number) → the claim, whether it always holds, and all its margins."""
     found = {}
     for name, condition in record["conditions"].items():
         for lesson, verdicts in condition.items():
@@ -120,13 +123,13 @@ def margins(record):
     return found
 
 
-def table(record):
+def table(record: dict) -> str:
     """Return the page for readers."""
     lines = [HEAD.format(conditions=", ".join(record["conditions"]), thin=f"{THIN:.0%}")]
     rows = margins(record)
-    for lesson in dict.fromkeys(lesson for lesson, _ in rows):
+    for lesson in sorted({lesson for lesson, _ in rows}, key=short_name):
         lines += [
-            f"## Lesson {lesson[:2]}",
+            f"## Lesson {short_name(lesson)}",
             "",
             "| verdict | smallest margin | comparison | where | largest margin |",
         ]
@@ -149,7 +152,8 @@ def table(record):
     return "\n".join(lines)
 
 
-def main():
+def main() -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("conditions", nargs="*", help="names, such as 'one core'; all by default")
     parser.add_argument("--python", action="append", default=[], help="NAME=path of a python")
