@@ -2,15 +2,18 @@
 
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
+UV = $(dir $(VENV_PYTHON))uv
 
 # The versions that are tested are those in .venv, whatever else the reader's shell points to.
 unexport PYTHONPATH PYTHONHOME
 
-NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/exercises/*.ipynb notebooks/solutions/*.ipynb)
+NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb)
+LINT = $(VENV_PYTHON) -m ruff check . && $(VENV_PYTHON) -m ruff format --check .
 # Unit tests run in several processes of one thread each. Each file stays in one process, for its
-# models are built once.
+# models are built once. The plugin that runs notebooks would take two seconds to start.
 UNIT_TESTS = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(VENV_PYTHON) -m pytest -m "not slow" \
-  -n auto --maxprocesses=4 --dist=loadfile tests
+  -p no:nbval -n auto --maxprocesses=4 --dist=loadfile tests
+SLOW_TESTS = $(VENV_PYTHON) -m pytest -m slow -n 2 --dist=loadfile --no-loadscope-reorder tests
 COLAB_PYTHON ?= python3.13
 COLAB_ENV = build/colab-env
 BENCH_PYTHON ?= python3.11
@@ -18,7 +21,7 @@ BENCH_ENV = build/bench-env
 STUDIES = $(sort $(wildcard benchmarks/studies/$(N)*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test check notebooks studies site slides bench bench-torch colab colab-test
+.PHONY: help setup lab test check slow notebooks studies site slides bench bench-torch colab colab-test
 .PHONY: matrix audit verdicts mutations wheel lock clean
 
 help: ## print this list
@@ -38,20 +41,21 @@ lab: setup ## open the course in JupyterLab (LAB_ARGS=... goes to jupyter)
 	  notebooks/00_start_here.ipynb
 
 test: setup ## lint, all tests, and every notebook run again
-	@$(VENV_PYTHON) -m ruff check .
-	@$(VENV_PYTHON) -m ruff format --check .
+	@$(LINT)
 	$(UNIT_TESTS)
-	$(VENV_PYTHON) -m pytest -m slow -n 2 --dist=loadfile --no-loadscope-reorder tests
+	$(SLOW_TESTS)
 	@test -n "$(NOTEBOOKS)" || { echo "There is no notebook to test." >&2; exit 1; }
 	TQDM_DISABLE=1 $(VENV_PYTHON) -m pytest --nbval-lax --nbval-current-env \
 	  --nbval-cell-timeout=900 -p no:cacheprovider -n 2 --dist=loadscope $(NOTEBOOKS)
 
 check: setup ## lint and unit tests alone
-	@$(VENV_PYTHON) -m ruff check .
-	@$(VENV_PYTHON) -m ruff format --check .
+	@$(LINT)
 	$(UNIT_TESTS)
 
-notebooks: setup ## build the notebooks that are out of date (N=04: that one)
+slow: setup ## the slow tests alone: those that train, start processes, or open a browser
+	$(SLOW_TESTS)
+
+notebooks: setup ## build the notebooks that are out of date (N=04, N=deeper/03: that one)
 	@$(VENV_PYTHON) tools/build_notebooks.py $(N)
 
 studies: setup ## run the recorded studies again (N=04: those of lesson 04)
@@ -84,11 +88,11 @@ matrix: setup ## unit tests and two lessons on all Pythons and versions (ONLY=3.
 	@$(VENV_PYTHON) tools/matrix.py $(ONLY)
 
 audit: setup ## look for known vulnerabilities of the locked versions (needs a network)
-	@.venv/bin/uv tool run pip-audit --requirement requirements.lock --require-hashes --no-deps \
+	@$(UV) tool run pip-audit --requirement requirements.lock --require-hashes --no-deps \
 	  --disable-pip
 
-verdicts: setup ## by how much each verdict holds, under several conditions (two hours)
-	@$(VENV_PYTHON) tools/verdict_margins.py
+verdicts: setup ## by how much each verdict holds, in two hours (ARGS=... goes to the script)
+	@$(VENV_PYTHON) tools/verdict_margins.py $(ARGS)
 
 mutations: setup ## plant defects in the package: the unit tests must catch each (ONLY=blocks: those)
 	@$(VENV_PYTHON) tools/mutations.py $(ONLY)
@@ -99,7 +103,7 @@ wheel: setup ## pack the helper package, MNIST included, into one file in build/
 	@ls build/resnet_lesson-*.whl
 
 lock: setup ## make requirements.lock anew (UPGRADE=1: with the newest versions)
-	@.venv/bin/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 \
+	@$(UV) pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --only-binary :all: --emit-build-options --no-emit-index-url \
 	  --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
 	  -o requirements.lock
