@@ -61,6 +61,8 @@ from resnet_lesson.models import network
 from resnet_lesson.sweep import sweep
 from resnet_lesson.verdicts import verdict, verdict_above
 
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
+
 # %%
 plots.table(["what", "found"], [
     ["Python", platform.python_version()],

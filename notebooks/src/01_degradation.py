@@ -29,17 +29,17 @@
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
 import numpy as np
 
-from resnet_lesson import plots
-from resnet_lesson.chains import chains
+from resnet_lesson import diagrams, plots
 from resnet_lesson.data import load_mnist
 from resnet_lesson.diagnostics import gradient_norms, weighted_layers
 from resnet_lesson.models import network, reset_weights
-from resnet_lesson.records import by_name
-from resnet_lesson.studies import read_record
+from resnet_lesson.runs import by_name
+from resnet_lesson.studies import provenance, read_study
 from resnet_lesson.sweep import sweep
 from resnet_lesson.training import Trainer, evaluate
 from resnet_lesson.verdicts import verdict, verdict_above
 
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 mnist = load_mnist(train=12800, val=1000, test=0)
 
 # %% [markdown]
@@ -78,7 +78,7 @@ mnist = load_mnist(train=12800, val=1000, test=0)
 # %%
 trained = [("image", "other"), ("layer 1", "learnt"), ("…", "learnt"), ("layer 9", "learnt")]
 added = [("identity", "identity"), ("…", "identity"), ("identity", "identity")]
-plots.show(*chains({
+plots.show(*diagrams.chains({
     "10 layers, trained": [*trained, ("logits", "learnt")],
     "100 layers, made from it": [*trained, *added, ("logits", "learnt")],
 }))
@@ -186,10 +186,9 @@ print("training loss of the 100-layer copies:", ", ".join(f"{loss:.3f}" for loss
 # search is a **recorded study**: a script that was run once. Its record says with what.
 
 # %%
-study = read_record("01_learning_rates")
-settings, machine = study["settings"], study["machine"]
-print("recorded on", study["date"], "with TensorFlow", study["versions"]["tensorflow"])
-print("machine:", machine["cores"], "cores,", machine["processor"])
+study = read_study("01_learning_rates")
+settings = study["settings"]
+print(provenance(study))
 print("networks:", ", ".join(settings["networks"]))
 print("learning rates:", settings["learning_rates"], " seeds:", settings["seeds"])
 print("updates:", settings["updates"], "of", settings["batch_size"], "images each")
@@ -221,7 +220,7 @@ def recorded(name, rate, results=study["results"]):
             if run["name"] == name and run["learning_rate"] == rate]
 
 
-dense = [name for name in settings["networks"] if name.startswith("dense")]
+dense = [name for name, net in settings["networks"].items() if net.get("block") == "dense"]
 series = {name: np.transpose([recorded(name, rate) for rate in RATES]) for name in dense}
 ax, alt = plots.curves(RATES, series, "learning rate", "training loss after 600 updates",
                        title="Dense plain networks (recorded)")
@@ -299,7 +298,8 @@ verdict("the live runs begin as the recorded ones did", max(apart) < 0.1,
 
 # %%
 final = {name: [run.final_loss() for run in group] for name, group in runs.items()}
-plots.show(*plots.dots({"plain": {name.split()[1]: final[name] for name in dense}},
+depth = {name: settings["networks"][name]["depth"] for name in dense}
+plots.show(*plots.dots({"plain": {depth[name]: final[name] for name in dense}},
                        "weighted layers", f"training loss after {UPDATES} updates"))
 
 # %% [markdown] tags=["slide"]
@@ -425,7 +425,7 @@ verdict_above("the 100-layer network makes more mistakes than the 10-layer one o
 # degradation go away?
 
 # %%
-more = read_record("01_higher_rates")
+more = read_study("01_higher_rates")
 results = study["results"] + more["results"]
 ALL_RATES = sorted(RATES + more["settings"]["learning_rates"])
 convolutional = list(more["settings"]["networks"])

@@ -37,7 +37,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson import diagrams, plots
+from resnet_lesson import diagrams, plots, widgets
 from resnet_lesson.blocks import BasicBlock, DenseBlock
 from resnet_lesson.data import load_mnist
 from resnet_lesson.diagnostics import (
@@ -46,11 +46,11 @@ from resnet_lesson.diagnostics import (
     layer_counts,
     median_seconds,
 )
-from resnet_lesson.explorers import explore
 from resnet_lesson.models import network, reset_weights, segments, with_outputs
-from resnet_lesson.path_diagrams import residual_line
 from resnet_lesson.training import Trainer, evaluate
 from resnet_lesson.verdicts import verdict, verdict_above
+
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 
 # %% [markdown]
 # ## 1. The residual
@@ -547,7 +547,7 @@ verdict("at the kink they disagree: differences give the mean of both slopes, th
 # $$x_{l+1} = x_l + F_l(x_l) \tag{2016b, eq. 3}$$
 
 # %%
-plots.show(*residual_line(3))
+plots.show(*diagrams.residual_line(3))
 
 # %% [markdown] tags=["slide"]
 # ## Unrolled: nothing but additions on the line
@@ -706,7 +706,7 @@ verdict_above("with branches of the usual size and no normalisation, the gain of
 # The blocks of the first paper, and the article's, end in a ReLU. Then it is on the line.
 
 # %%
-plots.show(*residual_line(3, "ReLU"))
+plots.show(*diagrams.residual_line(3, "ReLU"))
 
 # %% [markdown]
 # Each ReLU cuts off what is negative. Since $\mathrm{ReLU}(v) = v + \mathrm{ReLU}(-v)$, the sum gets
@@ -808,7 +808,7 @@ verdict_above("in these small networks the share of negative sums does not fall 
 # $$x_{l+1} = \lambda\, x_l + F_l(x_l).$$
 
 # %%
-plots.show(*residual_line(3, "scale"))
+plots.show(*diagrams.residual_line(3, "scale"))
 
 # %% [markdown]
 # The way along the line now gives $\lambda^L$ after $L$ blocks. So the gradient is (from equations 7
@@ -925,9 +925,10 @@ def line_and_branches(blocks, keep, scale):
                         title=f"λ = {keep:g}, branches of {scale:g} times the usual size")
 
 # %%
-sliders = explore(line_and_branches, {"blocks": 30, "keep": 1, "scale": 0.5},
-                  blocks=range(5, 65, 5), keep=(0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.5),
-                  scale=(0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1))
+sliders = widgets.explore(line_and_branches, {"blocks": 30, "keep": 1, "scale": 0.5},
+                          blocks=range(5, 65, 5),
+                          keep=(0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.5),
+                          scale=(0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1))
 
 # %% [markdown] tags=["slide"]
 # ## It must fit the branches

@@ -8,14 +8,14 @@
 # 1. build a bottleneck block from plain Keras layers, and check it against the package's;
 # 2. give the parameters and multiply-adds of a block by formula, and say why seconds do not follow;
 # 3. choose a shortcut where the shape changes (options A, B, C) and say what each one carries;
-# 4. work out which pixels a block looks at: stride placement and receptive field;
+# 4. work out which pixels a block with stride 2 looks at, and why the place of the stride matters;
 # 5. rebuild the table of ResNet-18, 34, 50 and 101, and test the claim "costs less, as accurate".
 #
 # **Prerequisites.** Lesson [00](00_start_here.ipynb): convolution, stride, dense layer, ReLU, batch
 # normalisation. Lesson [01](01_degradation.ipynb): depth, identity mapping. Lesson
 # [02](02_residual_learning.ipynb): branch, shortcut, residual block.
 #
-# **Reading time:** 40 minutes. **Computing time:** 2 minutes on two cores, without a GPU.
+# **Reading time:** 35 minutes. **Computing time:** 2 minutes on two cores, without a GPU.
 
 # %% [markdown] tags=["slide"]
 # # 03 · The bottleneck block
@@ -40,11 +40,9 @@ from keras import layers
 from resnet_lesson import diagrams, plots
 from resnet_lesson.blocks import BasicBlock, BottleneckBlock, PaddedShortcut, batch_norm
 from resnet_lesson.data import load_mnist
-from resnet_lesson.diagnostics import (
-    layer_counts, median_seconds, receptive_fields, weighted_layers,
-)
+from resnet_lesson.diagnostics import layer_counts, median_seconds, weighted_layers
 from resnet_lesson.models import network
-from resnet_lesson.records import by_name
+from resnet_lesson.runs import by_name
 from resnet_lesson.sweep import sweep
 from resnet_lesson.verdicts import verdict, verdict_above
 
@@ -399,7 +397,7 @@ plots.table(["channels C", "basic, ms a step", "bottleneck, ms a step",
 # Compare the last two columns. The saving in time should be the smaller one, most of all at few
 # channels. There are three likely reasons; the first two can be counted.
 #
-# - **Some work does not shrink.** Normalisation and addition touch every number of a tensor, however
+# - **Some work hardly shrinks.** Normalisation and addition touch every number of a tensor, however
 #   cheap the convolutions are. The block's outer tensor is as wide as before.
 # - **A 1×1 does little with each number that it fetches.** The first one reads $C$ numbers a pixel
 #   and uses each $C / r$ times. A 3×3 uses each nine times as often or more. Where little is computed
@@ -475,7 +473,7 @@ verdict_above("a 3×3 at full width does ten times as much with each number as a
 # <!-- notes -->
 # Look at the third column: multiply-adds per number moved. Ask: what sets the pace where little is
 # computed with each number? Expected: the clock. Memory does (the roofline model). Normalisation
-# and addition do not shrink either.
+# and addition hardly shrink.
 
 # %% [markdown]
 # Read the last column from top to bottom. On most machines fewer multiply-adds a second are done where
@@ -674,16 +672,15 @@ verdict_above("nine random projections spread a thousand times more than one, or
 # of the summed output with respect to a pixel is the number of ways from that pixel to the output.
 
 # %%
-def paths(block, size, at=None):
-    """Count the ways from each input pixel through the branch, to all outputs or to one."""
+def paths(block, size):
+    """Count the ways from each input pixel through the branch to the outputs."""
     x = tf.ones((1, size, size, 1))
     block(x)  # builds the weights
     for layer in block.weight_layers:
         layer.kernel.assign(tf.ones_like(layer.kernel))
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = block.branch(x)
-        total = tf.reduce_sum(y) if at is None else y[0, at, at, 0]
+        total = tf.reduce_sum(block.branch(x))
     return tape.gradient(total, x).numpy()[0, :, :, 0]
 
 
@@ -753,81 +750,26 @@ verdict("v1.5 has as many parameters, and its first 1×1 costs four times as muc
 # %% [markdown]
 # ## 8. How far a block sees
 #
-# The **receptive field** of an output is the region of the image that it can depend on. A $k \times k$
-# convolution widens the field by $k - 1$ steps. A **step** is the distance, in pixels of the image,
-# between neighbours in its input: the product of all earlier strides. So layers with kernels $k_i$
-# and strides $s_i$ see
-#
-# $$r = 1 + \sum_i (k_i - 1) \prod_{j < i} s_j$$
-#
-# pixels in height and in width (Araujo 2019).
-#
-# **Predict.** How many pixels does a basic block see, and how many does a bottleneck?
-
-# %%
-kinds = {"basic": BasicBlock((1, 1), "identity", False),
-         "bottleneck": BottleneckBlock((1, 1, 1), "identity", False)}
-grids = [paths(block, 7, at=3) for block in kinds.values()]
-title = "Paths from each input pixel to the output pixel in the middle"
-plots.show(*plots.number_grids(grids, list(kinds), title=title))
+# The **receptive field** of an output is the region of the image that it can depend on. Only kernels
+# wider than one pixel make it grow, so a bottleneck sees 3 × 3 pixels of its input where a basic block
+# sees 5 × 5: that is the other price of a cheap block, and no count of multiply-adds shows it. Whether
+# a deep network of bottlenecks still sees a whole digit is worked out in the notebook
+# [How far a block sees](deeper/03_receptive_fields.ipynb).
 
 # %% [markdown] tags=["slide"]
 # ## How far a block sees
 #
-# <!-- output: 400 -->
+# - A basic block: 5 × 5 pixels
+# - A bottleneck: 3 × 3, for a 1×1 sees nothing new
 #
-# $r = 1 + \sum_i (k_i - 1) \prod_{j<i} s_j$
+# $$r = 1 + \sum_i (k_i - 1) \prod_{j<i} s_j$$
 #
 # <!-- notes -->
 # Ask: how many pixels does a bottleneck see? Expected: 5 × 5, like the basic block. 3 × 3: a 1×1
-# sees nothing new. That is the bottleneck's other price.
-
-# %%
-formula = [1 + 2 + 2, 1 + 0 + 2 + 0]
-seen = [int(np.any(grid > 0, axis=1).sum()) for grid in grids]
-verdict("a basic block sees 5 × 5 pixels, a bottleneck 3 × 3", seen == formula == [5, 3],
-        f"rows with a path: {seen}, by formula: {formula}")
+# sees nothing new. That is the bottleneck's other price. The notebook on receptive fields, in
+# notebooks/deeper, counts the paths and asks whether a whole digit is seen.
 
 # %% [markdown]
-# That is the bottleneck's other price: a 1×1 sees nothing new. One bottleneck widens the field half
-# as much as one basic block.
-#
-# For whole networks the package computes the formula layer by layer. We check it by brute force: all
-# weights are positive, so nothing cancels, and we look for the rows that have a gradient.
-#
-# **Predict.** The images have 28 rows. Does a pixel of the last block see all of them, in the
-# networks with 8, 20 and 56 layers?
-
-# %%
-def rows_seen(net, name):
-    """Count the image rows that one output row of a layer depends on, by its gradient."""
-    for variable in net.trainable_variables:
-        variable.assign(tf.fill(variable.shape, 0.1))
-    part = keras.Model(net.input, net.get_layer(name).output)
-    image = tf.ones((1, *net.input_shape[1:]))
-    with tf.GradientTape() as tape:
-        tape.watch(image)
-        y = part(image)
-        total = tf.reduce_sum(y[:, y.shape[1] // 2])
-    return int(np.any(tape.gradient(total, image).numpy() != 0, axis=(0, 2, 3)).sum())
-
-# %%
-rows, agree = [], []
-for depth, large in ((8, 40), (20, 80), (56, 0)):  # images large enough for the field
-    last = f"stage2_block{(depth - 2) // 6}_out"
-    field = receptive_fields(network(depth))[last]
-    found = rows_seen(network(depth, input_shape=(large, large, 1)), last) if large else "—"
-    agree += [field.size == found] if large else []
-    ends = [(field.first + field.step * i, field.last + field.step * i) for i in range(7)]
-    rows.append([depth, field.size, found, sum(a <= 0 and b >= 27 for a, b in ends)])
-plots.table(["layers", "rows seen, by formula", "rows seen, by gradient",
-             "output rows, of 7, that see all 28"], rows)
-verdict("formula and gradient agree", all(agree), f"{len(agree)} networks")
-
-# %% [markdown]
-# No pixel of the 8-layer network's last block has the whole image in reach; only the average over
-# all pixels brings it together. With 20 layers the pixels in the middle have it, with 56 all of them.
-#
 # ## 9. The ResNets of 2015
 #
 # Table 1 of He 2016a has five networks. Each is a stem (7×7, stride 2, and a 3×3 max pool, stride 2),
@@ -1141,7 +1083,7 @@ for dear, cheap in ((large_basic, small_basic), (large_bottleneck, small_bottlen
 # - Option A (padded) has no parameters, B projects where the shape changes, C everywhere, which
 #   nearly doubles a bottleneck with $r = 4$.
 # - With the stride on the first 1×1, three quarters of the pixels are never looked at; v1.5 moves it
-#   to the 3×3. A bottleneck's receptive field grows half as fast as a basic block's.
+#   to the 3×3. A bottleneck sees 3 × 3 pixels of its input, a basic block 5 × 5.
 # - "As accurate, and cheaper" has to say what is held fixed. At equal width it fails here. At equal
 #   cost the losses are close, the basic block's slightly lower in the larger pair.
 #
@@ -1200,7 +1142,5 @@ quizzes.show("03")
 #   Architecture Design*. ECCV. [arXiv:1807.11164](https://arxiv.org/abs/1807.11164), Section 2.
 # - S. Williams, A. Waterman, D. Patterson 2009: *Roofline: An Insightful Visual Performance Model for
 #   Multicore Architectures*. Communications of the ACM 52 (4).
-# - A. Araujo, W. Norris, J. Sim 2019: *Computing Receptive Fields of Convolutional Neural Networks*.
-#   Distill. [doi:10.23915/distill.00021](https://doi.org/10.23915/distill.00021).
 # - torchvision's [ResNet](https://docs.pytorch.org/vision/stable/models/resnet.html), on v1.5.
 # - Y. LeCun, C. Cortes, C. J. C. Burges: *The MNIST database of handwritten digits*. CC BY-SA 3.0.

@@ -40,11 +40,13 @@ from resnet_lesson import diagrams, plots
 from resnet_lesson.data import load_mnist, raw_mnist
 from resnet_lesson.diagnostics import layer_counts, weighted_layers
 from resnet_lesson.models import network, reset_weights
-from resnet_lesson.records import by_name
-from resnet_lesson.studies import read_record, runs_of
+from resnet_lesson.runs import by_name
+from resnet_lesson.studies import provenance, read_study, runs_of
 from resnet_lesson.sweep import sweep
 from resnet_lesson.training import cross_entropy, train
 from resnet_lesson.verdicts import verdict, verdict_above
+
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 
 # %% [markdown]
 # ## 1. The question
@@ -187,7 +189,8 @@ verdict("the additions are at most a fiftieth of the work at each depth", max(sh
 # %% [markdown]
 # The table is in millions of multiply-adds. The article behind this course, a Chinese blog post that
 # lesson 06 will read, says that the simple addition brings the network little extra computation. In
-# arithmetic that holds. What it costs in seconds we report below.
+# arithmetic that holds: the normalisation, which plain networks have too, costs more than twice as
+# much. What the addition costs in seconds we report below.
 #
 # ## 3. The training loop
 #
@@ -277,8 +280,8 @@ runs = by_name(records)
 # %% tags=["readme-figure"]
 figure, axes = plt.subplots(1, 2, figsize=(9.6, 4), sharey=True, layout="constrained")
 texts = []
-for ax, kind in zip(axes, ("plain", "residual"), strict=True):
-    of_kind = [record for record in records if record.name.startswith(kind)]
+for ax, kind, shortcut in zip(axes, ("plain", "residual"), ("none", "padded"), strict=True):
+    of_kind = [record for record in records if record.config["shortcut"] == shortcut]
     _, text = plots.learning_curves(of_kind, ax=ax, title=f"{kind} networks", log=True)
     texts.append(text)
 axes[1].set_ylabel("")
@@ -562,10 +565,9 @@ plots.show(*plots.digit_grid(raw_mnist()["x_test"][worst], captions, title=title
 # **Predict.** Does the 56-layer plain network catch up with the 20-layer one?
 
 # %%
-study = read_record("04_long_runs")
-settings, machine = study["settings"], study["machine"]
-print("recorded on", study["date"], "with TensorFlow", study["versions"]["tensorflow"])
-print("machine:", machine["cores"], "cores,", machine["processor"])
+study = read_study("04_long_runs")
+settings = study["settings"]
+print(provenance(study))
 print("seeds:", settings["seeds"], " at most", settings["updates"], "updates")
 print("learning rate:", settings["learning_rate"], "until the plateau, then",
       settings["learning_rate_at_plateau"], "for", settings["epochs_after_plateau"], "epochs")

@@ -38,7 +38,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson import plots
+from resnet_lesson import diagrams, plots, widgets
 from resnet_lesson.data import load_mnist
 from resnet_lesson.diagnostics import (
     activations, autocorrelation, branch_ratios, exchangeable, filter_normalised_direction,
@@ -46,13 +46,13 @@ from resnet_lesson.diagnostics import (
     path_gradients, probe_accuracy, reordered, response_deviations, run_parts, set_averages,
     without_branch,
 )
-from resnet_lesson.explorers import explore
 from resnet_lesson.models import network, reset_weights, segments
-from resnet_lesson.path_diagrams import unrolled_paths
-from resnet_lesson.records import by_name
+from resnet_lesson.runs import by_name
 from resnet_lesson.sweep import sweep
 from resnet_lesson.training import evaluate
 from resnet_lesson.verdicts import verdict, verdict_above
+
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 
 # %% [markdown]
 # ## 1. Three networks to look into
@@ -229,7 +229,7 @@ for when, found in (("before", at_start), ("after", after)):
 # network (2016, Section 3, Figure 1).
 
 # %%
-plots.show(*unrolled_paths(3))
+plots.show(*diagrams.unrolled_paths(3))
 
 # %% [markdown] tags=["slide"]
 # ## The gradient is a sum over paths
@@ -633,8 +633,8 @@ def gap(begins_at, blocks):
 
 
 # %%
-sliders = explore(gap, {"begins_at": 1, "blocks": 1}, begins_at=range(1, len(BYPASSED) + 1),
-                  blocks=range(6))
+sliders = widgets.explore(gap, {"begins_at": 1, "blocks": 1},
+                          begins_at=range(1, len(BYPASSED) + 1), blocks=range(6))
 
 # %% [markdown]
 # ### Two neighbours swapped, and a stage shuffled
@@ -1168,8 +1168,9 @@ def walk(network, alpha):
 
 
 # %%
-sliders = explore(walk, {"network": "plain 18", "alpha": 0.2}, network=("plain 18", "residual 18"),
-                  alpha=np.round(np.linspace(-0.5, 0.5, 21), 2))
+sliders = widgets.explore(walk, {"network": "plain 18", "alpha": 0.2},
+                          network=("plain 18", "residual 18"),
+                          alpha=np.round(np.linspace(-0.5, 0.5, 21), 2))
 
 # %% [markdown]
 # In the paper, too, it takes depth: without shortcuts, 20 layers are harmless and 56 are chaotic

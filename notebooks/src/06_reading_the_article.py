@@ -37,17 +37,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson import article_tf1, diagrams, plots
-from resnet_lesson.article import FIXES, article_block, article_network
-from resnet_lesson.article_diagrams import article_blocks
+from resnet_lesson import diagrams, plots
+from resnet_lesson.article import FIXES, article_block, article_network, tf1
 from resnet_lesson.data import load_mnist
 from resnet_lesson.diagnostics import gradient_norms, layer_counts, weighted_layers
 from resnet_lesson.models import reset_weights, with_outputs
-from resnet_lesson.records import by_name
-from resnet_lesson.studies import read_record, runs_of
+from resnet_lesson.runs import by_name
+from resnet_lesson.studies import provenance, read_study, runs_of
 from resnet_lesson.sweep import sweep
 from resnet_lesson.training import Trainer
 from resnet_lesson.verdicts import verdict, verdict_above
+
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 
 # %% [markdown]
 # ## 1. What the article says, and what it builds
@@ -188,7 +189,7 @@ verdict("the program cannot run as it is: names that it needs are gone from Tens
 #
 # `article_network` in the helper package is a translation by this table, defects included. How do
 # we know that it computes the same? We write the graph once more with `tf.compat.v1`, as the
-# article has it (`article_tf1`). We give both the same weights and the same images, and compare.
+# article has it (`article.tf1`). We give both the same weights and the same images, and compare.
 #
 # **Predict.** How far apart may two float32 programs be that do the same?
 
@@ -211,9 +212,9 @@ apart, sizes = {}, {}
 for name, widths, changing in (("identity block", (8, 8, 16), False),
                                ("changing block", (16, 16, 32), True)):
     model = block(widths, changing)
-    theirs = article_tf1.block_outputs(random_weights(model), features, changing=changing)
+    theirs = tf1.block_outputs(random_weights(model), features, changing=changing)
     apart[name] = np.abs(model(features) - theirs).max() / np.abs(theirs).max()
-theirs = article_tf1.network_outputs(random_weights(written), images)
+theirs = tf1.network_outputs(random_weights(written), images)
 apart["whole network"] = np.abs(written(images) - theirs).max() / np.abs(theirs).max()
 verdict("both kinds of block and the whole network agree with the TensorFlow 1 graph to rounding",
         max(apart.values()) < 1e-5, "largest difference over the largest output: "
@@ -258,7 +259,7 @@ random = np.random.default_rng(7)
 batches = [(random.normal(size=(8, 28, 28, 1)), np.eye(10)[random.integers(0, 10, 8)])
            for _ in range(3)]
 start = random_weights(double)
-theirs, _ = article_tf1.trained(start, batches)
+theirs, _ = tf1.trained(start, batches)
 
 
 def farthest(some, others):
@@ -320,11 +321,10 @@ plots.table(["repair", "what it does"], list(FIXES.items()))
 # each.
 
 # %%
-study = read_record("06_article_repairs")
-settings, machine = study["settings"], study["machine"]
+study = read_study("06_article_repairs")
+settings = study["settings"]
 recorded = by_name(runs_of(study))
-print("recorded on", study["date"], "with TensorFlow", study["versions"]["tensorflow"])
-print("machine:", machine["cores"], "cores,", machine["processor"])
+print(provenance(study))
 print(len(recorded), "networks, seeds", settings["seeds"], "and", settings["updates"], "updates each")
 
 # %% [markdown]
@@ -586,7 +586,7 @@ verdict("one softmax shows: fewer mistakes in each seed", said == "fewer mistake
 # convolution gives, and $W x$ on the shortcut.
 
 # %%
-plots.show(*article_blocks())
+plots.show(*diagrams.article_blocks())
 
 # %% [markdown]
 # Two things follow. First, it only fits by luck: $W$ reads as many channels as the second

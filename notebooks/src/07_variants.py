@@ -41,17 +41,18 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from resnet_lesson import plots
+from resnet_lesson import diagrams, plots
 from resnet_lesson.data import load_mnist
 from resnet_lesson.diagnostics import gradient_norms, layer_counts
 from resnet_lesson.models import reset_weights, with_outputs
-from resnet_lesson.records import by_name
-from resnet_lesson.studies import read_record, runs_of
+from resnet_lesson.runs import by_name
+from resnet_lesson.studies import provenance, read_study, runs_of
 from resnet_lesson.sweep import sweep
 from resnet_lesson.training import Trainer
-from resnet_lesson.variant_diagrams import block_orders
 from resnet_lesson.variants import GATE_BIAS, VARIANTS, expected_depth, variant_network
 from resnet_lesson.verdicts import verdict, verdict_above
+
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 
 # %% [markdown]
 # ## 1. One change at a time
@@ -146,11 +147,10 @@ plots.table(["variant", "parameters, 20 layers", "more than the baseline", "56 l
 # losses.
 
 # %%
-study = read_record("07_variants")
-settings, machine = study["settings"], study["machine"]
+study = read_study("07_variants")
+settings = study["settings"]
 recorded = by_name(runs_of(study))
-print("recorded on", study["date"], "with TensorFlow", study["versions"]["tensorflow"])
-print("machine:", machine["cores"], "cores,", machine["processor"])
+print(provenance(study))
 print(len(recorded), "networks, seeds", settings["seeds"], "and", settings["updates"], "updates each")
 print("learning rate, from update:", settings["learning_rate"])
 
@@ -332,7 +332,7 @@ verdict_above("at 56 layers it is worse to leave out the shortcuts", final_loss[
 # 4.1, Figure 4).
 
 # %%
-plots.show(*block_orders())
+plots.show(*diagrams.block_orders())
 
 # %% [markdown] tags=["slide"]
 # ## Five orders

@@ -49,16 +49,15 @@ import tensorflow as tf
 from keras import layers
 from PIL import Image, ImageDraw
 
-from resnet_lesson import drawing, plots
+from resnet_lesson import plots, widgets
 from resnet_lesson.data import load_fashion_mnist, load_mnist, standardise
 from resnet_lesson.diagnostics import layer_counts
-from resnet_lesson.fashion_source import FASHION_CLASSES
 from resnet_lesson.handwriting import centre_by_mass, like_mnist, read_photo
-from resnet_lesson.mnist_source import raw_mnist
+from resnet_lesson.mnist import FASHION_CLASSES, raw_mnist
 from resnet_lesson.models import reset_weights
 from resnet_lesson.recipe import DISTORTION, RECIPE, distort, small_network, trained_network
-from resnet_lesson.records import by_name
-from resnet_lesson.studies import read_record
+from resnet_lesson.runs import by_name
+from resnet_lesson.studies import provenance, read_study
 from resnet_lesson.sweep import sweep
 from resnet_lesson.training import evaluate
 from resnet_lesson.verdicts import verdict, verdict_above
@@ -129,10 +128,9 @@ plots.show(*plots.digit_grid(shown, captions, title="Eight digits, each distorte
 # with five new seeds, and tested each once, at the end.
 
 # %%
-study = read_record("08_small_network")
-machine, results = study["machine"], study["results"]
-print("recorded on", study["date"], "with TensorFlow", study["versions"]["tensorflow"])
-print("machine:", machine["cores"], "cores,", machine["processor"])
+study = read_study("08_small_network")
+results = study["results"]
+print(provenance(study))
 tried = {}
 for run in results["candidates"]:
     tried.setdefault(run["name"], []).append(run["epochs"][-1]["val_accuracy"])
@@ -374,7 +372,7 @@ for digit in probabilities.argsort()[::-1][:3]:
 # that lies on its side: what does it become?
 
 # %%
-pad = drawing.show(lambda image: read([image])[0])
+pad = widgets.draw_digit(lambda image: read([image])[0])
 
 # %% [markdown] tags=["slide"]
 # ## Draw one

@@ -37,10 +37,15 @@ import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # we report lost connections ourselves
 import resnet_lesson  # keeps TensorFlow's start-up messages off the page
-from resnet_lesson.distribution import average, mirrored, on_replicas, shares
+from resnet_lesson.distributed.replicas import average, mirrored, on_replicas, shares
 
 strategy = mirrored(2)  # must come before TensorFlow's first operation: see section 3
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 print("replicas:", strategy.num_replicas_in_sync)
+
+# %% [markdown]
+# Without `deterministic()` some operations add up in an order that differs from run to run, and this
+# lesson compares runs digit by digit; the worker processes of section 5 call it themselves.
 
 # %%
 import shutil
@@ -53,15 +58,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson import plots
+from resnet_lesson import diagrams, plots
 from resnet_lesson.data import load_mnist
 from resnet_lesson.diagnostics import median_seconds
-from resnet_lesson.distributed import build
-from resnet_lesson.distribution_checkpoints import Checkpoints
-from resnet_lesson.distribution_diagram import data_parallel
-from resnet_lesson.distribution_launch import WorkerError, Workers
+from resnet_lesson.distributed.checkpoints import Checkpoints
+from resnet_lesson.distributed.launch import WorkerError, Workers
+from resnet_lesson.distributed.trainer import DistributedTrainer
+from resnet_lesson.distributed.worker import build
 from resnet_lesson.models import network, reset_weights
-from resnet_lesson.training import train
+from resnet_lesson.training import Trainer
 from resnet_lesson.verdicts import verdict, verdict_above
 
 SEEDS = (0, 1, 2)
@@ -80,7 +85,7 @@ mnist = load_mnist(train=1280, val=0, test=0)
 # what one replica gets of it.
 
 # %%
-plots.show(*data_parallel(2))
+plots.show(*diagrams.data_parallel(2))
 
 # %% [markdown] tags=["slide"]
 # ## Cut the batch, not the model
@@ -320,16 +325,17 @@ verdict("fit on two devices has the losses of fit on one, to rounding", apart < 
 # %% [markdown]
 # They need not be equal in the last digit: the sums are added in another order.
 #
-# In `fit` the averaging is out of sight. The course's own loop has three lines more than without a
-# strategy. It gives each replica its share (`shares`), calls the step on all of them
-# (`strategy.run`) and averages the gradients (`average`). To use it, give `train` a `strategy`.
+# In `fit` the averaging is out of sight. The course's own loop, `Trainer`, knows nothing of
+# strategies, and three changes let it use one: give each replica its share (`shares`), call the step
+# on all of them (`on_replicas`) and average the gradients (`average`, an all-reduce).
+# `DistributedTrainer` is a `Trainer` that makes these changes. To use it, give it a `strategy`.
 
 # %%
-alone, spread = build(8, "none"), build(8, "none", strategy)
+alone = Trainer(build(8, "none"))
+spread = DistributedTrainer(build(8, "none", strategy), strategy=strategy)
 apart = []
 for seed in SEEDS:
-    first = train(alone, mnist, seed=seed, updates=20)
-    second = train(spread, mnist, seed=seed, updates=20, strategy=strategy)
+    first, second = alone.run(mnist, seed, updates=20), spread.run(mnist, seed, updates=20)
     apart.append(np.abs(np.subtract(first.loss, second.loss)).max())
 verdict("the course's own loop on two devices has the losses of one, to rounding",
         max(apart) < 1e-3, f"largest difference {max(apart):.1e}, over {len(SEEDS)} seeds")
@@ -411,9 +417,9 @@ verdict_above("with the normalisation of each share, they have another one",
 # the files.
 #
 # `fit` does not work with this strategy in the Keras of this course (issue 20585 of Keras), but a
-# loop of one's own does. The program is `resnet_lesson/distributed.py`. A notebook's kernel cannot
-# be a worker: it has used TensorFlow already. So `Workers` starts two new processes here, each with
-# a `TF_CONFIG`.
+# loop of one's own does. The program is `resnet_lesson/distributed/worker.py`. A notebook's kernel
+# cannot be a worker: it has used TensorFlow already. So `Workers` starts two new processes here, each
+# with a `TF_CONFIG`.
 #
 # **Predict.** Two workers train for many updates with three seeds. Do rounding errors stay small,
 # or do they grow?
@@ -430,7 +436,8 @@ print(f"{time.perf_counter() - start:.0f} s in all, most of them to start Tensor
 
 # %%
 net = build(8, "none")
-one = [train(net, mnist, seed=seed, updates=UPDATES, name="one process") for seed in SEEDS]
+trainer = Trainer(net)
+one = [trainer.run(mnist, seed, UPDATES, name="one process") for seed in SEEDS]
 for record in two:
     record.name = "two workers"
 plots.show(*plots.learning_curves([*one, *two], title="The same global batch"))
@@ -620,9 +627,9 @@ plots.show(*plots.intervals(speeds, "images per second, median of 19 updates"))
 # %%
 folder = tempfile.TemporaryDirectory()
 RUN = OPTIONS | {"folder": folder.name, "seeds": [0]}
-place = Checkpoints(Path(folder.name) / "none_0")
+checkpoints = Checkpoints(Path(folder.name) / "none_0")
 with Workers(2, RUN) as started:
-    while (place.found() or [0])[-1] < 30 and started.processes[0].poll() is None:
+    while checkpoints.latest() < 30 and started.processes[0].poll() is None:
         time.sleep(0.01)
     started.processes[1].kill()
     killed = time.perf_counter()
@@ -669,7 +676,7 @@ verdict("both workers have ended within a minute, and neither says that all went
 # **Predict.** Will the end be the same, or only similar?
 
 # %%
-begun = place.found()[-1]
+begun = checkpoints.latest()
 with tempfile.TemporaryDirectory() as copy:  # so that this cell can be run twice
     shutil.copytree(folder.name, copy, dirs_exist_ok=True)
     with Workers(2, RUN | {"folder": copy}) as started:
@@ -702,11 +709,11 @@ verdict("the run that was killed and went on ends like the run that was never ki
 class WeightsOnly(Checkpoints):
     """Checkpoints that leave out the optimiser, whose variables come last."""
 
-    def save(self, record, variables, strategy=None):
-        super().save(record, variables[:len(net.variables)], strategy)
+    def save(self, record, variables):
+        super().save(record, variables[:len(net.variables)])
 
-    def restore(self, record, variables, strategy=None):
-        return super().restore(record, variables[:len(net.variables)], strategy)
+    def restore(self, record, variables):
+        return super().restore(record, variables[:len(net.variables)])
 
 
 # %%
@@ -714,8 +721,9 @@ apart = []
 for seed in SEEDS:
     with tempfile.TemporaryDirectory() as half_way:
         forgetful = WeightsOnly(half_way, every=UPDATES // 2)
-        train(net, mnist, seed=seed, updates=UPDATES // 2, checkpoints=forgetful)
-        again = train(net, mnist, seed=seed, updates=UPDATES, checkpoints=forgetful)
+        trainer = DistributedTrainer(net, checkpoints=forgetful)
+        trainer.run(mnist, seed, UPDATES // 2)
+        again = trainer.run(mnist, seed, UPDATES)
     apart.append(largest(again, one[seed])[0])
 verdict("without Adam's averages a restart ends elsewhere", min(apart) > 1e-3,
         f"losses at least {min(apart):.3f} apart, over {len(SEEDS)} seeds")
@@ -825,7 +833,7 @@ plots.table(["network", "precision", "XLA", "ms a step", "times plain float32",
 #   (oneDNN), and it takes time to compile, which the last column shows.
 #
 # What helps on one machine hurts on the next. So measure with your own network, on the machine that
-# you mean to use. The course's `train` uses neither.
+# you mean to use. The course's `Trainer` uses neither.
 #
 # ## 10. On real machines
 #

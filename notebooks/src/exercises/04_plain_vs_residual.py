@@ -15,6 +15,8 @@ from resnet_lesson.data import load_mnist
 from resnet_lesson.models import network
 from resnet_lesson.training import Trainer
 
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
+
 # %% [markdown]
 # ## Exercise 1: how many blocks?
 #

@@ -17,6 +17,8 @@ from resnet_lesson.data import load_mnist
 from resnet_lesson.training import Trainer
 from resnet_lesson.variants import VARIANTS, variant_network
 
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
+
 # %% [markdown]
 # ## Exercise 1: how deep on average?
 #
