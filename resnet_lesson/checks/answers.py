@@ -95,6 +95,7 @@ def as_array(value, what="the answer", shape=None):
 
 
 def named(error):
+    """Return an error's kind and, on one short line, what it says."""
     text = " ".join(re.sub(r"\x1b\[\d*m|\{\{.*?\}\}", "", str(error)).split())
     short = text if len(text) <= 120 else text[:117] + "..."
     return f"{type(error).__name__}: {short}" if short else type(error).__name__

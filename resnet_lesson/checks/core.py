@@ -1,11 +1,10 @@
-"""What all exercise checks share: results, kind messages, and calls of the reader's code.
+"""What makes a check of a function: it prints one short message, and returns and keeps a Result.
 
-A check never raises because of an answer. Whatever the reader hands in, the check prints one short
-message and returns a Result.
+A check never raises because of an answer, whatever the reader hands in.
 
-Most checks compare what an answer gives with the right value, and tell the known mistakes apart by
-the values that these give: ``check_values``. The others say with ``require`` what must hold, one
-thing after the other.
+Most checks compare what an answer gives with the right value, and tell known mistakes apart by the
+values that these would give: ``check_values``. The others call the answer themselves (``check``)
+and say one after the other what must hold.
 """
 
 import copy
@@ -20,7 +19,7 @@ from resnet_lesson.plumbing.constraints import OneOf
 
 PASSED, NOT_YET, NOT_ATTEMPTED = "passed", "not yet", "not attempted"
 
-exercises = {}  # lesson → {name: check}, in the order of the lesson
+exercises = {}  # lesson → {name: check}, in the order of the lesson; each check enters itself
 results = {}  # name → the last Result
 
 
@@ -104,7 +103,7 @@ def check_values(lesson, what, cases, tolerance=0):
         lesson: two digits, as in ``"03"``.
         what: what to call the answer's value in a message.
         cases: list of tuples of arguments. The answer gets copies of them.
-        tolerance: so far may the value be off, relative to the largest number in the right one.
+        tolerance: how far a value may be off, relative to the largest number in the right one.
 
     Returns:
         decorator: as that of ``check``. In the last message, names of arguments and ``found`` in
@@ -140,7 +139,7 @@ def judge(found, known, otherwise, tolerance=0):
         known: dictionary: message → value: first praise and the right value, then each known
             mistake and what it gives.
         otherwise: the message for any other value.
-        tolerance: as ``close`` takes it. Mistakes are told apart from rounding at least.
+        tolerance: as ``close`` takes it. A mistake may differ by rounding at least.
     """
     (praise, right), *mistakes = known.items()
     if close(found, right, tolerance):
@@ -149,6 +148,14 @@ def judge(found, known, otherwise, tolerance=0):
         if close(found, value, max(tolerance, 1e-6)):
             raise NotYet(message)
     raise NotYet(otherwise)
+
+
+def close(found, expected, tolerance=1e-4):
+    """Tell whether numbers or arrays agree, relative to the largest expected number."""
+    if np.shape(found) != np.shape(expected):
+        return False
+    scale = max(float(np.abs(expected).max()), 1e-12)
+    return bool(np.abs(found - expected).max() <= tolerance * scale)
 
 
 def drawn(seed, *shapes):
@@ -177,11 +184,3 @@ def summary(lesson):
         if names:
             print(f"{status}: {', '.join(names)}")
     return Results(found)
-
-
-def close(found, expected, tolerance=1e-4):
-    """Tell whether numbers or arrays agree, relative to the largest expected number."""
-    if np.shape(found) != np.shape(expected):
-        return False
-    scale = max(float(np.abs(expected).max()), 1e-12)
-    return bool(np.abs(found - expected).max() <= tolerance * scale)
