@@ -67,7 +67,10 @@ def block_gradient(x, W1, W2):
     yield "the numbers differ from the gradient by central differences"
 
 
-@check_values("02", "the gain", [(0.5, 0.1, 1), (1, 0.3, 30), (0.9, 0, 10), (1.1, 0.2, 3)], 1e-9)
+GAINS = [(0.5, 0.1, 1), (1.0, 0.3, 30), (0.9, 0.0, 10), (1.1, 0.2, 3)]
+
+
+@check_values("02", "the gain", GAINS, tolerance=1e-9)
 def gain(lam, g, blocks):
     """``answer(lam, g, blocks)`` → what that many blocks multiply a gradient by, about."""
     squares = lam**2 + g**2
