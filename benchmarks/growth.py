@@ -92,8 +92,8 @@ def measure(case, quick=False):
     import tensorflow as tf
 
     from resnet_lesson.data import load_mnist
-    from resnet_lesson.distributed.replicas import set_threads
     from resnet_lesson.models import network
+    from resnet_lesson.plumbing.processes import set_threads
     from resnet_lesson.training import Trainer
 
     set_threads(1)

@@ -99,9 +99,7 @@ class Trainer:
     def _gradients(self, images, labels):
         with tf.GradientTape() as tape:
             logits = self.model(images, training=True)
-            loss = tf.reduce_mean(
-                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-            )
+            loss = batch_loss(logits, labels)
         weights = self.model.trainable_variables
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
         correct = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
@@ -346,6 +344,13 @@ def progress_bar(updates, wanted=True, label=""):
     """Make a progress bar that leaves nothing behind; TQDM_DISABLE in the environment hides it."""
     hidden = not wanted or bool(os.environ.get("TQDM_DISABLE"))
     return tqdm(total=updates, desc=label or None, unit="update", leave=False, disable=hidden)
+
+
+def batch_loss(logits, labels):
+    """Return the mean cross-entropy of a batch in nats, as a tensor that has a gradient."""
+    return tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    )
 
 
 def evaluate(logits, labels):

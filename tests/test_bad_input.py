@@ -163,7 +163,6 @@ CALLS = {
     "distributed.replicas.on_replicas": lambda: (
         {"strategy": tf.distribute.get_strategy(), "step": len}
     ),
-    "distributed.replicas.set_threads": lambda: {"threads": None},
     "distributed.replicas.shares": lambda: (
         {"strategy": tf.distribute.get_strategy(), "array": np.zeros((4, 3))}
     ),
@@ -195,6 +194,7 @@ CALLS = {
     ),
     "plots.pictures.digit_grid": lambda: {"images": images(), "captions": ["a"] * 4},
     "plots.pictures.number_grids": lambda: {"grids": [[[1, 2]]], "captions": ["a"]},
+    "plumbing.processes.set_threads": lambda: {"threads": None},
     "quizzes.read": lambda: {"lesson": "01"},
     "quizzes.show": lambda: {"lesson": "01"},
     "recipe.distort": lambda: {"images": images(), "seed": (0, 1)},

@@ -23,17 +23,11 @@ from resnet_lesson.plumbing.constraints import (
     Whole,
     checked,
 )
+from resnet_lesson.training import batch_loss
 
 # What a measurement takes that needs a loss.
 LABELLED = {"model": MODEL, "images": Images(), "labels": Labels(model="model")}
 VECTOR = Numbers((None,))
-
-
-def batch_loss(logits, labels):
-    """Return the mean cross-entropy of a batch in nats, as a tensor that has a gradient."""
-    return tf.reduce_mean(
-        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-    )
 
 
 @checked(**LABELLED)

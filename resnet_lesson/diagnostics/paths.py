@@ -14,10 +14,11 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson.diagnostics.gradients import LABELLED, batch_loss
+from resnet_lesson.diagnostics.gradients import LABELLED
 from resnet_lesson.diagnostics.modes import kept_averages
 from resnet_lesson.models import segments
 from resnet_lesson.plumbing.constraints import TRUTH, ListOf, checked
+from resnet_lesson.training import batch_loss
 
 
 @checked(**LABELLED)

@@ -27,12 +27,13 @@ from resnet_lesson.plumbing.constraints import (
     checked,
     instance,
 )
+from resnet_lesson.plumbing.processes import MOST_THREADS, set_threads
 
-MOST = 1024  # of devices or threads: a larger number is mistyped
+MOST_DEVICES = 1024  # a larger number is mistyped
 STRATEGY = instance("a tf.distribute.Strategy", tf.distribute.Strategy)
 
 
-@checked(devices=Whole(1, MOST))
+@checked(devices=Whole(1, MOST_DEVICES))
 def mirrored(devices=2):
     """Cut this machine's processor into logical devices, with one replica on each.
 
@@ -53,7 +54,7 @@ def mirrored(devices=2):
     return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(devices)])
 
 
-@checked(threads=Whole(1, MOST) | None, seconds=POSITIVE)
+@checked(threads=Whole(1, MOST_THREADS) | None, seconds=POSITIVE)
 def multi_worker(threads=None, seconds=45):
     """Join the other workers that the environment variable TF_CONFIG names.
 
@@ -107,18 +108,6 @@ def _without_proxy(addresses):
     hosts = {address.rpartition(":")[0] for address in addresses}
     kept = filter(None, [os.environ.get("no_grpc_proxy"), *sorted(hosts)])
     os.environ["no_grpc_proxy"] = ",".join(kept)
-
-
-@checked(threads=Whole(1, MOST) | None)
-def set_threads(threads):
-    """Set how many threads TensorFlow computes with; None leaves that to TensorFlow.
-
-    Raises:
-        TypeError, ValueError: the number is unusable.
-    """
-    if threads is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 @checked(strategy=STRATEGY, model=MODEL, batch_size=Whole(1))

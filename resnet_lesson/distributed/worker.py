@@ -15,6 +15,7 @@ from resnet_lesson.distributed.cluster import Watchdog, leave, silence_tensorflo
 from resnet_lesson.distributed.trainer import DistributedTrainer
 from resnet_lesson.models import network
 from resnet_lesson.plumbing.constraints import OneOf, checked
+from resnet_lesson.plumbing.processes import set_threads
 from resnet_lesson.runs import save_records
 
 NORMALISATIONS = ("none", "each", "all")
@@ -50,7 +51,7 @@ def work(options):
         if os.environ.get("TF_CONFIG"):
             strategy = replicas.multi_worker(options.threads, options.timeout)
         else:
-            replicas.set_threads(options.threads)
+            set_threads(options.threads)
             strategy = tf.distribute.get_strategy()
         watchdog = Watchdog(options.timeout)
         deterministic()

@@ -13,9 +13,11 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 from resnet_lesson import deterministic
+from resnet_lesson.plumbing.constraints import Whole, checked
 
 # A mistyped number must not fill the machine with processes.
 MOST_WORKERS = 256
+MOST_THREADS = 1024
 
 
 def cores():
@@ -23,6 +25,18 @@ def cores():
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@checked(threads=Whole(1, MOST_THREADS) | None)
+def set_threads(threads):
+    """Set how many threads TensorFlow computes with; None leaves that to TensorFlow.
+
+    Raises:
+        TypeError, ValueError: the number is unusable.
+    """
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def check_workers_find(name, function):
@@ -119,8 +133,7 @@ def _start_worker(threads, stop, done):
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # TensorFlow takes a second to leave; there is nothing left to be done then.
     atexit.register(os._exit, 0)
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    set_threads(threads)
     _share_gpus()
     deterministic()
     _work.stop, _work.done = stop, done
