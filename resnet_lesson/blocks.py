@@ -22,7 +22,7 @@ from itertools import chain, zip_longest
 import keras
 from keras import layers, ops
 
-from resnet_lesson.plumbing.constraints import TRUTH, WIDTH, Constraint, OneOf, checked
+from resnet_lesson.plumbing.constraints import WIDTH, Constraint, OneOf, checked
 from resnet_lesson.plumbing.fused import FusedBatchNorm
 
 SHORTCUTS = ("none", "identity", "padded", "projection")
@@ -59,13 +59,7 @@ class _Block(layers.Layer):
     reduction = 1
     """The output's width over that of the layers before it, where only the output's is given."""
 
-    @checked(
-        filters=Widths(),
-        shortcut=OneOf(*SHORTCUTS),
-        normalisation=TRUTH,
-        zero_init=TRUTH,
-        stride=WIDTH,
-    )
+    @checked(filters=Widths(), shortcut=OneOf(*SHORTCUTS))
     def __init__(
         self, filters, shortcut="identity", normalisation=True, zero_init=False, stride=1, **kwargs
     ):
@@ -283,7 +277,7 @@ class PaddedShortcut(layers.Layer):
     Output shape: (batch, ⌈height / stride⌉, ⌈width / stride⌉, filters) or (batch, filters).
     """
 
-    @checked(filters=WIDTH, stride=WIDTH)
+    @checked(filters=WIDTH)
     def __init__(self, filters, stride=1, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters

@@ -131,7 +131,7 @@ def standardise(pixels, mean=PIXEL_MEAN, deviation=PIXEL_STD):
     return scaled
 
 
-@checked(labels=Numbers((None,), kinds="iu", empty=True), n=Whole(), seed=Whole())
+@checked(labels=Numbers((None,), kinds="iu", empty=True), n=Whole())
 def stratified_indices(labels, n, seed=0):
     """Draw ``n`` positions so that each class keeps its share.
 

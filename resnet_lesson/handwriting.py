@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from resnet_lesson.plumbing.constraints import FilePath, Numbers, checked
+from resnet_lesson.plumbing.constraints import Numbers, checked
 
 BOX, FIELD = 20, 28
 MOST_PIXELS = 50_000_000
@@ -39,7 +39,7 @@ class Steps:
     """uint8, shape (28, 28): its centre of mass in the middle."""
 
 
-@checked(path=FilePath())
+@checked
 def read_photo(path):
     """Read a photo or a drawing as grey levels.
 

@@ -23,10 +23,8 @@ from keras import layers
 
 from resnet_lesson.blocks import BasicBlock, BottleneckBlock, DenseBlock, batch_norm
 from resnet_lesson.plumbing.constraints import (
-    MODEL,
     SYMBOLIC,
     TEXT,
-    TRUTH,
     WIDTH,
     ListOf,
     NamesIn,
@@ -41,13 +39,11 @@ DEPTH = Whole(3, 10_000)
 
 @checked(
     depth=DEPTH | None,
-    shortcut=OneOf("none", "padded", "projection"),  # shapes change: no identity
+    shortcut=OneOf("none", "padded", "projection"),
     block=OneOf(*BLOCKS),
     blocks_per_stage=ListOf(WIDTH) | None,
     widths=ListOf(WIDTH),
     reduction=Whole(1),
-    normalisation=TRUTH,
-    zero_init=TRUTH,
     input_shape=ListOf(WIDTH | None),
     classes=WIDTH,
     name=TEXT | None,
@@ -126,7 +122,7 @@ def network(
     return keras.Model(inputs, logits, name=name)
 
 
-@checked(inputs=SYMBOLIC, block=OneOf(*BLOCKS), width=WIDTH, normalisation=TRUTH)
+@checked(inputs=SYMBOLIC, block=OneOf(*BLOCKS))
 def stem(inputs, block, width, normalisation):
     """Lay the layers before the first block into a functional model.
 
@@ -175,7 +171,7 @@ def blocks_for_depth(depth, block="bottleneck", stages=2):
     return (depth - 2) // step
 
 
-@checked(model=MODEL, seed=Whole())
+@checked
 def reset_weights(model, seed):
     """Give a model the initial weights of ``seed``, in place.
 
@@ -216,7 +212,7 @@ def _initializer(layer, variable, seed):
     return type(initializer).from_config(config | {"seed": seed})
 
 
-@checked(model=MODEL, names=ListOf(TEXT))
+@checked(names=ListOf(TEXT))
 def with_outputs(model, names):
     """Return a model that reads the named layers of ``model``, sharing its weights.
 
@@ -234,7 +230,7 @@ def with_outputs(model, names):
     return keras.Model(model.input, {name: model.get_layer(name).output for name in names})
 
 
-@checked(model=MODEL)
+@checked
 def segments(model):
     """Cut a network into its stem, its blocks and its head, which can be run in another order.
 

@@ -7,15 +7,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from resnet_lesson.plumbing.constraints import (
-    FilePath,
-    ListOf,
-    Numbers,
-    Real,
-    Whole,
-    checked,
-    instance,
-)
+from resnet_lesson.plumbing.constraints import ListOf, Numbers, Real, Whole, checked, instance
 from resnet_lesson.plumbing.files import whole_file
 
 
@@ -63,7 +55,7 @@ class Record:
         self._need_every_update()
         return float(np.mean(self.loss[-last:]))
 
-    @checked(loss=Real(), window=Whole(1))
+    @checked(loss=Real())
     def updates_to(self, loss, window=25):
         """Return how many updates it took until the running mean of the loss fell to ``loss``.
 
@@ -122,7 +114,7 @@ def by_name(records):
     return groups
 
 
-@checked(path=FilePath(), records=RECORDS)
+@checked(records=RECORDS)
 def save_records(path, records):
     """Write records to a file, whole or not at all.
 
@@ -151,7 +143,7 @@ def save_records(path, records):
         ) from None
 
 
-@checked(path=FilePath())
+@checked
 def load_records(path):
     """Read what ``save_records`` wrote.
 
@@ -187,7 +179,7 @@ def _loaded(file, i, plain):
 
 
 # A loss may be infinite, or none: see below.
-@checked(values=Numbers((None,), finite=False, empty=True), window=Whole(1))
+@checked(values=Numbers((None,), finite=False, empty=True))
 def running_mean(values, window):
     """Return the mean of each value and those before it, ``window`` at most.
 

@@ -16,10 +16,8 @@ from pathlib import Path
 
 from resnet_lesson.plumbing.constraints import (
     Dictionary,
-    FilePath,
     ListOf,
     OneOf,
-    Whole,
     checked,
     instance,
     received,
@@ -32,7 +30,7 @@ FOLDER = Path(__file__).parent / "records"
 NETWORKS = instance("a list of names, or a dictionary", list, tuple, dict)
 
 
-@checked(script=FilePath())
+@checked
 def write_study(script, settings, results):
     """Write what a study measured, whole or not at all.
 
@@ -73,7 +71,7 @@ def write_study(script, settings, results):
     return target
 
 
-@checked(records=RUNS, networks=NETWORKS, seeds=ListOf(Whole()))
+@checked(records=RUNS, networks=NETWORKS)
 def complete(records, networks, seeds):
     """Return a study's records if they are whole; end the study otherwise.
 
@@ -180,7 +178,7 @@ def _run_of(run, settings, config):
     )
 
 
-@checked(script=FilePath())
+@checked
 def source_hash(script):
     """Return the SHA-256 of what a script computes: its text without imports, docstrings, comments.
 

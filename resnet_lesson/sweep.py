@@ -17,21 +17,8 @@ import tensorflow as tf
 
 from resnet_lesson.data import Dataset, Examples
 from resnet_lesson.models import network
-from resnet_lesson.plumbing.constraints import (
-    FUNCTION,
-    TRUTH,
-    Dictionary,
-    ListOf,
-    Whole,
-    checked,
-    received,
-)
-from resnet_lesson.plumbing.processes import (
-    MOST_WORKERS,
-    check_workers_find,
-    cores,
-    run_in_workers,
-)
+from resnet_lesson.plumbing.constraints import FUNCTION, Dictionary, Whole, checked, received
+from resnet_lesson.plumbing.processes import MOST_WORKERS, check_workers_find, cores, run_in_workers
 from resnet_lesson.runs import load_records, save_records
 from resnet_lesson.training import CONFIG, Trainer, check_run, progress_bar
 
@@ -39,16 +26,7 @@ from resnet_lesson.training import CONFIG, Trainer, check_run, progress_bar
 TRACING = 100
 
 
-@checked(
-    configs=Dictionary(CONFIG),
-    seeds=ListOf(Whole()),
-    updates=Whole(1),
-    batch_size=Whole(1),
-    after_epoch=FUNCTION | None,
-    workers=Whole(1, MOST_WORKERS) | None,
-    progress=TRUTH,
-    build=FUNCTION,
-)
+@checked(configs=Dictionary(CONFIG), workers=Whole(1, MOST_WORKERS) | None, build=FUNCTION)
 def sweep(
     configs,
     seeds,

@@ -16,10 +16,7 @@ from resnet_lesson.data import TrainingData
 from resnet_lesson.models import reset_weights
 from resnet_lesson.plumbing.adam import Adam
 from resnet_lesson.plumbing.constraints import (
-    FUNCTION,
-    MODEL,
     POSITIVE,
-    TEXT,
     TRUTH,
     Constraint,
     Images,
@@ -80,7 +77,7 @@ class Trainer:
         runs = [trainer.run(mnist, seed) for seed in (0, 1, 2)]
     """
 
-    @checked(model=MODEL, batch_size=Whole(1), learning_rate=LearningRate())
+    @checked(learning_rate=LearningRate())
     def __init__(self, model, batch_size=64, learning_rate=2e-3):
         self.model = model
         self.batch_size = batch_size
@@ -105,14 +102,7 @@ class Trainer:
         correct = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
         return gradients, loss, tf.reduce_mean(tf.cast(correct, tf.float32))
 
-    @checked(
-        seed=Whole(),
-        updates=Whole(1),
-        name=TEXT,
-        config=CONFIG | None,
-        reset=TRUTH,
-        on_update=FUNCTION | None,
-    )
+    @checked(config=CONFIG | None, reset=TRUTH)
     def run(
         self,
         data,
@@ -261,7 +251,7 @@ class Trainer:
         return np.concatenate(parts)
 
 
-@checked(updates=Whole(1), name=TEXT, progress=TRUTH)
+@checked
 def train(
     model,
     data,
@@ -315,13 +305,7 @@ def train(
     return record
 
 
-@checked(
-    model=MODEL,
-    data=TrainingData(),
-    batch_size=Whole(1),
-    learning_rate=LearningRate(),
-    after_epoch=FUNCTION | None,
-)
+@checked(data=TrainingData(), learning_rate=LearningRate())
 def check_run(model, data, batch_size, learning_rate, after_epoch=None):
     """Check that a model can be trained so. The arguments are those of ``train``.
 

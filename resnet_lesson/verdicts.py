@@ -10,7 +10,7 @@ WIDTH = 88  # characters, so that nothing wraps on a page or a projector
 VALUES = Numbers((None,), finite=False)
 
 
-@checked(claim=TEXT, holds=TRUTH, measured=TEXT)
+@checked(holds=TRUTH, measured=TEXT)
 def verdict(claim, holds, measured):
     """State a claim, print the figures that decide it, and fail if it does not hold.
 
@@ -33,7 +33,7 @@ def verdict(claim, holds, measured):
     print(said)
 
 
-@checked(claim=TEXT, above=VALUES, below=VALUES, ratio=POSITIVE, unit=TEXT)
+@checked(above=VALUES, below=VALUES, ratio=POSITIVE, unit=TEXT)
 def verdict_above(claim, above, below, ratio=1.0, unit=""):
     """Claim that every value of ``above`` is above every value of ``below``.
 

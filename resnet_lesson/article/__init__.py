@@ -24,7 +24,7 @@ import keras
 from keras import layers, ops
 
 from resnet_lesson.blocks import batch_norm
-from resnet_lesson.plumbing.constraints import SYMBOLIC, TEXT, TRUTH, WIDTH, NamesIn, Row, checked
+from resnet_lesson.plumbing.constraints import SYMBOLIC, TRUTH, WIDTH, NamesIn, Row, checked
 
 FIXES = {
     "one softmax": "The network gives logits; only the loss applies softmax.",
@@ -58,7 +58,7 @@ class Bias(layers.Layer):
         return ops.add(x, self.bias)
 
 
-@checked(fixes=NamesIn(*FIXES), shortcut=TRUTH, name=TEXT)
+@checked(fixes=NamesIn(*FIXES), shortcut=TRUTH)
 def article_network(fixes=(), shortcut=True, name="article"):
     """Build the article's network, as written or repaired.
 
@@ -112,13 +112,7 @@ def article_network(fixes=(), shortcut=True, name="article"):
 
 
 @checked(
-    x=SYMBOLIC,
-    widths=Row("(8, 8, 16)", WIDTH, WIDTH, WIDTH),
-    changing=TRUTH,
-    stride=WIDTH,
-    fixes=NamesIn(*FIXES),
-    shortcut=TRUTH,
-    name=TEXT,
+    x=SYMBOLIC, widths=Row("(8, 8, 16)", WIDTH, WIDTH, WIDTH), fixes=NamesIn(*FIXES), shortcut=TRUTH
 )
 def article_block(x, widths, *, changing=False, stride=1, fixes=(), shortcut=True, name="block"):
     """Lay one of the article's blocks into a functional model.

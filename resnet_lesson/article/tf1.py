@@ -17,9 +17,6 @@ import tensorflow as tf
 
 from resnet_lesson.plumbing.constraints import (
     POSITIVE,
-    TEXT,
-    TRUTH,
-    WIDTH,
     Dictionary,
     Numbers,
     Row,
@@ -53,7 +50,7 @@ def network_outputs(weights, images):
     return _outputs(weights, images, _network)
 
 
-@checked(weights=WEIGHTS, x=floats(None, None, None, None), name=TEXT, changing=TRUTH, stride=WIDTH)
+@checked(weights=WEIGHTS, x=floats(None, None, None, None))
 def block_outputs(weights, x, name="block", changing=False, stride=1):
     """Compute one block's output.
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import layers
 
-from resnet_lesson.plumbing.constraints import FUNCTION, MODEL, Dictionary, Whole, checked
+from resnet_lesson.plumbing.constraints import FUNCTION, Dictionary, Whole, checked
 
 
 class LayerCount(NamedTuple):
@@ -25,7 +25,7 @@ class LayerCount(NamedTuple):
     """Multiplications with one addition each, for one image in evaluation mode."""
 
 
-@checked(model=MODEL)
+@checked
 def layer_counts(model):
     """Count parameters and multiply-adds of each layer, by formula.
 
@@ -85,7 +85,7 @@ def _kind(layer):
     return next(name for name in names if isinstance(layer, getattr(layers, name, ())))
 
 
-@checked(model=MODEL)
+@checked
 def weighted_layers(model):
     """Return the depth of a network: its convolutions and dense layers, shortcuts not counted."""
     return sum(

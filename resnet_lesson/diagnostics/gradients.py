@@ -62,7 +62,7 @@ def gradient_norms(model, images, labels):
     }
 
 
-@checked(model=MODEL, inputs=Images())
+@checked(inputs=Images())
 def input_gradients(model, inputs):
     """Compute the derivative of a model's first output with respect to each input.
 

@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from resnet_lesson.diagnostics.gradients import LABELLED, VECTOR
 from resnet_lesson.diagnostics.modes import compiled, kept
-from resnet_lesson.plumbing.constraints import MODEL, ListOf, Numbers, Whole, checked
+from resnet_lesson.plumbing.constraints import ListOf, Numbers, checked
 from resnet_lesson.training import evaluate
 
 
-@checked(model=MODEL, seed=Whole())
+@checked
 def filter_normalised_direction(model, seed):
     """Draw a random direction, each filter as long as the model's own filter.
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import tensorflow as tf
 from keras import layers
 
-from resnet_lesson.plumbing.constraints import MODEL, Images, checked
+from resnet_lesson.plumbing.constraints import Images, checked
 
 _functions = weakref.WeakKeyDictionary()  # model → the function that `compiled` made of it
 
@@ -27,7 +27,7 @@ def kept(variables):
             variable.assign(value)
 
 
-@checked(model=MODEL)
+@checked
 def kept_averages(model):
     """Give a model its moving averages back when the ``with`` block ends.
 
@@ -37,7 +37,7 @@ def kept_averages(model):
     return kept(model.non_trainable_variables)
 
 
-@checked(model=MODEL, images=Images())
+@checked(images=Images())
 def set_averages(model, images):
     """Set all moving averages of a model to the means and variances over ``images``.
 

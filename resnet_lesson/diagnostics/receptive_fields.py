@@ -10,7 +10,7 @@ from typing import NamedTuple
 from keras import layers
 
 from resnet_lesson.blocks import PaddedShortcut
-from resnet_lesson.plumbing.constraints import MODEL, checked
+from resnet_lesson.plumbing.constraints import checked
 
 POINTWISE = (
     layers.Activation,
@@ -38,7 +38,7 @@ class ReceptiveField(NamedTuple):
         return self.last - self.first + 1
 
 
-@checked(model=MODEL)
+@checked
 def receptive_fields(model):
     """Compute the receptive field of each layer that has one, by formula.
 

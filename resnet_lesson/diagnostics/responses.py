@@ -20,7 +20,6 @@ import numpy as np
 from resnet_lesson.diagnostics.modes import kept_averages
 from resnet_lesson.models import with_outputs
 from resnet_lesson.plumbing.constraints import (
-    MODEL,
     MOST_WIDTH,
     POSITIVE,
     Images,
@@ -30,7 +29,7 @@ from resnet_lesson.plumbing.constraints import (
 )
 
 
-@checked(model=MODEL, images=Images())
+@checked(images=Images())
 def activations(model, images, names):
     """Read what named layers give out.
 
@@ -51,7 +50,7 @@ def activations(model, images, names):
     return {name: np.asarray(outputs[name]) for name in names}
 
 
-@checked(model=MODEL, images=Images())
+@checked(images=Images())
 def response_deviations(model, images):
     """Measure the standard deviation of each convolution's or dense layer's response in the blocks.
 
@@ -74,7 +73,7 @@ def response_deviations(model, images):
     return {name: float(np.std(output)) for name, output in outputs.items()}
 
 
-@checked(model=MODEL, images=Images())
+@checked(images=Images())
 def branch_ratios(model, images):
     """Measure ‖F(x)‖ over the norm of what the shortcut carries, for each residual block.
 

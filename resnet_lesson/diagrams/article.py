@@ -5,14 +5,14 @@ The article is described in ``article``; the repaired block is that of He et al.
 """
 
 from resnet_lesson.diagrams.canvas import BOLD, RADIUS, WEIGHTS, Canvas
-from resnet_lesson.plumbing.constraints import AXES, checked
+from resnet_lesson.plumbing.constraints import checked
 
 BRANCH = ["1×1 conv, 16", "ReLU", "3×3 conv, 16", "ReLU"]
 LAST = "1×1 conv, 32"
 TOP, STEP, HEIGHT = -0.46, 0.42, 0.34  # inches
 
 
-@checked(ax=AXES)
+@checked
 def article_blocks(ax=None):
     """Draw the block that changes 16 channels to 32: left as written, right repaired.
 

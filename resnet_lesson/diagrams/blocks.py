@@ -8,7 +8,7 @@ References
 from typing import NamedTuple
 
 from resnet_lesson.diagrams.canvas import BOLD, RADIUS, Canvas
-from resnet_lesson.plumbing.constraints import AXES, TRUTH, ListOf, OneOf, Whole, checked
+from resnet_lesson.plumbing.constraints import ListOf, OneOf, Whole, checked
 
 KERNELS = {"basic": (3, 3), "bottleneck": (1, 3, 1)}
 # What is added to F(x), in words and drawn.
@@ -22,7 +22,7 @@ COUNT = Whole(1)
 PARTS = {"kind": OneOf(*KERNELS), "filters": ListOf(COUNT), "in_filters": COUNT}
 
 
-@checked(**PARTS, shortcut=OneOf(*SHORTCUTS), stride=COUNT, normalisation=TRUTH, ax=AXES)
+@checked(**PARTS, shortcut=OneOf(*SHORTCUTS), stride=COUNT)
 def block(kind, shortcut, filters, in_filters, stride=1, normalisation=True, ax=None):
     """Draw a plain or a residual block, from top to bottom (He 2016a, Figures 2 and 5).
 
@@ -52,7 +52,7 @@ def block(kind, shortcut, filters, in_filters, stride=1, normalisation=True, ax=
     )
 
 
-@checked(**PARTS, normalisation=TRUTH, ax=AXES)
+@checked(**PARTS)
 def compare_blocks(kind, filters, in_filters, normalisation=True, ax=None):
     """Draw a plain block and, to its right, the block of the same layers with the identity.
 

@@ -4,7 +4,7 @@ import itertools
 import textwrap
 
 from resnet_lesson.diagrams.canvas import BLUE, BOLD, OTHER, Canvas
-from resnet_lesson.plumbing.constraints import AXES, TEXT, Kind, ListOf, Row, checked, received
+from resnet_lesson.plumbing.constraints import TEXT, Kind, ListOf, Row, checked, received
 
 NUMBER = Kind(
     "a number or a text",
@@ -16,7 +16,6 @@ NUMBER = Kind(
 @checked(
     lessons=ListOf(Row("(number, title, question)", NUMBER, TEXT, TEXT)),
     edges=ListOf(Row("(lesson, later lesson)", NUMBER, NUMBER), least=0) | None,
-    ax=AXES,
 )
 def course_map(lessons, edges=None, ax=None):
     """Draw the lessons from top to bottom, with arrows from each to those that build on it.

@@ -7,7 +7,7 @@ References
 
 from resnet_lesson.diagrams.blocks import COUNT, KERNELS, SHORTCUTS, check_shortcut
 from resnet_lesson.diagrams.canvas import BLUE, BOLD, OTHER, SHORTCUT, WEIGHTS, Canvas
-from resnet_lesson.plumbing.constraints import AXES, TEXT, ListOf, OneOf, Row, Whole, checked
+from resnet_lesson.plumbing.constraints import TEXT, ListOf, OneOf, Row, Whole, checked
 
 STAGE = Row("(blocks, kind, channels, pixels)", Whole(1, 10_000), OneOf(*KERNELS), COUNT, COUNT)
 LAYER = Row("(text, weighted layers)", TEXT, Whole())
@@ -22,7 +22,6 @@ LINES = {"identity": "-", "padded": (0, (2, 1)), "projection": (0, (2, 1))}
     head=ListOf(LAYER, least=0),
     shortcut=OneOf(*SHORTCUTS),
     in_filters=COUNT | None,
-    ax=AXES,
 )
 def network(stages, stem, head, shortcut="none", in_filters=None, ax=None):
     """Draw a network from left to right, its shortcuts as arcs (He 2016a, Figure 3).

@@ -11,7 +11,7 @@ References
 import itertools
 
 from resnet_lesson.diagrams.canvas import OTHER, RADIUS, RELU, SHORTCUT, WEIGHTS, Canvas
-from resnet_lesson.plumbing.constraints import AXES, OneOf, Whole, checked
+from resnet_lesson.plumbing.constraints import OneOf, Whole, checked
 
 ON_LINE = {
     "nothing": "Nothing else is on the line.",
@@ -21,7 +21,7 @@ ON_LINE = {
 HEIGHT, RISE, GAP = 0.36, 0.72, 0.34  # inches
 
 
-@checked(blocks=Whole(1, 9), on_line=OneOf(*ON_LINE), ax=AXES)
+@checked(blocks=Whole(1, 9), on_line=OneOf(*ON_LINE))
 def residual_line(blocks=3, on_line="nothing", ax=None):
     """Draw residual blocks from left to right, their shortcuts as one straight line.
 
@@ -50,7 +50,7 @@ def residual_line(blocks=3, on_line="nothing", ax=None):
     )
 
 
-@checked(blocks=Whole(1, 4), ax=AXES)
+@checked(blocks=Whole(1, 4))
 def unrolled_paths(blocks=3, ax=None):
     """Draw every path through a row of residual blocks, the shortest at the top.
 

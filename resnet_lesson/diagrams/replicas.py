@@ -1,14 +1,14 @@
 """Diagram of data-parallel training: shares of a batch, copies of a model, one mean gradient."""
 
 from resnet_lesson.diagrams.canvas import OTHER, RELU, WEIGHTS, Canvas
-from resnet_lesson.plumbing.constraints import AXES, Whole, checked
+from resnet_lesson.plumbing.constraints import Whole, checked
 
 WIDTH, HEIGHT, APART = 1.7, 0.42, 2.1  # inches
 ROWS = (("share {}", OTHER), ("model, copy {}", WEIGHTS), ("gradient {}", OTHER))
 STEP = 0.78
 
 
-@checked(workers=Whole(2, 4), ax=AXES)
+@checked(workers=Whole(2, 4))
 def data_parallel(workers=2, ax=None):
     """Draw one update of data-parallel training.
 

@@ -1,7 +1,7 @@
 """Diagram of networks as rows of layers."""
 
 from resnet_lesson.diagrams.canvas import BOLD, OTHER, VERMILION, WEIGHTS, Canvas
-from resnet_lesson.plumbing.constraints import AXES, TEXT, Dictionary, ListOf, OneOf, Row, checked
+from resnet_lesson.plumbing.constraints import TEXT, Dictionary, ListOf, OneOf, Row, checked
 
 # Each kind of layer differs by its outline too, for those who do not see its colour.
 IDENTITY = {"facecolor": "white", "edgecolor": VERMILION, "linewidth": 1.8, "linestyle": "--"}
@@ -9,7 +9,7 @@ STYLES = {"learnt": WEIGHTS, "identity": IDENTITY, "other": OTHER}
 HEIGHT, GAP, ROW = 0.42, 0.3, 0.95  # inches
 
 
-@checked(rows=Dictionary(ListOf(Row("(text, kind)", TEXT, OneOf(*STYLES)))), ax=AXES)
+@checked(rows=Dictionary(ListOf(Row("(text, kind)", TEXT, OneOf(*STYLES)))))
 def chains(rows, ax=None):
     """Draw networks under each other, each as a row of layers from left to right.
 

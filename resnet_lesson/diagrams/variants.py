@@ -6,7 +6,7 @@ References
 """
 
 from resnet_lesson.diagrams.canvas import BOLD, RADIUS, Canvas
-from resnet_lesson.plumbing.constraints import AXES, checked
+from resnet_lesson.plumbing.constraints import checked
 from resnet_lesson.variants import ORDERS
 
 SHOWN = (
@@ -19,7 +19,7 @@ SHOWN = (
 STEP, HEIGHT, WIDTH, APART = 0.42, 0.32, 0.9, 2.3  # inches
 
 
-@checked(ax=AXES)
+@checked
 def block_orders(ax=None):
     """Draw a bottleneck block in five orders of convolution, normalisation, ReLU and addition.
 

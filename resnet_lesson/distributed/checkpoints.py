@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from resnet_lesson.plumbing.constraints import FilePath, Whole, checked
+from resnet_lesson.plumbing.constraints import Whole, checked
 from resnet_lesson.runs import load_records, save_records
 
 KEPT = 2
@@ -29,7 +29,7 @@ class Checkpoints:
         trainer.run(mnist, updates=1000)  # once more, after an accident: it goes on
     """
 
-    @checked(folder=FilePath(), every=Whole(1))
+    @checked(every=Whole(1))
     def __init__(self, folder, every=100):
         self.folder, self.every = folder, every
         try:

@@ -10,7 +10,7 @@ import time
 
 import tensorflow as tf
 
-from resnet_lesson.plumbing.constraints import POSITIVE, Kind, ListOf, Whole, checked, received
+from resnet_lesson.plumbing.constraints import Kind, ListOf, Whole, checked, received
 from resnet_lesson.plumbing.processes import MOST_WORKERS
 
 LOST = 3  # exit status of a worker that lost another one
@@ -155,7 +155,7 @@ class Watchdog:
         seconds: how long to wait.
     """
 
-    @checked(seconds=POSITIVE)
+    @checked
     def __init__(self, seconds):
         self.seconds = seconds
         self._stopped = threading.Event()

@@ -18,15 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_lesson.distributed.cluster import meet, read_tf_config
-from resnet_lesson.plumbing.constraints import (
-    FUNCTION,
-    MODEL,
-    POSITIVE,
-    Numbers,
-    Whole,
-    checked,
-    instance,
-)
+from resnet_lesson.plumbing.constraints import FUNCTION, Numbers, Whole, checked, instance
 from resnet_lesson.plumbing.processes import MOST_THREADS, set_threads
 
 MOST_DEVICES = 1024  # a larger number is mistyped
@@ -54,7 +46,7 @@ def mirrored(devices=2):
     return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(devices)])
 
 
-@checked(threads=Whole(1, MOST_THREADS) | None, seconds=POSITIVE)
+@checked(threads=Whole(1, MOST_THREADS) | None)
 def multi_worker(threads=None, seconds=45):
     """Join the other workers that the environment variable TF_CONFIG names.
 
@@ -110,7 +102,7 @@ def _without_proxy(addresses):
     os.environ["no_grpc_proxy"] = ",".join(kept)
 
 
-@checked(strategy=STRATEGY, model=MODEL, batch_size=Whole(1))
+@checked(strategy=STRATEGY)
 def check_strategy(strategy, model, batch_size):
     """Check that a model can be trained under a strategy.
 
@@ -192,7 +184,7 @@ def is_chief(strategy):
     return resolver is None or not resolver.task_id
 
 
-@checked(model=MODEL)
+@checked
 def synchronise_norms(model):
     """Let batch normalisation take mean and variance over all replicas, in place; return model.
 

@@ -3,17 +3,8 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from resnet_lesson.plots.style import COLOURS, LOOK, axes_or_new, finish, styled
-from resnet_lesson.plumbing.constraints import (
-    TEXT,
-    TRUTH,
-    Dictionary,
-    ListOf,
-    Numbers,
-    OneOf,
-    Whole,
-    checked,
-)
+from resnet_lesson.plots.style import COLOURS, axes_or_new, finish, styled
+from resnet_lesson.plumbing.constraints import TRUTH, Dictionary, ListOf, Numbers, OneOf, checked
 from resnet_lesson.runs import RECORDS, by_name, running_mean
 
 # measure: (text, whether it is one value an epoch, its key in Record or in an epoch)
@@ -27,9 +18,7 @@ MEASURES = {
 SEEDS = Numbers((None,))  # a number for each seed
 
 
-@checked(
-    records=ListOf(RECORDS.item), measure=OneOf(*MEASURES), window=Whole(1), each_seed=TRUTH, **LOOK
-)
+@checked(records=ListOf(RECORDS.item), measure=OneOf(*MEASURES), each_seed=TRUTH)
 def learning_curves(
     records, measure="loss", window=25, ax=None, title=None, log=False, each_seed=False
 ):
@@ -72,7 +61,7 @@ def learning_curves(
     return _draw(series, "updates", label, ax, title, log)
 
 
-@checked(series=Dictionary(Numbers()), xlabel=TEXT, ylabel=TEXT, **LOOK)
+@checked(series=Dictionary(Numbers()))
 def curves(x, series, xlabel, ylabel, ax=None, title=None, log=False):
     """Draw one line for each series, with a band over its seeds.
 
@@ -103,7 +92,7 @@ def curves(x, series, xlabel, ylabel, ax=None, title=None, log=False):
     return _draw(series, xlabel, ylabel, ax, title, log)
 
 
-@checked(series=Dictionary(Dictionary(SEEDS)), xlabel=TEXT, ylabel=TEXT, **LOOK)
+@checked(series=Dictionary(Dictionary(SEEDS)))
 def dots(series, xlabel, ylabel, ax=None, title=None, log=False):
     """Draw one dot for each run and a line through the means, for each series.
 
@@ -131,7 +120,7 @@ def dots(series, xlabel, ylabel, ax=None, title=None, log=False):
     return _finish(ax, xlabel, ylabel, title, log, ", means over the seeds", sentences)
 
 
-@checked(values=Dictionary(SEEDS), xlabel=TEXT, **LOOK)
+@checked(values=Dictionary(SEEDS))
 def intervals(values, xlabel, baseline=None, ax=None, title=None, log=False):
     """Draw each name's values as dots in a row, a line over their range and a bar at their mean.
 

@@ -3,14 +3,14 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from resnet_lesson.plots.style import COLOURS, TITLE, axes_or_new, opened
-from resnet_lesson.plumbing.constraints import AXES, TEXT, Labels, ListOf, Numbers, Whole, checked
+from resnet_lesson.plots.style import COLOURS, axes_or_new, opened
+from resnet_lesson.plumbing.constraints import TEXT, Labels, ListOf, Numbers, Whole, checked
 
 MOST_COLUMNS = 100
 ROW = Numbers((None,))
 
 
-@checked(images=ListOf(Numbers()), captions=ListOf(), columns=Whole(1, MOST_COLUMNS), title=TITLE)
+@checked(images=ListOf(Numbers()), captions=ListOf(), columns=Whole(1, MOST_COLUMNS))
 def digit_grid(images, captions, columns=8, title=None):
     """Draw images in a grid, each with a caption.
 
@@ -43,7 +43,7 @@ def digit_grid(images, captions, columns=8, title=None):
     return axes[0], opened(title, f"{len(images)} images in rows of {columns}: {listed}.")
 
 
-@checked(grids=ListOf(Numbers((None, None))), captions=ListOf(TEXT), title=TITLE)
+@checked(grids=ListOf(Numbers((None, None))), captions=ListOf(TEXT))
 def number_grids(grids, captions, title=None):
     """Draw grids of whole numbers side by side: the larger a number, the darker its cell.
 
@@ -88,9 +88,7 @@ def number_grids(grids, captions, title=None):
     return axes[0], opened(title, f"{'; '.join(sentences)}.")
 
 
-@checked(
-    classes=Whole(2, MOST_COLUMNS), labels=Labels(None), predictions=Labels("labels"), title=TITLE
-)
+@checked(classes=Whole(2, MOST_COLUMNS), labels=Labels(None), predictions=Labels("labels"))
 def confusion_matrix(labels, predictions, classes=10, title=None):
     """Draw how often each class was taken for each other.
 
@@ -134,7 +132,7 @@ def confusion_matrix(labels, predictions, classes=10, title=None):
     )
 
 
-@checked(x=ROW, y=ROW, values=Numbers(), xlabel=TEXT, ylabel=TEXT, levels=ROW, ax=AXES, title=TITLE)
+@checked(x=ROW, y=ROW, values=Numbers(), levels=ROW)
 def contours(x, y, values, xlabel, ylabel, levels, ax=None, title=None):
     """Draw a function of two numbers as labelled lines of equal value, as on a map of hills.
 

@@ -10,14 +10,9 @@ import math
 import matplotlib.pyplot as plt
 from matplotlib.ticker import Formatter
 
-from resnet_lesson.plumbing.constraints import AXES, TEXT, TRUTH
-
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
-TITLE = TEXT | None
-# What a figure takes besides its values and labels.
-LOOK = {"ax": AXES, "title": TITLE, "log": TRUTH}
 
 
 def styled(series):

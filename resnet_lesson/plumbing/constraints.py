@@ -9,8 +9,9 @@ ends with what was received::
 
     network(0)  # ValueError: depth must be 1 or more. Received: 0
 
-A function keeps its constraints as data, in ``network.constraints``: tests attack each argument
-with values that its constraint must refuse. Rules between arguments stand in the function itself.
+Names have one meaning in this package: NAMED says once what a ``model`` or a ``seed`` is. A
+function keeps its constraints as data, in ``network.constraints``: tests attack each argument with
+values that its constraint must refuse. Rules between arguments stand in the function itself.
 """
 
 import functools
@@ -31,39 +32,41 @@ MOST_NUMBERS = 10**9
 MOST_WIDTH = 8192
 
 
-def checked(**constraints):
-    """Check a function's arguments before it runs.
+def checked(function=None, **constraints):
+    """Check a function's arguments before it runs, in the order of its signature.
 
     Args:
-        constraints: argument's name → Constraint, checked in this order. What a constraint returns,
-            such as an int for NumPy's, takes the argument's place. Defaults are not checked.
+        function: the function, for a decorator without arguments, as in ``@checked``.
+        constraints: argument's name → Constraint. An argument that is not given here has the
+            constraint of its name in NAMED, if there is one. What a constraint returns, such as an
+            int for NumPy's, takes the argument's place. Defaults are not checked.
 
     Returns:
-        decorator; the function it gives has the constraints in its attribute ``constraints``.
+        decorated function, which has all its constraints in its attribute ``constraints``.
     """
+    if function is None:
+        return functools.partial(checked, **constraints)
+    signature = inspect.signature(function)
+    if unknown := constraints.keys() - signature.parameters.keys():
+        raise TypeError(f"{function.__qualname__} has no arguments {sorted(unknown)}")
+    known = NAMED | constraints
+    constraints = {name: known[name] for name in signature.parameters if name in known}
 
-    def decorate(function):
-        signature = inspect.signature(function)
-        if unknown := constraints.keys() - signature.parameters.keys():
-            raise TypeError(f"{function.__qualname__} has no arguments {sorted(unknown)}")
+    @functools.wraps(function)
+    def run(*args, **options):
+        try:
+            bound = signature.bind(*args, **options)
+        except TypeError:
+            return function(*args, **options)  # Python says what is missing or too much
+        given = bound.arguments
+        for name, constraint in constraints.items():
+            if name in given:
+                given[name] = constraint.check(name, given[name], given)
+        return function(*bound.args, **bound.kwargs)
 
-        @functools.wraps(function)
-        def run(*args, **options):
-            try:
-                bound = signature.bind(*args, **options)
-            except TypeError:
-                return function(*args, **options)  # Python says what is missing or too much
-            given = bound.arguments
-            for name, constraint in constraints.items():
-                if name in given:
-                    given[name] = constraint.check(name, given[name], given)
-            return function(*bound.args, **bound.kwargs)
-
-        run.constraints = constraints
-        run.__signature__ = signature  # Keras reads a layer's constructor from outside
-        return run
-
-    return decorate
+    run.constraints = constraints
+    run.__signature__ = signature  # Keras reads a layer's constructor from outside
+    return run
 
 
 class Constraint:
@@ -360,6 +363,27 @@ class Labels(Constraint):
             wanted = f"from 0 to {classes - 1}" if classes else "0 or more"
             raise ValueError(f"{name} must be {wanted}. Received: {labels.min()} to {labels.max()}")
         return labels
+
+
+# What an argument of this name is in every function that does not say otherwise.
+NAMED = {
+    "model": MODEL,
+    "width": WIDTH,
+    "stride": WIDTH,
+    "name": TEXT,
+    "claim": TEXT,
+    "xlabel": TEXT,
+    "ylabel": TEXT,
+    "seconds": POSITIVE,
+    "ax": AXES,
+    "seed": Whole(),
+    "seeds": ListOf(Whole()),
+    "title": TEXT | None,
+    **dict.fromkeys(("updates", "epochs", "batch_size", "window"), Whole(1)),
+    **dict.fromkeys(("normalisation", "zero_init", "changing", "progress", "log"), TRUTH),
+    **dict.fromkeys(("path", "script", "folder"), FilePath()),
+    **dict.fromkeys(("on_update", "after_epoch"), FUNCTION | None),
+}
 
 
 def _fits(shape, wanted):

@@ -25,7 +25,6 @@ from resnet_lesson.blocks import BasicBlock, batch_norm
 from resnet_lesson.data import PIXEL_MEAN, PIXEL_STD
 from resnet_lesson.plumbing.constraints import (
     MODEL,
-    TRUTH,
     WIDTH,
     Dictionary,
     ListOf,
@@ -33,7 +32,6 @@ from resnet_lesson.plumbing.constraints import (
     Numbers,
     Real,
     Row,
-    Whole,
     checked,
     floats,
 )
@@ -136,7 +134,7 @@ def _distorted(images, seed, turn, scale, shear, shift):
     )
 
 
-@checked(epochs=Whole(1), model=MODEL | None, distortion=Dictionary(_LARGEST), progress=TRUTH)
+@checked(model=MODEL | None, distortion=Dictionary(_LARGEST))
 def train_recipe(
     data,
     seed=0,

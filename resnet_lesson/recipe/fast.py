@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_lesson.models import reset_weights
-from resnet_lesson.plumbing.constraints import FUNCTION, POSITIVE, TEXT, Real, Whole, checked
+from resnet_lesson.plumbing.constraints import FUNCTION, POSITIVE, Real, Whole, checked
 from resnet_lesson.plumbing.processes import cores
 from resnet_lesson.training import COMPILED, Trainer, check_run
 
@@ -43,7 +43,7 @@ def one_thread_an_operation():
     tf.config.threading.set_inter_op_parallelism_threads(cores())
 
 
-@checked(updates=Whole(1), peak=POSITIVE)
+@checked(peak=POSITIVE)
 def one_cycle(updates, peak):
     """Compute the learning rate of each update: up in a straight line, then down to zero.
 
@@ -162,7 +162,7 @@ class FastTrainer(Trainer):
         for mean, weight in self._averages:
             mean.assign(mean * keep + weight.value * (1 - keep))
 
-    @checked(seed=Whole(most=2**31 - 1), updates=Whole(1), name=TEXT, on_update=FUNCTION | None)
+    @checked(seed=Whole(most=2**31 - 1))
     def run(self, data, seed=0, updates=300, name="", on_update=None):
         """Train once, from the seed's initial weights. The arguments are those of ``Trainer.run``.
 
