@@ -38,21 +38,24 @@ def test_standardise_against_the_definition():
     np.testing.assert_allclose(images[..., 0], expected, atol=1e-6)
 
 
-def test_default_sets():
-    mnist = data.load_mnist()
-    assert [len(part) for part in mnist] == [55000, 5000, 10000]
-    for part in mnist:
+@pytest.fixture(scope="module")
+def whole():
+    return data.load_mnist()
+
+
+def test_default_sets(whole):
+    assert [len(part) for part in whole] == [55000, 5000, 10000]
+    for part in whole:
         assert part.images.dtype == np.float32
         assert part.labels.dtype == np.int32
         assert part.images.shape == (len(part), 28, 28, 1)
     raw = raw_mnist()
-    np.testing.assert_array_equal(mnist.test.labels, raw["y_test"])
-    np.testing.assert_array_equal(mnist.test.images, data.standardise(raw["x_test"]))
+    np.testing.assert_array_equal(whole.test.labels, raw["y_test"])
+    np.testing.assert_array_equal(whole.test.images, data.standardise(raw["x_test"]))
 
 
-def test_training_and_validation_images_come_from_the_training_set_and_do_not_overlap():
-    mnist = data.load_mnist()
-    train, val, test = map(as_bytes, (part.images for part in mnist))
+def test_training_and_validation_images_come_from_the_training_set_and_do_not_overlap(whole):
+    train, val, test = map(as_bytes, (part.images for part in whole))
     everything = as_bytes(data.standardise(raw_mnist()["x_train"]))
     assert len(train | val) == len(everything) == 60000  # MNIST's training set repeats no image
     assert not train & val
@@ -263,6 +266,7 @@ def test_what_cannot_be_had_is_told_in_a_sentence(monkeypatch, tmp_path, loaded,
     assert str(tmp_path / "datasets" / "fashion-mnist") in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_constants_are_those_of_the_training_set():
     pixels = real()["x_train"] / 255
     assert data.FASHION_MEAN == pytest.approx(pixels.mean(), rel=1e-12)

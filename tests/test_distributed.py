@@ -262,6 +262,7 @@ def test_a_killed_worker_ends_the_run_and_a_restart_goes_on(tmp_path, victim):
     same_run(again, whole)
 
 
+@pytest.mark.slow
 def test_the_watchdog_ends_a_process_in_which_nothing_happens():
     done = run_python(
         "import time; from resnet_lesson.distributed.cluster import Watchdog; "

@@ -103,6 +103,7 @@ def test_the_recipe_is_the_study_s():
     assert [run["seed"] for run in results["final"]] == settings["seeds"]
 
 
+@pytest.mark.slow
 def test_the_shipped_model_is_the_record_s_first():
     net = recipe.trained_network()
     test = load_mnist(train=0, val=0).test

@@ -362,6 +362,7 @@ def test_a_record_knows_what_the_network_was_built_from(mnist):
     assert train(small_network(), mnist, updates=1, progress=False).config == {}
 
 
+@pytest.mark.slow
 def test_no_constructor_throws_a_switch():
     """Op determinism is for the whole process: only `deterministic`, which readers see, sets it."""
     code = (
