@@ -21,7 +21,8 @@ class Record:
     parameters: int | None
     """Number of trainable numbers in the network; None where it was not recorded."""
     batch_size: int
-    learning_rate: float | list
+    learning_rate: float | list | dict
+    """A number, pairs (first update, step size), or a schedule as Keras serialises it."""
     updates: int
     """The most updates that were asked for; fewer were made if ``interrupted``, or if
     ``after_epoch`` ended the run."""

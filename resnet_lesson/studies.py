@@ -1,13 +1,15 @@
 """Studies: experiments too long for a lesson, run once, kept with where they came from.
 
 A study is a script in ``benchmarks/studies``; ``make studies`` runs it. What it measured is a JSON
-file inside the package, so that a lesson finds it wherever the package is installed.
+file inside the package, so that a lesson finds it wherever the package is installed. A ``Study``
+writes each run down as soon as it has ended, and goes on where it was stopped.
 """
 
 import ast
 import datetime
 import hashlib
 import json
+import math
 import os
 import platform
 import tokenize
@@ -23,6 +25,7 @@ from resnet_lesson.plumbing.constraints import (
     received,
 )
 from resnet_lesson.plumbing.files import whole_file
+from resnet_lesson.plumbing.processes import each_in_a_process
 from resnet_lesson.runs import RECORDS as RUNS
 from resnet_lesson.runs import Record
 
@@ -48,15 +51,7 @@ def write_study(script, settings, results):
     study = {
         "study": script.stem,
         "source_sha256": source_hash(script),
-        "date": datetime.date.today().isoformat(),
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("tensorflow", "keras", "numpy")},
-        "machine": {
-            "system": platform.system(),
-            "architecture": platform.machine(),
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-        },
+        **_here_and_now(),
         "settings": settings,
         "results": results,
     }
@@ -69,6 +64,78 @@ def write_study(script, settings, results):
     with whole_file(target) as new:
         new.write_text(text, encoding="utf-8")
     return target
+
+
+class Study:
+    """A study that keeps each run once it has ended, and goes on where it was stopped.
+
+    Its record has ``sessions``, each with a date, versions and a machine; each result is
+    ``{"task": …, "session": …, …}``, whatever was measured included.
+
+    Example::
+
+        study = Study(Path(__file__), SETTINGS)
+        study.run(one_run, [{"depth": 20, "seed": 0}, {"depth": 20, "seed": 1}])
+    """
+
+    @checked
+    def __init__(self, script, settings):
+        """Read what was measured before.
+
+        Args:
+            script: path of the study; its stem names the record.
+            settings: plain data: what the study is asked to do, seeds and claims included.
+
+        Raises:
+            ValueError: the record is of another script or of other settings. It is kept: move it
+                away to begin anew.
+        """
+        self._path = FOLDER / f"{script.stem}.json"
+        self._about = {
+            "study": script.stem,
+            "source_sha256": source_hash(script),
+            "settings": json.loads(json.dumps(settings)),
+        }
+        self._sessions, self.results = [], []
+        if self._path.exists():
+            before = read_study(script.stem)
+            if any(before[key] != value for key, value in self._about.items()):
+                raise ValueError(
+                    "script must be the one that began this record, with the same settings: move "
+                    f"the record away to begin anew. Received: {script.name}"
+                )
+            self._sessions, self.results = before["sessions"], before["results"]
+        self._sessions.append(_here_and_now())
+
+    def result_of(self, task):
+        """Return what a task, a dictionary of plain data, has measured; None if it has not run."""
+        return next((found for found in self.results if found["task"] == task), None)
+
+    def run(self, work, tasks, workers=2):
+        """Run the tasks that have not run yet, each in a process, and keep each result at once.
+
+        Args:
+            work: function of a module: ``work(task)`` returns a dictionary of plain data. NaN and
+                infinity become None.
+            tasks: list of dictionaries of plain data.
+            workers: number of processes, of one thread each.
+
+        Returns:
+            list of results, in the order of the tasks.
+        """
+        missing = [task for task in tasks if self.result_of(task) is None]
+        for task, found in each_in_a_process(work, missing, workers):
+            self.results.append({"task": task, "session": len(self._sessions) - 1} | found)
+            self._write()
+            print(f"{len(self.results)} runs are done. The last was {task}.", flush=True)
+        return [self.result_of(task) for task in tasks]
+
+    def _write(self):
+        head = json.dumps(self._about | {"sessions": self._sessions}, indent=1)
+        lines = ",\n".join(json.dumps(_plain(result)) for result in self.results)
+        FOLDER.mkdir(exist_ok=True)
+        with whole_file(self._path) as new:
+            new.write_text(f'{head[:-2]},\n "results": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
 @checked(records=RUNS, networks=NETWORKS)
@@ -110,7 +177,8 @@ def read_study(name):
 
     Returns:
         dict with ``study``, ``source_sha256``, ``date``, ``versions``, ``machine``, ``settings``
-        and ``results``.
+        and ``results``. A study that ran in several sessions has ``sessions``, a list, each with
+        ``date``, ``versions`` and ``machine``.
 
     Raises:
         ValueError: there is no such study.
@@ -126,16 +194,19 @@ def read_study(name):
 
 @checked(study=Dictionary())
 def provenance(study):
-    """Say in two lines when, with what and on which machine a study was recorded.
+    """Say in a few lines when, with what and on which machines a study was recorded.
 
     Args:
         study: as from ``read_study``.
     """
-    machine, tensorflow = study["machine"], study["versions"]["tensorflow"]
-    return (
-        f"recorded on {study['date']} with TensorFlow {tensorflow}\n"
-        f"machine: {machine['cores']} cores, {machine['processor']}"
-    )
+    lines = []
+    for session in study.get("sessions", [study]):
+        machine, tensorflow = session["machine"], session["versions"]["tensorflow"]
+        lines += [
+            f"recorded on {session['date']} with TensorFlow {tensorflow}",
+            f"machine: {machine['cores']} cores, {machine['processor']}",
+        ]
+    return "\n".join(dict.fromkeys(lines))
 
 
 @checked(study=Dictionary())
@@ -206,6 +277,29 @@ def source_hash(script):
             lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
     left = "\n".join(line.rstrip() for line in lines if line.strip())
     return hashlib.sha256(left.encode()).hexdigest()
+
+
+def _here_and_now():
+    return {
+        "date": datetime.date.today().isoformat(),
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("tensorflow", "keras", "numpy")},
+        "machine": {
+            "system": platform.system(),
+            "architecture": platform.machine(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+        },
+    }
+
+
+def _plain(value):
+    """Return plain data with None for what JSON has no number for."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _processor():

@@ -28,6 +28,7 @@ from resnet_lesson.plumbing.constraints import (
 )
 from resnet_lesson.runs import Record
 
+Schedule = keras.optimizers.schedules.LearningRateSchedule
 EVALUATION_BATCH = 500
 # XLA ("jit_compile") takes long to compile and gains little here on a CPU: see lesson 09. Nothing
 # here is for autograph.
@@ -38,15 +39,18 @@ CONFIG = instance("a dictionary", dict)
 
 
 class LearningRate(Constraint):
-    """A number above 0, or pairs (first update, step size) as in ``[(0, 2e-3), (9000, 2e-4)]``."""
+    """A number above 0, pairs (first update, step size) as in ``[(0, 2e-3), (9000, 2e-4)]``, or a
+    schedule of Keras."""
 
     def check(self, name, value, given=None):
+        if isinstance(value, Schedule):
+            return value
         if not isinstance(value, (list, tuple)):
             return POSITIVE.check(name, value)
         if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in value):
             raise ValueError(
-                f"{name} must be a number or pairs (first update, step size), as in "
-                f"[(0, 2e-3), (9000, 2e-4)]. Received: {value!r}"
+                f"{name} must be a number, a schedule, or pairs (first update, step size), as "
+                f"in [(0, 2e-3), (9000, 2e-4)]. Received: {value!r}"
             )
         starts = [Whole().check(f"{name}'s first updates", start) for start, _ in value]
         for _, rate in value:
@@ -68,8 +72,9 @@ class Trainer:
     Args:
         model: keras.Model, float32 (batch, …) → logits, float32 (batch, classes).
         batch_size: number of images in each update.
-        learning_rate: Adam's step size: a number, or pairs (first update, step size) as in
-            ``[(0, 2e-3), (9000, 2e-4)]``.
+        learning_rate: Adam's step size: a number, a schedule such as
+            ``keras.optimizers.schedules.CosineDecay(1e-2, 600)``, or pairs (first update, step
+            size) as in ``[(0, 2e-3), (9000, 2e-4)]``.
 
     Example::
 
@@ -189,7 +194,7 @@ class Trainer:
             seed=seed,
             parameters=sum(int(np.prod(v.shape)) for v in self.model.trainable_variables),
             batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
+            learning_rate=_plain_rate(self.learning_rate),
             updates=updates,
             config=dict(config or {}),
         )
@@ -276,8 +281,9 @@ def train(
         seed: integer, 0 or more.
         updates: number of updates of the weights, each on one batch.
         batch_size: number of images in each update.
-        learning_rate: Adam's step size: a number, or pairs (first update, step size) as in
-            ``[(0, 2e-3), (9000, 2e-4)]``.
+        learning_rate: Adam's step size: a number, a schedule such as
+            ``keras.optimizers.schedules.CosineDecay(1e-2, 600)``, or pairs (first update, step
+            size) as in ``[(0, 2e-3), (9000, 2e-4)]``.
         name: what to call the network in figures.
         config: dictionary: what the network was built from, for the Record.
         reset: start from the seed's initial weights; False goes on from the model's own.
@@ -317,7 +323,7 @@ def check_run(model, data, batch_size, learning_rate, after_epoch=None):
             "batch_size must be at most the number of training images. "
             f"Received: batch_size={batch_size}, {len(data.train)} images"
         )
-    if after_epoch is not None and isinstance(learning_rate, (list, tuple)):
+    if after_epoch is not None and isinstance(learning_rate, (list, tuple, Schedule)):
         raise ValueError(
             "learning_rate must be a number where after_epoch sets the later ones. "
             f"Received: {learning_rate!r}"
@@ -376,6 +382,12 @@ def cross_entropy(logits, labels):
     shifted = logits.astype(np.float64) - np.max(logits, axis=1, keepdims=True)
     log_sum = np.log(np.sum(np.exp(shifted), axis=1))
     return log_sum - shifted[np.arange(len(labels)), labels]
+
+
+def _plain_rate(learning_rate):
+    """Return a learning rate as a record keeps it: a schedule as a dictionary."""
+    is_schedule = isinstance(learning_rate, Schedule)
+    return keras.optimizers.schedules.serialize(learning_rate) if is_schedule else learning_rate
 
 
 def _schedule(learning_rate):

@@ -26,9 +26,12 @@ def test_record_belongs_to_its_source(script):
     assert record["source_sha256"] == studies.source_hash(script), (
         f"{script.name} was changed after its record was made: run make studies N={script.stem}"
     )
-    assert set(record["versions"]) >= {"python", "tensorflow", "keras", "numpy"}
-    assert set(record["machine"]) == {"system", "architecture", "processor", "cores"}
-    assert len(record["settings"]["seeds"]) >= 3
+    for session in record.get("sessions", [record]):
+        assert set(session["versions"]) >= {"python", "tensorflow", "keras", "numpy"}
+        assert set(session["machine"]) == {"system", "architecture", "processor", "cores"}
+    groups = [record["settings"], *record["settings"].values()]
+    seeds = [group["seeds"] for group in groups if isinstance(group, dict) and "seeds" in group]
+    assert seeds and min(map(len, seeds)) >= 3
 
 
 def test_long_runs_are_complete():
@@ -139,3 +142,56 @@ def test_a_study_ends_where_runs_are_missing():
 def test_unknown_record():
     with pytest.raises(ValueError, match="name must be one of .*Received: 'none'"):
         studies.read_study("none")
+
+
+# -- A study that goes on where it was stopped -----------------------------------------------------
+
+
+def measured(task):
+    """What a task of the tests measures; it stands in a module, so that a process finds it."""
+    if task["n"] == 13:
+        raise RuntimeError("out of luck")
+    return {"square": task["n"] ** 2, "nothing": float("nan")}
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "FOLDER", tmp_path / "records")
+    path = tmp_path / "99_squares.py"
+    path.write_text("print(1)\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.slow
+def test_a_study_keeps_what_has_run_and_runs_the_rest(script, capsys):
+    tasks = [{"n": n} for n in (2, 3)]
+    study = studies.Study(script, {"seeds": [0]})
+    assert [result["square"] for result in study.run(measured, tasks)] == [4, 9]
+    with pytest.raises(RuntimeError, match="out of luck"):
+        study.run(measured, [{"n": 4}, {"n": 13}], workers=1)
+    capsys.readouterr()
+    again = studies.Study(script, {"seeds": [0]})
+    found = again.run(measured, [{"n": n} for n in (5, 4, 2)])
+    assert [result["square"] for result in found] == [25, 16, 4]
+    assert capsys.readouterr().out.count("\n") == 1, "only one of them had not run"
+    record = studies.read_study("99_squares")
+    assert sorted(result["task"]["n"] for result in record["results"]) == [2, 3, 4, 5]
+    assert [result["session"] for result in record["results"]] == [0, 0, 0, 1]
+    assert {result["nothing"] for result in record["results"]} == {None}
+    assert len(record["sessions"]) == 2
+    said = studies.provenance(record)
+    assert said.count("recorded on") == 1, "both sessions were alike"
+
+
+@pytest.mark.parametrize("change", ["settings", "script"])
+def test_a_study_never_mixes_two_scripts_or_settings(script, change):
+    study = studies.Study(script, {"seeds": [0]})
+    study.results.append({"task": {"n": 1}, "session": 0})
+    study._write()
+    kept = (studies.FOLDER / "99_squares.json").read_bytes()
+    if change == "script":
+        script.write_text("print(2)\n", encoding="utf-8")
+    settings = {"seeds": [1] if change == "settings" else [0]}
+    with pytest.raises(ValueError, match="script must be .*Received: 99_squares.py"):
+        studies.Study(script, settings)
+    assert (studies.FOLDER / "99_squares.json").read_bytes() == kept

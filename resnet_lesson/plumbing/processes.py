@@ -7,7 +7,7 @@ import pickle
 import signal
 import sys
 import threading
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 
 import tensorflow as tf
@@ -90,6 +90,24 @@ def run_in_workers(work, tasks, workers, bar):
                 raise
 
 
+def each_in_a_process(work, tasks, workers):
+    """Yield (task, ``work(task)``) for each task, as they end.
+
+    Args:
+        work: function of a module, called in worker processes of one thread each.
+        tasks: list of what is handed to it.
+        workers: number of processes.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _start_alone) as pool:
+        tasks_of = {pool.submit(work, task): task for task in tasks}
+        try:
+            for future in as_completed(tasks_of):
+                yield tasks_of[future], future.result()
+        finally:
+            _cancel(tasks_of)
+
+
 def _follow(futures, stop, done, bar):
     """Wait until all is done; Ctrl-C asks the running tasks to stop and cancels the others."""
     pending = set(futures)
@@ -133,10 +151,19 @@ def _start_worker(threads, stop, done):
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # TensorFlow takes a second to leave; there is nothing left to be done then.
     atexit.register(os._exit, 0)
+    _work.stop, _work.done = stop, done
+    _start_computing(threads)
+
+
+def _start_alone():
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _start_computing(threads=1)
+
+
+def _start_computing(threads):
     set_threads(threads)
     _share_gpus()
     deterministic()
-    _work.stop, _work.done = stop, done
 
 
 def _share_gpus():
