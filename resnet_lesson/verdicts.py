@@ -1,40 +1,62 @@
-"""Verdicts: each states a claim, prints what was measured, and fails when the claim is false."""
+"""Verdicts: each states a claim, prints what was measured, and fails when the claim is false.
+
+Two lists of runs are compared in one of two ways. ``verdict_above`` asks every run to beat every
+other one: nothing is assumed, and three seeds do for a large effect. Runs of one seed share first
+weights and order of images, so that their *difference* scatters less than they do: ``paired`` takes
+the differences seed by seed, and ``verdict_paired`` and ``verdict_equal`` say what they decide,
+which may be nothing.
+
+References
+    Holm 1979: A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of
+        Statistics 6(2).
+    Schuirmann 1987: A Comparison of the Two One-Sided Tests Procedure and the Power Approach for
+        Assessing the Equivalence of Average Bioavailability, Journal of Pharmacokinetics and
+        Biopharmaceutics 15(6).
+"""
 
 import math
 import textwrap
+from dataclasses import dataclass, replace
 
-from resnet_lesson.plumbing.constraints import POSITIVE, TEXT, TRUTH, Numbers, checked
+import numpy as np
+
+from resnet_lesson.plumbing.constraints import (
+    POSITIVE,
+    TEXT,
+    TRUTH,
+    Dictionary,
+    Numbers,
+    Row,
+    checked,
+    instance,
+)
 
 WIDTH = 88  # characters, so that nothing wraps on a page or a projector
 # NaN and infinity are let through: no claim holds for NaN.
 VALUES = Numbers((None,), finite=False)
+LEAST_PAIRS = 5  # fewer than that tell nothing of their own scatter
+LEVEL, POWER = 0.05, 0.8
 
 
 @checked(holds=TRUTH, measured=TEXT)
-def verdict(claim, holds, measured):
+def verdict(claim, holds, measured, recorded=False):
     """State a claim, print the figures that decide it, and fail if it does not hold.
 
     Args:
         claim: a sentence without a measured number in it.
         holds: the comparison's result, True or False.
         measured: text with the figures that were compared.
+        recorded: whether the figures come from a record, so that the verdict cannot fail here.
 
     Raises:
         AssertionError: the claim does not hold.
         TypeError: ``holds`` is no truth value, so that nothing was compared.
     """
-    said = textwrap.fill(f"{'HOLDS' if holds else 'DOES NOT HOLD'}: {claim}", WIDTH)
-    found = textwrap.fill(
-        f"measured: {measured}", WIDTH, initial_indent="  ", subsequent_indent="    "
-    )
-    said = f"{said}\n{found}"
-    if not holds:
-        raise AssertionError(said)
-    print(said)
+    _say("HOLDS" if holds else "DOES NOT HOLD", claim, measured, recorded)
 
 
 @checked(above=VALUES, below=VALUES, ratio=POSITIVE, unit=TEXT)
-def verdict_above(claim, above, below, ratio=1.0, unit=""):
+def verdict_above(claim, above, below, ratio=1.0, unit="", recorded=False):
     """Claim that every value of ``above`` is above every value of ``below``.
 
     With a ratio, claim that it is at least that many times as large.
@@ -45,6 +67,7 @@ def verdict_above(claim, above, below, ratio=1.0, unit=""):
         below: positive numbers, one a seed.
         ratio: the margin asked for; 1 asks for the order alone, without a tie.
         unit: the values' unit, for the printed figures.
+        recorded: as in ``verdict``.
 
     Raises:
         AssertionError: the claim does not hold, or a value is not a number.
@@ -73,7 +96,155 @@ def verdict_above(claim, above, below, ratio=1.0, unit=""):
         holds,
         f"{lowest:.4g}{unit}{_among(above, 'lowest')}, over {highest:.4g}{unit}"
         f"{_among(below, 'highest')}: ratio {ratio_found:.3g}{asked}",
+        recorded,
     )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First minus second, seed by seed."""
+
+    mean: float
+    low: float
+    """Lower end of the mean's 95 % interval: Student's t, for this comparison alone."""
+    high: float
+    p: float
+    """Two-sided p-value of "there is no difference", corrected for the family (Holm 1979)."""
+    visible: float
+    """The difference that as many pairs with this scatter would have shown four times of five."""
+    pairs: int
+
+
+PAIR = Row("(first, second)", Numbers((None,)), Numbers((None,)))
+
+
+@checked(family=Dictionary(PAIR))
+def paired(family):
+    """Compare pairs of lists, seed by seed, and correct for how many comparisons there are.
+
+    Hand all comparisons of one lesson over at once: who looks at twenty differences finds one in
+    twenty by luck.
+
+    Args:
+        family: name → (first, second), each with one finite number a seed, of the same seeds in
+            the same order, five at least.
+
+    Returns:
+        dict, name → Difference.
+
+    Raises:
+        TypeError, ValueError: something is no number, or there are too few pairs.
+
+    Example::
+
+        differences = paired({"56 layers": ([2.1, 2.2, 1.9, 2.4, 2.0], [0.2, 0.3, 0.1, 0.2, 0.1])})
+        verdict_paired("plain ends above residual", differences["56 layers"], "nats")
+    """
+    from scipy import stats
+
+    found = {}
+    for name, (first, second) in family.items():
+        if len(first) != len(second) or len(first) < LEAST_PAIRS:
+            raise ValueError(
+                f"family must hold lists of one length, {LEAST_PAIRS} or more. "
+                f"Received: {name}, {len(first)} and {len(second)} numbers"
+            )
+        differences = first - second
+        n, mean = len(differences), np.mean(differences)
+        error = np.std(differences, ddof=1) / math.sqrt(n)
+        half = error * stats.t.ppf(1 - LEVEL / 2, n - 1)
+        # Differences that are all equal leave no doubt, and no t.
+        p = 2 * stats.t.sf(abs(mean) / error, n - 1) if error else float(mean == 0)
+        quantiles = stats.t.ppf([1 - LEVEL / 2 / len(family), POWER], n - 1)
+        found[name] = Difference(mean, mean - half, mean + half, p, error * sum(quantiles), n)
+    return _holm(found)
+
+
+def _holm(differences):
+    """Multiply the smallest p-value by the number of comparisons, the next one by one less, …"""
+    corrected, highest = {}, 0.0
+    ordered = sorted(differences, key=lambda name: differences[name].p)
+    for left, name in zip(range(len(ordered), 0, -1), ordered, strict=True):
+        highest = max(highest, min(1.0, left * differences[name].p))
+        corrected[name] = replace(differences[name], p=highest)
+    return {name: corrected[name] for name in differences}
+
+
+@checked(difference=instance("a Difference, as paired gives it", Difference), unit=TEXT)
+def verdict_paired(claim, difference, unit="", recorded=False):
+    """Claim that the first is above the second, on average over the seeds.
+
+    The claim holds, or it does not and the opposite does, or that is undecided: then the verdict
+    says how large a difference would have been seen, and the cell goes on. Of families without any
+    difference, at most one in twenty gets a verdict other than undecided.
+
+    Args:
+        claim: a sentence without a measured number in it.
+        difference: one of those that ``paired`` found.
+        unit: the values' unit, for the printed figures.
+        recorded: as in ``verdict``.
+
+    Raises:
+        AssertionError: the first is below the second.
+    """
+    word = "HOLDS" if difference.mean > 0 else "DOES NOT HOLD"
+    if difference.p >= LEVEL:
+        word = "UNDECIDED"
+    _say(word, claim, _words(difference, unit, word), recorded)
+
+
+@checked(
+    difference=instance("a Difference, as paired gives it", Difference), margin=POSITIVE, unit=TEXT
+)
+def verdict_equal(claim, difference, margin, unit="", recorded=False):
+    """Claim that first and second are equal but for a margin (Schuirmann 1987).
+
+    The whole interval must lie within the margin. If it lies outside, the claim does not hold; if
+    it reaches over the margin's edge, the question is undecided, and the cell goes on. Noise can
+    make this undecided; it cannot make it hold.
+
+    Args:
+        claim: a sentence without a measured number in it.
+        difference: one of those that ``paired`` found.
+        margin: the largest difference that does not matter, in the values' unit, chosen before
+            anything was measured.
+        unit: the values' unit, for the printed figures.
+        recorded: as in ``verdict``.
+
+    Raises:
+        AssertionError: the two differ by more than the margin.
+    """
+    word = "UNDECIDED"
+    if max(-difference.low, difference.high) <= margin:
+        word = f"EQUAL WITHIN {margin:g} {unit}".strip()
+    elif difference.low > margin or difference.high < -margin:
+        word = "DOES NOT HOLD"
+    words = f"{_words(difference, unit, word)}; the margin is {margin:g}"
+    _say(word, claim, words, recorded)
+
+
+def _words(difference, unit, word):
+    unit = f" {unit}" if unit else ""
+    words = (
+        f"the mean difference of {difference.pairs} pairs is {difference.mean:.3g}{unit}, "
+        f"95 % interval {difference.low:.3g} to {difference.high:.3g}, corrected p "
+        f"{difference.p:.2g}"
+    )
+    if word == "UNDECIDED":
+        words += f"; a difference of {difference.visible:.2g}{unit} would probably have been seen"
+    return words
+
+
+def _say(word, claim, measured, recorded):
+    """Print a verdict; fail if its claim does not hold."""
+    said = textwrap.fill(f"{'RECORDED, ' * recorded}{word}: {claim}", WIDTH)
+    found = textwrap.fill(
+        f"measured: {measured}", WIDTH, initial_indent="  ", subsequent_indent="    "
+    )
+    said = f"{said}\n{found}"
+    if word == "DOES NOT HOLD":
+        raise AssertionError(said)
+    print(said)
 
 
 def _among(values, which):

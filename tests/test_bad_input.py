@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
 import resnet_lesson
-from resnet_lesson import article, diagnostics, models, plots, runs, studies, training
+from resnet_lesson import article, diagnostics, models, plots, runs, studies, training, verdicts
 from resnet_lesson.data import load_mnist
 from resnet_lesson.recipe.fast import FastTrainer
 
@@ -74,6 +74,10 @@ def labels():
 
 def batch():
     return {"model": model(), "images": images(), "labels": labels()}
+
+
+def difference():
+    return verdicts.paired({"a": ([2.0] * 5, [1.0] * 5)})["a"]
 
 
 def parts():
@@ -237,6 +241,9 @@ CALLS = {
     "variants.Survival": lambda: {"probability": 0.5},
     "variants.variant_network": lambda: {"depth": 8},
     "verdicts.verdict": lambda: {"claim": "a", "holds": True, "measured": "b"},
+    "verdicts.paired": lambda: {"family": {"a": ([1.0] * 5, [2.0] * 5)}},
+    "verdicts.verdict_paired": lambda: {"claim": "a", "difference": difference()},
+    "verdicts.verdict_equal": lambda: {"claim": "a", "difference": difference(), "margin": 2},
     "verdicts.verdict_above": lambda: {"claim": "a", "above": [2], "below": [1]},
     "widgets.pad.draw_digit": lambda: {"read": len},
     "widgets.pad.rasterise": lambda: {"strokes": [[[1, 2], [3, 4]]]},

@@ -380,7 +380,9 @@ NAMED = {
     "seeds": ListOf(Whole()),
     "title": TEXT | None,
     **dict.fromkeys(("updates", "epochs", "batch_size", "window"), Whole(1)),
-    **dict.fromkeys(("normalisation", "zero_init", "changing", "progress", "log"), TRUTH),
+    **dict.fromkeys(
+        ("normalisation", "zero_init", "changing", "progress", "log", "recorded"), TRUTH
+    ),
     **dict.fromkeys(("path", "script", "folder"), FilePath()),
     **dict.fromkeys(("on_update", "after_epoch"), FUNCTION | None),
 }
