@@ -234,6 +234,69 @@ def expected_depth(depth):
     return 2 + 3 * expected_blocks
 
 
+@checked
+def with_fading_shortcuts(model):
+    """Return a residual network anew, with one number λ that multiplies all its shortcuts.
+
+    λ is 1 at the start and is never learnt: whoever trains the network lowers it, by
+    ``model.get_layer("shortcut_scale").scale.assign(…)``. At 0 the network is plain.
+
+    Args:
+        model: a residual network, as from ``models.network``. It stays as it is.
+
+    Returns:
+        keras.Model with fresh weights; from one seed it gets the first weights of ``model``.
+    """
+    scale = ShortcutScale(name="shortcut_scale")
+
+    def call(layer, *args, **options):
+        if isinstance(layer, layers.Add):
+            branch, carried = args[0]
+            return layer([branch, scale(carried)])
+        return layer(*args, **options)
+
+    return keras.models.clone_model(model, call_function=call)
+
+
+@checked
+def without_shortcuts(model):
+    """Return the plain network with a residual network's weights: ReLU(F(x)) in each block.
+
+    Args:
+        model: a residual network, as from ``models.network`` or ``with_fading_shortcuts``.
+
+    Returns:
+        keras.Model without additions. Where λ was 0, it computes what ``model`` does.
+    """
+
+    def call(layer, *args, **options):
+        return args[0][0] if isinstance(layer, layers.Add) else layer(*args, **options)
+
+    plain = keras.models.clone_model(model, call_function=call)
+    for layer in plain.layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights())
+    return plain
+
+
+@keras.saving.register_keras_serializable(package="resnet_lesson")
+class ShortcutScale(layers.Layer):
+    """Multiply by a number λ that is not learnt, one at the start.
+
+    Input and output shape: any, float.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.scale_initializer = keras.initializers.Ones()
+
+    def build(self, input_shape):
+        start = {"initializer": self.scale_initializer, "trainable": False}
+        self.scale = self.add_weight(name="scale", shape=(), **start)
+
+    def call(self, x):
+        return ops.multiply(self.scale, x)
+
+
 @keras.saving.register_keras_serializable(package="resnet_lesson")
 class Scale(layers.Layer):
     """Multiply by one learnt number, zero at the start.

@@ -240,6 +240,8 @@ CALLS = {
     ),
     "variants.Survival": lambda: {"probability": 0.5},
     "variants.variant_network": lambda: {"depth": 8},
+    "variants.with_fading_shortcuts": lambda: {"model": model()},
+    "variants.without_shortcuts": lambda: {"model": model()},
     "verdicts.verdict": lambda: {"claim": "a", "holds": True, "measured": "b"},
     "verdicts.paired": lambda: {"family": {"a": ([1.0] * 5, [2.0] * 5)}},
     "verdicts.verdict_paired": lambda: {"claim": "a", "difference": difference()},

@@ -20,6 +20,8 @@ from resnet_lesson.variants import (
     SkippingModel,
     expected_depth,
     variant_network,
+    with_fading_shortcuts,
+    without_shortcuts,
 )
 
 BLOCKS = [f"stage{stage}_block{number}" for stage in (1, 2) for number in (1, 2)]
@@ -414,3 +416,39 @@ def test_no_such_depth():
     for make in (variant_network, expected_depth):
         with pytest.raises(ValueError, match=r"depth must be 6n \+ 2 .*Received: 9"):
             make(9)
+
+
+# -- Shortcuts that fade ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", ["bottleneck", "basic"])
+def test_shortcuts_fade_from_residual_to_plain(block):
+    config = {"block": block, "depth": {"bottleneck": 14, "basic": 10}[block]}
+    residual, plain = network(**config), network(shortcut="none", **config)
+    fading = with_fading_shortcuts(residual)
+    for model in (residual, plain, fading):
+        reset_weights(model, 3)
+    scale = fading.get_layer("shortcut_scale").scale
+    assert scale.numpy() == 1 and not scale.trainable
+    np.testing.assert_array_equal(fading(IMAGES), residual(IMAGES))
+    scale.assign(0)
+    exported = without_shortcuts(fading)
+    for training in (False, True):
+        expected = plain(IMAGES, training=training)
+        np.testing.assert_array_equal(fading(IMAGES, training=training), expected)
+        np.testing.assert_array_equal(exported(IMAGES, training=training), expected)
+    assert not any(isinstance(layer, keras.layers.Add) for layer in exported.layers)
+    scale.assign(0.5)
+    assert np.any(fading(IMAGES) != plain(IMAGES)) and np.any(fading(IMAGES) != residual(IMAGES))
+
+
+def test_a_network_whose_shortcuts_fade_can_be_trained():
+    data = small_data(32)
+    fading = with_fading_shortcuts(network(8))
+    scale = fading.get_layer("shortcut_scale").scale
+    trainer = Trainer(fading, 16)
+    run = trainer.run(data, 0, 4, on_update=lambda: scale.assign(scale - 0.25))
+    assert scale.numpy() == 0 and np.isfinite(run.loss).all()
+    np.testing.assert_array_equal(without_shortcuts(fading)(IMAGES), fading(IMAGES, training=False))
+    again = trainer.run(data, 0, 4)  # λ starts at 1 again, and stays there
+    assert scale.numpy() == 1 and again.loss[0] == run.loss[0] and again.loss[1] != run.loss[1]
