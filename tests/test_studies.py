@@ -13,13 +13,17 @@ from resnet_lesson.runs import Record
 SCRIPTS = sorted((Path(__file__).parents[1] / "benchmarks" / "studies").glob("*.py"))
 
 
-def test_there_is_a_record_for_each_study_and_a_study_for_each_record():
-    assert [path.stem for path in SCRIPTS] == sorted(
+RECORDED = [path for path in SCRIPTS if (studies.FOLDER / f"{path.stem}.json").exists()]
+
+
+def test_there_is_a_study_for_each_record():
+    """A study whose settings are committed may still have to run."""
+    assert [path.stem for path in RECORDED] == sorted(
         path.stem for path in studies.FOLDER.glob("*.json")
     )
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", RECORDED, ids=lambda path: path.stem)
 def test_record_belongs_to_its_source(script):
     record = studies.read_study(script.stem)
     assert record["study"] == script.stem
