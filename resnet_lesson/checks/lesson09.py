@@ -23,12 +23,11 @@ def batch_gradient(gradients, sizes):
     """``answer(gradients, sizes)`` → gradient of the whole batch, from its shares' gradients."""
     weighted, plain = np.dot(sizes, gradients), np.mean(gradients, axis=0)
     inverse = np.average(gradients, axis=0, weights=1 / np.array(sizes))
-    shares = len(sizes)
     yield "each share by its number of images", weighted / sum(sizes)
     yield "a share with more images counts more: this is the plain mean", plain
-    yield "each gradient is a mean already: their sum is too large", shares * plain
+    yield "each gradient is a mean already: their sum is too large", len(sizes) * plain
     yield "divide by the number of all images", weighted
-    yield "divide by the number of all images, not by the number of shares", weighted / shares
+    yield "divide by the number of all images, not by the number of shares", weighted / len(sizes)
     yield "the larger a share, the more it counts; here it counts less", inverse
     yield "with shares of {sizes} images this is not the gradient of the batch"
 
@@ -37,11 +36,10 @@ def batch_gradient(gradients, sizes):
 def numbers_sent(n, workers):
     """``answer(n, workers)`` → numbers that each worker sends in a ring all-reduce."""
     chunk, rounds = n / workers, workers - 1
-    together = 2 * rounds * n
     yield "less than twice the array", 2 * rounds * chunk
     yield "this is one of the two phases: the sums must also go around", rounds * chunk
     yield "this is what the central worker of the simple way sends or receives", rounds * n
-    yield "this is what all workers send together; in each round a worker sends one chunk", together
+    yield "this is what all workers send together; asked is what each sends", 2 * rounds * n
     yield "a chunk has n / workers numbers, and each phase has workers − 1 rounds", 2 * n
     yield "there are 2 (workers − 1) rounds; this is one of them", chunk
     yield "{n} numbers and {workers} workers: {found:g} is not what each worker sends"
@@ -63,11 +61,7 @@ def ring_round(chunks, step):
     yield "one chunk from each worker, added by its right neighbour", _round(chunks, step)
     yield "the receiver should add what it gets to its own chunk, not replace it", replaced
     yield "the messages go to the right neighbour, worker + 1", _round(chunks, step, way=-1)
-    yield (
-        "in round `step` a worker sends the chunk at place (worker − step) mod workers; here it is "
-        "worker + step",
-        plus,
-    )
+    yield "a worker sends chunk (worker − step) mod workers; here it is worker + step", plus
     yield "in each round another chunk moves: `step` is not used", _round(chunks, 0)
     yield "nothing has moved", chunks
     yield "only one chunk of each worker moves in a round, not all of them", everything
@@ -75,11 +69,9 @@ def ring_round(chunks, step):
 
 
 def _round(chunks, step, add=True, way=1):
-    after = np.array(chunks)
-    k = len(chunks)
-    for worker in range(k):
-        place, receiver = (worker - step) % k, (worker + way) % k
-        after[receiver, place] = chunks[worker][place] + add * chunks[receiver][place]
+    after, workers = np.array(chunks), np.arange(len(chunks))
+    places, receivers = (workers - step) % len(chunks), (workers + way) % len(chunks)
+    after[receivers, places] = after[workers, places] + add * after[receivers, places]
     return after
 
 
@@ -87,61 +79,35 @@ def _round(chunks, step, add=True, way=1):
 def tf_config(answer):
     """``answer(hosts, port, index)`` → TF_CONFIG of one worker, as a dictionary or as JSON."""
     hosts, port = ["alpha", "beta", "gamma"], 12345
-    lists = []
+    addresses = [f"{host}:{port}" for host in hosts]
     for index in range(len(hosts)):
-        config = _as_json(call(answer, list(hosts), port, index))
-        lists.append(_workers(config, hosts, port, index))
-    require(lists == lists[:1] * len(hosts), ONE_LIST)
+        workers, found = _workers_and_index(call(answer, list(hosts), port, index))
+        wanted = "every machine needs one list, of all hosts in their order, each with its port"
+        require(workers == addresses, f"{wanted}; this is {workers}")
+        number = f"the index of worker {index} should be the number {index}, this is {found!r}"
+        require(type(found) is int and found == index, number)
     return "one list for all, and an index of one's own"
 
 
-ONE_LIST = "the list of workers must be the same, and in one order, on every machine"
-
-
-def _as_json(value):
-    """Return the dictionary that a TF_CONFIG is, or raise NotYet."""
-    if isinstance(value, (str, bytes)):
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise NotYet(f"this text is no JSON: {error}") from None
-    require(isinstance(value, dict), "return a dictionary, or its JSON")
+def _workers_and_index(config):
+    """Return what a TF_CONFIG says, or raise NotYet."""
     try:
-        return json.loads(json.dumps(value))
-    except (TypeError, ValueError):
-        raise NotYet("it must be made of lists, texts and whole numbers alone") from None
-
-
-def _workers(config, hosts, port, index):
-    """Return the list of workers of a TF_CONFIG, or raise NotYet."""
+        config = json.loads(config if isinstance(config, (str, bytes)) else json.dumps(config))
+    except (TypeError, ValueError) as error:
+        raise NotYet(f"no JSON, nor lists, texts and whole numbers alone: {error}") from None
+    require(isinstance(config, dict), "return a dictionary, or its JSON")
     cluster, task = config.get("cluster"), config.get("task")
-    if not isinstance(cluster, dict) or not isinstance(cluster.get("worker"), list):
-        raise NotYet('there should be a "cluster", a dictionary with a list "worker"')
+    listed = isinstance(cluster, dict) and isinstance(cluster.get("worker"), list)
+    require(listed, 'there should be a "cluster", a dictionary with a list "worker"')
     require(isinstance(task, dict), 'there should be a "task", which says who this worker is')
     require(task.get("type") == "worker", 'the task needs the "type" "worker"')
-    found = task.get("index")
-    require(not isinstance(found, str), "the index should be a number, this is text")
-    workers, n = cluster["worker"], len(hosts)
-    ports = all(":" in str(worker) for worker in workers)
-    require(ports, 'each address needs its port, as in "alpha:12345"')
-    require(len(workers) == n, f"all {n} workers belong in the list, this has {len(workers)}")
-    addresses = [f"{host}:{port}" for host in hosts]
-    if sorted(map(str, workers)) != addresses:
-        raise NotYet(f"the addresses should be the hosts with port {port}, not {workers}")
-    if type(found) is not int or not 0 <= found < n:
-        raise NotYet(f"the index should count from 0; for worker {index} this is {found!r}")
-    own = addresses[index]
-    if workers[found] != own and workers[index] == own:
-        raise NotYet(f"the index of worker {index} should be {index}, this is {found}")
-    require(workers[found] == own and found == index, ONE_LIST)
-    return workers
+    return cluster["worker"], task.get("index")
 
 
 @check("09")
 def save_whole(answer):
     """``answer(path, parts)`` → path: the file, written completely or not at all."""
-    parts = [b"all ", b"of ", b"it"]
-    old = b"the one before"
+    parts, old = [b"all ", b"of ", b"it"], b"the one before"
 
     def broken():
         yield parts[0]
@@ -155,18 +121,15 @@ def save_whole(answer):
             whole = path.read_bytes() == b"".join(parts)
             require(whole, "the file should hold all the parts, one after the other")
             path.write_bytes(old)
-        raised = False
+        error = None
         try:
             answer(path, broken())
-        except OSError:
-            raised = True
-        except Exception as error:
-            raise NotYet(f"let the error through; this made {type(error).__name__} of it") from None
+        except Exception as raised:
+            error = raised
         require(path.exists(), "writing failed in the middle, and the old file is gone")
-        if path.read_bytes() != old:
-            raise NotYet(
-                "writing failed in the middle, and the old file is damaged: write under another "
-                "name first"
-            )
-        require(raised, "writing failed, and nobody is told: let the error through")
+        damaged = "a failure in the middle has damaged the old file: write under another name first"
+        require(path.read_bytes() == old, damaged)
+        require(error, "writing failed, and nobody is told: let the error through")
+        other = f"let the error through; this made {type(error).__name__} of it"
+        require(isinstance(error, OSError), other)
     return "the old file stays until the new one is whole"
