@@ -38,10 +38,8 @@ def call(function, *args, **options):
     except (Exception, SystemExit) as error:
         raise NotYet(f"{_called(function)} raises {named(error)}") from error
     if value is None or value is ...:
-        raise NotAttempted(
-            f"{_called(function)} returns nothing: either it is not written yet, or a `return` is "
-            "missing"
-        )
+        nothing = "returns nothing: either it is not written yet, or a `return` is missing"
+        raise NotAttempted(f"{_called(function)} {nothing}")
     return value
 
 
@@ -51,28 +49,13 @@ def as_parts(value, count, otherwise):
     return value
 
 
-def as_number(value, what="the answer"):
-    """Return a finite float.
-
-    Args:
-        value: the reader's number: Python's, NumPy's, or a tensor of one number.
-        what: what to call it in a message.
-
-    Raises:
-        NotYet: it is none.
-    """
-    found = as_array(value, what)
-    require(found.size == 1, f"{what} should be one number, this has the shape {found.shape}")
-    return float(found.reshape(()))
-
-
 def as_array(value, what="the answer", shape=None):
     """Return finite numbers as a float64 array.
 
     Args:
         value: the reader's array: NumPy's, a tensor, or nested lists.
         what: what to call it in a message.
-        shape: the shape that it must have, if any.
+        shape: the shape that it must have, if any. With ``()`` any array of one number will do.
 
     Raises:
         NotYet: it is no array of finite numbers, or has another shape.
@@ -86,11 +69,14 @@ def as_array(value, what="the answer", shape=None):
         found = found.astype(np.float64)
     except (TypeError, ValueError, NotImplementedError, AttributeError, RuntimeError):
         raise NotYet(no_numbers) from None
-    if shape is not None and found.shape != tuple(shape):
-        raise NotYet(f"{what} should have the shape {tuple(shape)}, this has {found.shape}")
-    if not np.all(np.isfinite(found)):
-        bad = "NaN" if np.isnan(found).any() else "infinite"
-        raise NotYet(f"{what} is {bad}" + (" in places" if found.size > 1 else ""))
+    if shape == () and found.size == 1:
+        found = found.reshape(())
+    wanted = f"have the shape {shape}" if shape else "be one number"
+    fits = shape is None or found.shape == shape
+    require(fits, f"{what} should {wanted}, this has the shape {found.shape}")
+    bad = "NaN" if np.isnan(found).any() else "infinite"
+    places = " in places" if found.size > 1 else ""
+    require(np.isfinite(found).all(), f"{what} is {bad}{places}")
     return found
 
 

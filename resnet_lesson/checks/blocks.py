@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_lesson.checks.answers import NotYet, as_array, call, require
-from resnet_lesson.checks.core import close
+from resnet_lesson.checks.core import close, drawn
 
 EPSILONS = (1e-3, 1e-5)  # of a normalisation: Keras's default, and that of others
 
@@ -50,21 +50,31 @@ def computed(order, x, kernels, strides=None, biases=(), epsilon=EPSILONS[0]):
     return y
 
 
-def compare(evaluated, trained, x, kernels, right, mistakes, strides=(None,)):
+def examine(block, seed, shapes, right, mistakes, stride=1):
     """Raise NotYet unless the reader's block computes what it should, in training and evaluation.
 
     Args:
-        evaluated, trained: the block's outputs for x, with ``training=False`` and ``True``.
-        x, kernels: as ``computed`` takes them.
+        block: the reader's, with the weights of its start.
+        seed: of the input.
+        shapes: of the kernels, in the order of their use, without that of a projection.
         right: the right order of the parts.
         mistakes: dictionary: message → the order that this mistake makes.
-        strides: the ways of striding that are right.
+        stride: of the block. It may be on the first convolution, or on the second as in v1.5; a
+            projection has it, too.
     """
+    channels, filters = shapes[0][2], shapes[-1][3]
+    x = drawn(seed, (4, 6, 6, channels))[0].astype("float32")
+    given_out = [called(block, tf.constant(x), training=training) for training in (False, True)]
+    evaluated, trained = (as_array(y, "the block's output") for y in given_out)
+    side = 6 // stride
+    size = f"the output should be {side} × {side} with {filters} channels, not {trained.shape[1:]}"
+    require(trained.shape == (4, side, side, filters), f"{size}; mind padding and strides")
+    kernels = kernels_of(block, shapes, "shortcut conv" in right)
 
     def fits(order):
         return any(
-            close(trained, computed(order, x, kernels, way, epsilon=epsilon), 2e-3)
-            for way in strides
+            close(trained, computed(order, x, kernels, strides, epsilon=epsilon), 2e-3)
+            for strides in {(stride, 1, 1, stride), (1, stride, 1, stride)}
             for epsilon in EPSILONS
         )
 
@@ -72,67 +82,59 @@ def compare(evaluated, trained, x, kernels, right, mistakes, strides=(None,)):
         for message, order in mistakes.items():
             require(not fits(order), message)
         raise NotYet("the kernels have the right shapes, but the output is another one")
-    if close(evaluated, trained, 1e-3):
-        raise NotYet(
-            "training=True and training=False give the same output: hand `training` on to the "
-            "normalisations"
-        )
+    same = "training=True and training=False give one output: hand `training` on to each part"
+    require(not close(evaluated, trained, 1e-3), same)
+    # Before training the numbers γ are 1, and all others are 0.
+    arrays = map(np.asarray, variables(block))
+    found = sum(array.size for array in arrays if array.ndim == 1 and np.all(array == 1))
+    wanted = sum(kernel.shape[-1] for kernel in kernels)
+    share = "does each convolution have a normalisation of its own"
+    require(found == wanted, f"{wanted} numbers γ are expected, this has {found}: {share}")
 
 
-def built(function, *args, **options):
-    """Call; where shapes do not fit, say what to look for."""
+HINTS = {  # what an error says → what to look for
+    "shapes": "the two paths must end in one shape: mind padding, strides and channels",
+    "argument 'training'": "a block should take `training`, as every layer does",
+}
+
+
+def called(function, *args, **options):
+    """Call; where shapes do not fit, or `training` is not taken, say what to look for."""
     try:
         return call(function, *args, **options)
     except NotYet as wrong:
-        if "shapes" not in str(wrong.__cause__):
-            raise
-        raise NotYet(
-            f"{wrong}; the two paths must end in one shape: mind padding, strides and channels"
-        ) from wrong
+        hints = [hint for sign, hint in HINTS.items() if sign in str(wrong.__cause__)]
+        raise NotYet("; ".join([str(wrong), *hints])) from wrong
 
 
-def outputs(block, x):
-    """Return what the reader's block gives out in evaluation and in training."""
-    try:
-        return [
-            as_array(built(block, tf.constant(x), training=training), "the block's output")
-            for training in (False, True)
-        ]
-    except NotYet as wrong:
-        if "unexpected keyword argument 'training'" not in str(wrong):
-            raise
-        raise NotYet("the block should take `training`, as every layer does") from None
+def kernel_shapes(sizes, channels, filters):
+    """Return the shapes of the kernels of convolutions one after the other."""
+    ends = zip(sizes, (channels, *filters), filters, strict=False)
+    return [(size, size, before, after) for size, before, after in ends]
 
 
-def kernels_of(block, shapes, projection=None):
-    """Find the kernels by their shapes; a dense layer at each pixel counts as a 1×1."""
-    found = [
-        value.reshape(1, 1, *value.shape) if value.ndim == 2 else value
-        for value in _variables(block)
-        if value.ndim in (2, 4)
-    ]
+def kernels_of(block, shapes, projects):
+    """Find the kernels by their shapes; a dense layer at each pixel counts as a 1×1.
+
+    The projection's comes last. Of two kernels of one shape, the one that was made first is first.
+    """
+    arrays = [value for value in map(np.asarray, variables(block)) if value.ndim in (2, 4)]
+    found = [value.reshape((1, 1, *value.shape)[-4:]) for value in arrays]
     have = sorted(value.shape for value in found)
-    wanted = [*shapes, projection] if projection else shapes
+    with_projection = [*shapes, (1, 1, shapes[0][2], shapes[-1][3])]
+    wanted = with_projection if projects else shapes
     if have == sorted(wanted):
-        # Of two kernels of one shape, the one that was made first comes first.
         return [found.pop([value.shape for value in found].index(shape)) for shape in wanted]
-    if projection and have == sorted(shapes):
-        raise NotYet("the shortcut has no kernel of its own: where the shape changes, it needs one")
-    if not projection and have == sorted([*shapes, (1, 1, shapes[0][2], shapes[-1][3])]):
-        raise NotYet("one kernel too many: where the shape stays, the shortcut is x itself")
-    if have == sorted((1, 1, *shape[2:]) for shape in wanted):
-        raise NotYet("all kernels are 1×1; the middle one should be 3×3")
-    names = ", ".join(f"{value.shape}" for value in found) or "none"
-    raise NotYet(f"kernels of the shapes {names}; expected {', '.join(map(str, wanted))}")
+    require(have != sorted(shapes), "where the shape changes, the shortcut needs its own kernel")
+    require(have != sorted(with_projection), "where the shape stays, the shortcut is x itself")
+    thin = sorted((1, 1, *shape[2:]) for shape in wanted)
+    require(have != thin, "all kernels are 1×1; the middle one should be 3×3")
+    raise NotYet(f"the kernels have the shapes {have}; expected {wanted}")
 
 
-def gammas(block):
-    """Count the numbers γ of the normalisations: before training they are 1, all others are 0."""
-    scales = [value for value in _variables(block) if value.ndim == 1 and np.all(value == 1)]
-    return sum(value.size for value in scales)
-
-
-def _variables(block):
-    own = getattr(block, "trainable_variables", None)
-    require(own, "return a Keras layer or model, or a tf.Module, so that its weights can be found")
-    return [np.asarray(variable) for variable in own]
+def variables(layer):
+    """Return what can be trained in a reader's layer, once it has been called."""
+    own = getattr(layer, "trainable_variables", None)
+    require(own is not None, "return a Keras layer or a tf.Module, so that its weights are found")
+    require(own, "nothing in it can be trained; its weights should be trainable")
+    return own

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resnet_lesson.checks.answers import NotAttempted, NotYet, as_array, as_number, call, named
+from resnet_lesson.checks.answers import NotAttempted, NotYet, as_array, call, named, require
 from resnet_lesson.plumbing.constraints import OneOf
 
 PASSED, NOT_YET, NOT_ATTEMPTED = "passed", "not yet", "not attempted"
@@ -74,8 +74,7 @@ def check(lesson):
             except NotAttempted as missing:
                 status, message = NOT_ATTEMPTED, str(missing)
             except Exception as error:  # a kind of answer that the check did not foresee
-                status = NOT_YET
-                message = f"this answer could not be examined ({named(error)})"
+                status, message = NOT_YET, f"this answer could not be examined ({named(error)})"
             results[name] = Result(name, status, message)
             print(f"{name}: {status}. {message[:1].upper()}{message[1:].rstrip('.')}.")
             return results[name]
@@ -87,7 +86,7 @@ def check(lesson):
     return decorate
 
 
-def check_values(lesson, what, cases, tolerance=0):
+def check_values(lesson, what, cases, tolerance=0, run=call):
     """Make a check of a function that says, for the arguments of a case, what each value means.
 
     It takes what the reader's function takes. It yields praise and the right value, then each known
@@ -104,6 +103,8 @@ def check_values(lesson, what, cases, tolerance=0):
         what: what to call the answer's value in a message.
         cases: list of tuples of arguments. The answer gets copies of them.
         tolerance: how far a value may be off, relative to the largest number in the right one.
+        run: function of the answer and a case: returns the value to judge, where that is not what
+            the answer itself returns for the case.
 
     Returns:
         decorator: as that of ``check``. In the last message, names of arguments and ``found`` in
@@ -117,13 +118,9 @@ def check_values(lesson, what, cases, tolerance=0):
         @functools.wraps(meanings)
         def test(answer):
             for case in cases:
-                *known, otherwise = meanings(*case)
-                (_, right), *_ = known
-                value = call(answer, *copy.deepcopy(case))
-                shape = np.shape(right)
-                found = as_array(value, what, shape) if shape else as_number(value, what)
-                otherwise = otherwise.format(found=found, **dict(zip(names, case, strict=True)))
-                praise = judge(found, dict(known), otherwise, tolerance)
+                value = run(answer, *copy.deepcopy(case))
+                named_case = dict(zip(names, case, strict=True))
+                praise = judge(value, what, meanings(*case), tolerance, **named_case)
             return praise
 
         return test
@@ -131,23 +128,25 @@ def check_values(lesson, what, cases, tolerance=0):
     return decorate
 
 
-def judge(found, known, otherwise, tolerance=0):
+def judge(value, what, meanings, tolerance=0, **names):
     """Return the praise for the right value; raise NotYet with the message for any other.
 
     Args:
-        found: the answer's number or array.
-        known: dictionary: message → value: first praise and the right value, then each known
-            mistake and what it gives.
-        otherwise: the message for any other value.
+        value: what the reader's code gives.
+        what: what to call it in a message.
+        meanings: praise and the right value, then each known mistake and what it gives, and at last
+            the message for any other value.
         tolerance: as ``close`` takes it. A mistake may differ by rounding at least.
+        names: values for names in the braces of the last message, besides ``found``.
     """
-    (praise, right), *mistakes = known.items()
+    (praise, right), *mistakes, otherwise = meanings
+    found = as_array(value, what, np.shape(right))
     if close(found, right, tolerance):
         return praise
-    for message, value in mistakes:
-        if close(found, value, max(tolerance, 1e-6)):
-            raise NotYet(message)
-    raise NotYet(otherwise)
+    for message, mistake in mistakes:
+        require(not close(found, mistake, max(tolerance, 1e-6)), message)
+    with np.printoptions(precision=3):
+        raise NotYet(otherwise.format(found=found, **names))
 
 
 def close(found, expected, tolerance=1e-4):

@@ -3,27 +3,29 @@
 import keras
 import numpy as np
 
-from resnet_lesson.checks.answers import NotYet, as_array, as_parts, call, require
-from resnet_lesson.checks.core import check, check_values, close, judge
+from resnet_lesson.checks.answers import as_array, as_parts, call, require
+from resnet_lesson.checks.core import check, check_values, drawn
 
 
-@check("01")
-def identity_layer(answer):
+def _layer(answer, x):
+    """Return what a layer with the reader's W and b gives out for x."""
+    W, b = as_parts(call(answer, x.size), 2, "return two things: the matrix W and the vector b")
+    W, b = as_array(W, "W", (x.size, x.size)), as_array(b, "b", x.shape)
+    require(W.any(), "with W = 0 nothing of x comes through")
+    require(not b.any(), "b moves the numbers; it should be 0")
+    return np.maximum(W @ x + b, 0)
+
+
+INPUTS = [(np.random.default_rng(n).random(n),) for n in (1, 3, 8)]
+
+
+@check_values("01", "the layer's output", INPUTS, run=_layer)
+def identity_layer(x):
     """``answer(n)`` → (W, b): a layer ReLU(W x + b) of n units that gives out each x ≥ 0."""
-    for n, seed in ((1, 0), (3, 1), (8, 2)):
-        W, b = as_parts(call(answer, n), 2, "return two things: the matrix W and the vector b")
-        W, b = as_array(W, "W", (n, n)), as_array(b, "b", (n,))
-        x = np.random.default_rng(seed).random(n)
-        y = np.maximum(W @ x + b, 0)
-        if np.array_equal(y, x):
-            continue
-        require(W.any(), "with W = 0 nothing of x comes through")
-        apart = n == 1 or not np.array_equal(W, np.ones((n, n)))
-        require(apart, "a matrix full of ones adds up all units; each unit should see only itself")
-        moved = b.any() and close(y, np.maximum(x + b, 0))
-        require(not moved, "W is right, but b moves the numbers")
-        raise NotYet(f"for n = {n} the layer turns {np.round(x, 2)} into {np.round(y, 2)}")
-    return "the layer gives out what it gets, exactly"
+    every_unit = np.full(x.shape, x.sum())
+    yield "the layer gives out what it gets, exactly", x
+    yield "a matrix full of ones adds up all units; each unit should see only itself", every_unit
+    yield "the layer turns {x} into {found}"
 
 
 @check_values("01", "the share", [(0.7, 1), (0.7, 50), (0.99, 100), (1.1, 20)], tolerance=1e-9)
@@ -37,76 +39,65 @@ def gradient_left(c, layers):
     yield "with c = {c} and {layers} layers, {found:.4g} is not the share that is left"
 
 
-CASES = {  # training, validation, training of a shallower network → what it is
-    (0.99, 0.80, 0.98): "over-fitting",
-    (1.00, 0.70, 0.97): "over-fitting",
-    (0.62, 0.61, 0.95): "degradation",
-    (0.30, 0.31, 0.90): "degradation",
-    (0.97, 0.96, 0.93): "neither",
-    (0.60, 0.59, 0.58): "neither",
+SHOWN = "{:.0%} in training, {:.0%} in validation, {:.0%} in the shallower network"
+BY_HEART = "training goes far better than validation"
+DEGRADED = "a shallower network learns more, and over-fitting needs a high training accuracy"
+HEALTHY = "all three are high, and none is far from the others"
+WEAK = "no shallower network is better, so this one is too weak or too little trained"
+CASES = {  # training, validation, training of a shallower network → what it is, and why
+    (0.99, 0.80, 0.98): ("over-fitting", BY_HEART),
+    (1.00, 0.70, 0.97): ("over-fitting", BY_HEART),
+    (0.62, 0.61, 0.95): ("degradation", DEGRADED),
+    (0.30, 0.31, 0.90): ("degradation", DEGRADED),
+    (0.97, 0.96, 0.93): ("neither", HEALTHY),
+    (0.60, 0.59, 0.58): ("neither", WEAK),
 }
 
 
 @check("01")
 def diagnosis(answer):
     """``answer(training, validation, shallower)`` → "over-fitting", "degradation" or "neither"."""
-    wrong = {}
-    for accuracies, right in CASES.items():
+    for accuracies, (right, why) in CASES.items():
         found = call(answer, *accuracies)
-        if not isinstance(found, str):
-            raise NotYet("return one of the words over-fitting, degradation and neither")
-        if found.strip().lower() != right:
-            wrong[accuracies] = (right, found)
-    if not wrong:
-        return "training, validation and a shallower network: three numbers tell the three cases"
-    if all(right == "neither" and case[0] < 0.8 for case, (right, _) in wrong.items()):
-        raise NotYet(
-            "a network whose shallower twin is no better is not degraded, it is too weak or too "
-            "little trained; use the third number"
-        )
-    if all(pair == ("degradation", "over-fitting") for pair in wrong.values()):
-        raise NotYet(
-            "over-fitting needs a high training accuracy; where training is low as well, nothing "
-            "was learnt by heart"
-        )
-    (training, validation, shallower), (_, found) = next(iter(wrong.items()))
-    raise NotYet(
-        f"{training:.0%} in training, {validation:.0%} in validation, {shallower:.0%} for the "
-        f"shallower network: {found!r:.30} does not describe that"
-    )
+        word = "return one of the words over-fitting, degradation and neither"
+        require(isinstance(found, str), word)
+        wrong = f"{SHOWN.format(*accuracies)} is not {found!r:.30}: {why}"
+        require(found.strip().lower() == right, wrong)
+    return "training, validation and a shallower network: three numbers tell the three cases"
 
 
-@check("01")
-def deepened(answer):
+def _deeper(answer, units, n, seed):
+    """Return the logits of the reader's deeper model, which must have the right layers."""
+    model = _dense(units, seed)
+    before = model.get_weights()
+    deep = call(answer, model, n)
+    require(deep is not model or n == 0, "this is the model itself; build a new one")
+    logits = call(deep, _images(seed))
+    unchanged = all(map(np.array_equal, model.get_weights(), before))
+    require(unchanged, "the given model was changed; its weights should stay as they are")
+    layers = sum(bool(layer.weights) for layer in getattr(deep, "layers", ()))
+    wanted = len(before) // 2 + n
+    count = f"the new model has {layers} layers with weights where {wanted} were asked for"
+    require(layers in (0, wanted), count)
+    return logits
+
+
+DEEPER = [((5, 5), 1, 0), ((7, 7, 7), 4, 1), ((3, 3), 0, 2)]
+
+
+@check_values("01", "the new model's output", DEEPER, 1e-6, _deeper)
+def deepened(units, n, seed):
     """``answer(model, n)`` → a model with n more ReLU layers that gives the same logits."""
-    for units, n, seed in (((5, 5), 1, 0), ((7, 7, 7), 4, 1), ((3, 3), 0, 2)):
-        model = _dense(units, seed)
-        before = model.get_weights()
-        x = np.random.default_rng(seed).normal(size=(16, 4)).astype("float32")
-        logits = model(x).numpy()
-        deep = call(answer, model, n)
-        if deep is model and n:
-            raise NotYet("this is the model itself; build a new one with more layers")
-        found = as_array(call(deep, x), "the new model's output", logits.shape)
-        unchanged = all(map(np.array_equal, model.get_weights(), before))
-        require(unchanged, "the given model was changed; its weights should stay as they are")
-        known = {
-            "deeper, and the same to the last bit": logits,
-            "the negative logits are cut off: the new layers come *before* the last layer, where "
-            "no number is negative": np.maximum(logits, 0),
-        }
-        otherwise = (
-            "the logits differ: is each new layer the identity, and do the old layers have their "
-            "trained weights"
-        )
-        praise = judge(found, known, otherwise, 1e-6)
-        dense = [layer for layer in getattr(deep, "layers", ()) if layer.weights]
-        if len(dense) not in (0, len(units) + 1 + n):
-            raise NotYet(
-                f"the logits agree, but the new model has {len(dense)} layers with weights where "
-                f"{len(units) + 1 + n} were asked for"
-            )
-    return praise
+    logits = _dense(units, seed)(_images(seed)).numpy()
+    cut = np.maximum(logits, 0)
+    yield "deeper, and the same to the last bit", logits
+    yield "the negative logits are cut off: the new layers come *before* the last layer", cut
+    yield "the logits differ: is each new layer the identity, do the old ones keep their weights"
+
+
+def _images(seed):
+    """Draw a batch for the small networks."""
+    return drawn(seed, (16, 4))[0].astype("float32")
 
 
 def _dense(units, seed):

@@ -2,27 +2,29 @@
 
 import numpy as np
 
-from resnet_lesson.checks.answers import NotYet, as_array, as_parts, call, require
-from resnet_lesson.checks.core import check, check_values, drawn, judge
+from resnet_lesson.checks.answers import as_array, as_parts, call, require
+from resnet_lesson.checks.core import check, check_values, drawn
 
 
-@check("02")
-def residual_of(answer):
+def _residual(answer, name, H, x):
+    """Return F(x) of the F that the reader makes for H."""
+    F = call(answer, H)
+    require(callable(F), "return a function of x; this returns numbers")
+    return call(F, x)
+
+
+FUNCTIONS = {"2x": lambda x: 2 * x, "x": lambda x: 1 * x, "x² + 1": lambda x: x**2 + 1}
+CASES = [(name, H, *drawn(0, (2, 3))) for name, H in FUNCTIONS.items()]
+
+
+@check_values("02", "F(x)", CASES, 1e-4, _residual)
+def residual_of(name, H, x):
     """``answer(H)`` → the function F with F(x) = H(x) − x."""
-    functions = {"2x": lambda x: 2 * x, "x": lambda x: 1 * x, "x² + 1": lambda x: x**2 + 1}
-    (x,) = drawn(0, (2, 3))
-    for name, H in functions.items():
-        F = call(answer, H)
-        require(callable(F), "return a function of x; this returns numbers")
-        known = {
-            "F(x) + x is H(x), whatever H is": H(x) - x,
-            "the sign is the other way round: F(x) + x should give H(x)": x - H(x),
-            "this is H itself; the shortcut adds x, so F must leave it out": H(x),
-            "x is added; the shortcut adds it already, so F takes it away": H(x) + x,
-        }
-        found = as_array(call(F, x.copy()), "F(x)", x.shape)
-        praise = judge(found, known, f"for H(x) = {name}, F(x) + x is not H(x)", 1e-4)
-    return praise
+    yield "F(x) + x is H(x), whatever H is", H(x) - x
+    yield "the sign is the other way round: F(x) + x should give H(x)", x - H(x)
+    yield "this is H itself; the shortcut adds x, so F must leave it out", H(x)
+    yield "x is added; the shortcut adds it already, so F takes it away", H(x) + x
+    yield "for H(x) = {name}, F(x) + x is not H(x)"
 
 
 def _block(n, inner, seed):
@@ -93,10 +95,7 @@ def harmless_start(answer):
         unchanged = np.array_equal(_relu(hidden @ W2.T + x), x)
         require(unchanged, "the block changes its input at the start")
         # dL/dW2 is an outer product with the hidden units, dL/dW1 passes W2.
-        if not hidden.any() and not W2.any():
-            raise NotYet(
-                "the block starts as the identity and stays it for ever: with W1 = 0 and W2 = 0 "
-                "both gradients are zero"
-            )
+        stuck = "with W2 = 0 and no hidden unit on, both gradients are 0, and it stays so for ever"
+        require(hidden.any() or W2.any(), stuck)
         require(hidden.any(), "no hidden unit is ever on, so no weight gets a gradient")
     return "W2 = 0 makes it the identity, and a random W1 lets it learn"

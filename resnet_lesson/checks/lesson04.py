@@ -50,14 +50,12 @@ def _first(reached, offset):
 NAN = float("nan")
 CLAIMS = {  # what a wrong answer shows → runs above, runs below, ratio, whether the claim holds
     "a claim that holds is refused": ((3.0, 4.0), (1.0, 1.4), 2, True),
-    "one run contradicts the claim; means and best runs hide that":
-        ((2.0, 9.0), (3.0, 1.0), 1, False),
-    "every run must be compared with every run, not only those of one seed":
-        ((2.0, 5.0), (1.0, 3.0), 1, False),
+    "one run contradicts it; means and best runs hide that": ((2.0, 9.0), (3.0, 1.0), 1, False),
+    "compare all runs with all, not only those of one seed": ((2.0, 5.0), (1.0, 3.0), 1, False),
     "the ratio is not asked of every pair": ((3.0, 4.0), (1.0, 2.0), 2, False),
     "exactly the ratio is enough": ((2.0, 2.0), (1.0, 1.0), 2, True),
     "a run without a number (NaN) supports no claim": ((NAN, 4.0), (1.0, 1.0), 2, False),
-}  # fmt: skip
+}
 
 
 @check("04")
@@ -85,21 +83,15 @@ def judged(answer):
     Raises:
         NotYet, NotAttempted: it cannot be judged.
     """
-    predicted, first, second = as_parts(
-        answer, 3, "hand over three things: the prediction and two lists of losses"
-    )
+    predicted, first, second = as_parts(answer, 3, "hand over a prediction and two lists of losses")
     if predicted is None or predicted is ...:
         raise NotAttempted("predict before you run")
-    outcomes = ", ".join(map(repr, OUTCOMES))
-    require(predicted in OUTCOMES, f"the prediction should be one of {outcomes}")
+    require(predicted in OUTCOMES, f"the prediction should be one of: {', '.join(OUTCOMES)}")
     if not len(first) or not len(second):
         raise NotAttempted("the experiment has not been run yet")
     first, second = as_array(first, "the first losses"), as_array(second, "the second losses")
     lower, higher, unclear = OUTCOMES
-    measured = unclear
-    if first.max() < second.min():
-        measured = lower
-    elif first.min() > second.max():
-        measured = higher
+    found = {lower: first.max() < second.min(), higher: first.min() > second.max(), unclear: True}
+    measured = next(outcome for outcome, holds in found.items() if holds)
     said = "as predicted" if predicted == measured else f"you predicted {predicted!r}"
     return f"measured: {measured}; {said}"

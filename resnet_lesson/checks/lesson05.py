@@ -1,12 +1,13 @@
 """Checks of the exercises to lesson 05, inside the network."""
 
+import functools
 import math
 
 import numpy as np
 
 from resnet_lesson import diagnostics
-from resnet_lesson.checks.answers import NotYet, as_number, call, require
-from resnet_lesson.checks.core import check, check_values, drawn, judge
+from resnet_lesson.checks.answers import call, require
+from resnet_lesson.checks.core import check_values, drawn
 
 
 @check_values("05", "the number of paths", [(5, 2), (16, 8), (10, 0), (7, 6)])
@@ -24,16 +25,14 @@ def paths_of_length(n, k):
 @check_values("05", "the mean square", [(20, False), (9, True), (1, False), (1, True)])
 def mean_square(blocks, normalised):
     """``answer(blocks, normalised)`` → mean square behind so many residual blocks, 1 before."""
-    right, other = 2**blocks, 1 + blocks
-    if normalised:
-        right, other = other, right
+    right, other = (1 + blocks, 2**blocks) if normalised else (2**blocks, 1 + blocks)
     kind = "normalised" if normalised else "not normalised"
     yield "doubling without normalisation, one more a block with it", right
     yield "with and without normalisation are the wrong way round", other
     yield "a plain chain keeps its mean square; here each block adds", 1
     yield "the line starts with a mean square of 1, before any block", right - 1
     yield "each block doubles what is there, it does not add two", 2 * blocks
-    yield "this is the square of the asked number, or its root", right**0.5
+    yield "this is the root of the asked number", right**0.5
     yield "{blocks} blocks, " + kind + ": {found:g} is not the mean square"
 
 
@@ -46,33 +45,29 @@ PARTS = {
 }
 
 
-@check("05")
-def without_block(answer):
+def _without(answer, name):
+    """Return what the parts compute that the reader's function leaves."""
+    given = dict(PARTS)
+    left = call(answer, given, name)
+    whole = list(given.items()) == list(PARTS.items())
+    require(whole, "the given dictionary was changed; the next experiment needs it whole")
+    require(isinstance(left, dict), "return a dictionary of parts")
+    return _run(left)
+
+
+@check_values("05", "what the parts compute", [("a",), ("c",), ("b",)], run=_without)
+def without_block(name):
     """``answer(parts, name)`` → the parts in order, with the named one handing on its input."""
-    for name in ("a", "c", "b"):
-        given = dict(PARTS)
-        left = call(answer, given, name)
-        if list(given.items()) != list(PARTS.items()):
-            raise NotYet("the given dictionary was changed; the next experiment needs it whole")
-        require(isinstance(left, dict), "return a dictionary of parts")
-        require(all(map(callable, left.values())), "each part should be a function")
-        zero = PARTS | {name: lambda x: 0 * x}
-        known = {
-            "its input goes on, and nothing else changes": _run(PARTS | {name: lambda x: x}),
-            "the block is still there": _run(PARTS),
-            "the block gives out zero; it should give out what it gets": _run(zero),
-        }
-        found = as_number(_run(left), "what the parts compute")
-        otherwise = f"without {name!r} the other parts should run in their old order"
-        praise = judge(found, known, otherwise)
-    return praise
+    silenced = _run(PARTS | {name: lambda x: 0 * x})
+    yield "its input goes on, and nothing else changes", _run(PARTS | {name: lambda x: x})
+    yield "the block is still there", _run(PARTS)
+    yield "the block gives out zero; it should give out what it gets", silenced
+    yield "without {name!r} the other parts should run in their old order"
 
 
 def _run(parts):
-    x = 2.0
-    for part in parts.values():
-        x = call(part, x)
-    return x
+    """Return what parts compute, one after the other, from a 2."""
+    return functools.reduce(lambda x, part: call(part, x), parts.values(), 2.0)
 
 
 def _walk(length, lag):
@@ -86,17 +81,13 @@ def autocorrelation(series, lag):
     right = diagnostics.autocorrelation(series, lag)[-1]
     start, end = series[: len(series) - lag], series[lag:]
     x = series - series.mean()
-    around = x @ np.roll(x, lag) / (x @ x)
+    around, apart = x @ np.roll(x, lag) / (x @ x), np.corrcoef(start, end)[0, 1]
     yield "one at lag 0, and near zero for white noise elsewhere", right
     yield "the mean is not taken off", start @ end / (series @ series)
     yield "the end is compared with the beginning; leave out what has no partner", around
     yield "it should be 1 at lag 0: divide by the sum of squares", right * (x @ x)
     yield "at lag 0 nothing is shifted", 0.0
-    yield (
-        "this takes mean and size of both parts separately; the definition takes those of the "
-        "whole series",
-        np.corrcoef(start, end)[0, 1],
-    )
+    yield "take mean and size of the whole series, not of both parts separately", apart
     yield "at lag {lag}, {found:.4g} is not the autocorrelation"
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_lesson.checks.answers import NotYet, as_array, call, require
-from resnet_lesson.checks.blocks import built, compare, gammas, kernels_of, outputs
-from resnet_lesson.checks.core import check, check_values, close, judge
+from resnet_lesson.checks.blocks import called, examine, variables
+from resnet_lesson.checks.core import check, check_values, close, drawn
 from resnet_lesson.checks.lesson04 import judged
 
 
@@ -24,107 +24,88 @@ def expected_blocks(blocks, last):
     yield "{blocks} blocks, last probability {last}: {found:g} is not the mean number"
 
 
-@check("07")
-def random_block(answer):
+def _branch(x):
+    """Compute F(x) of the block."""
+    return 10.0 + 2.0 * x
+
+
+def _unwanted(x):
+    """Stand for the branch where it should be left out."""
+    raise NotYet("the branch is left out, and yet computed: that saves no time")
+
+
+(X,) = drawn(0, (3, 4))
+DRAWS = itertools.product((0.6, 0.3), (True, False), (0.1, 0.9, 0.5))
+COMPUTED = [(X, _branch, *draw) for draw in DRAWS]
+# Where the branch is left out, it should not be computed either.
+SPARED = [(X, _unwanted, 0.6, True, 0.9), (X, _unwanted, 0.3, True, 0.5)]
+
+
+def _with_tensor(answer, x, *others):
+    """Call the answer as the exercise does, with a tensor."""
+    return call(answer, tf.constant(x), *others)
+
+
+@check_values("07", "the output", COMPUTED + SPARED, 1e-4, _with_tensor)
+def random_block(x, branch, survival, training, drawn):
     """``answer(x, branch, survival, training, drawn)`` → a block's output with stochastic depth."""
-    x = np.random.default_rng(0).normal(size=(3, 4))
-    calls = []
-
-    def branch(values):
-        calls.append(len(calls))
-        return 10.0 + 2.0 * values
-
-    f = branch(x)
-    praise = "left out at random in training, weighted in evaluation"
-    for p, training, drawn in itertools.product((0.6, 0.3), (True, False), (0.1, 0.9, 0.5)):
-        calls.clear()
-        found = call(answer, tf.constant(x), branch, p, training, drawn)
-        found = as_array(found, "the output", x.shape)
-        kept = drawn < p
-        if training:
-            known = {
-                praise: x + kept * f,
-                "the branch is left out where it should take part, and takes part where not":
-                    x + (not kept) * f,
-                "a branch that takes part counts whole in training; its share belongs to "
-                "evaluation": x + kept * p * f,
-                "dividing by the probability is another way; here evaluation multiplies by it":
-                    x + kept * f / p,
-                "where the branch is left out, the shortcut stays": 0 * x,
-            }  # fmt: skip
-        else:
-            known = {
-                praise: x + p * f,
-                "in evaluation each branch counts by its probability": x + f,
-                "in evaluation nothing is drawn": x + kept * f,
-                "in evaluation the branch still counts": x,
-                "only the branch counts by its probability, not the shortcut": p * (x + f),
-            }
-        otherwise = f"survival {p}, training={training}, drawn {drawn}: this is not the output"
-        judge(found, known, otherwise, 1e-4)
-        if training and not kept and calls:
-            raise NotYet("the branch is left out, and yet computed: that saves no time")
-    return praise
+    p, f, kept = survival, _branch(x), drawn < survival
+    right = x + (kept if training else p) * f
+    opposite, divided = x + (not kept) * f, x + kept * f / p
+    yield "left out at random in training, weighted in evaluation", right
+    if training:
+        yield "the branch is left out where it should take part, and the other way round", opposite
+        yield "in training a branch that takes part counts whole", x + kept * p * f
+        yield "evaluation multiplies by `survival`; training does not divide by it", divided
+        yield "where the branch is left out, the shortcut stays", 0 * x
+    else:
+        yield "in evaluation each branch counts by its probability", x + f
+        yield "in evaluation nothing is drawn", x + kept * f
+        yield "in evaluation the branch still counts", x
+        yield "only the branch counts by its probability, not the shortcut", p * (x + f)
+    yield "survival {survival}, training={training}, drawn {drawn}: this is not the output"
 
 
 @check("07")
 def learnt_scale(answer):
     """``answer()`` → a layer that multiplies by one trainable number, zero at the start."""
     for shape in ((2, 3, 3, 4), (5, 2)):
-        x = np.random.default_rng(len(shape)).normal(size=shape).astype("float32")
+        x = drawn(len(shape), shape)[0].astype("float32")
         layer = call(answer)
-        start = as_array(built(layer, tf.constant(x)), "the layer's output", shape)
-        learnt = getattr(layer, "trainable_variables", None)
-        if learnt is None:
-            raise NotYet("return a Keras layer, or a tf.Module, so that its number can be found")
-        require(learnt, "nothing in it can be trained; make the number a trainable weight")
-        require(len(learnt) == 1, f"one number is wanted, this has {len(learnt)} weights")
-        size = np.size(learnt[0])
+        start = as_array(called(layer, tf.constant(x)), "the layer's output", shape)
+        learnt = variables(layer)
+        size = sum(map(np.size, learnt))
         require(size == 1, f"one number for the whole branch is wanted, this has {size}")
-        at_one = close(start, x)
-        require(not at_one, "the number starts at 1; it should start at 0, so that the branch does")
-        require(close(start, 0 * x), "at the start the output should be 0")
+        number = np.array(learnt[0]).item()
         learnt[0].assign(0 * learnt[0] + 3)
         end = as_array(call(layer, tf.constant(x)), "the layer's output", shape)
         require(not close(end, x + 3), "the number is added; it should multiply")
-        triples = close(end, 3 * x)
-        require(triples, "with the number 3 the output should be three times the input")
+        require(close(end, 3 * x), "with the number 3 the output should be three times the input")
+        zero = f"the number starts at {number:g}; it should start at 0, so that the branch does"
+        require(close(start, 0 * x), zero)
     return "one number, zero at the start"
-
-
-PRE_ACTIVATION = "norm relu conv norm relu conv shortcut add"
-OTHER_ORDERS = {
-    "this is the original order; normalisation and ReLU belong before each convolution":
-        "conv norm relu conv norm shortcut add relu",
-    "the ReLU after the addition does not belong there: what the shortcut carries stays as it is":
-        "norm relu conv norm relu conv shortcut add relu",
-    "the shortcut should carry x itself, not the normalised one":
-        "norm relu conv norm relu conv shortcut norm relu add",
-    "a ReLU between normalisation and convolution is missing": "norm conv norm conv shortcut add",
-    "the ReLU stands before the normalisation; it belongs after it":
-        "relu norm conv relu norm conv shortcut add",
-    "the first normalisation and ReLU are missing": "conv norm relu conv shortcut add",
-    "a normalisation after the last convolution does not belong there":
-        "norm relu conv norm relu conv norm shortcut add",
-    "there is no normalisation": "relu conv relu conv shortcut add",
-    "the shortcut is missing": "norm relu conv norm relu conv",
-    "x is subtracted": "norm relu conv norm relu conv shortcut negate add",
-}  # fmt: skip
 
 
 @check("07")
 def pre_activation_block(answer):
     """``answer(channels)`` → a layer or model: two 3×3 convolutions in pre-activation order."""
+    right = "norm relu conv norm relu conv shortcut add"
+    original = "conv norm relu conv norm shortcut add relu"
+    mistakes = {
+        "this is the original order; normalisation and ReLU belong before a convolution": original,
+        "no ReLU after the addition: it changes what the shortcut carries": f"{right} relu",
+        "the shortcut should carry x itself": right.replace("shortcut", "shortcut norm relu"),
+        "a ReLU between normalisation and convolution is missing": right.replace("relu", ""),
+        "the ReLU belongs after the normalisation": right.replace("norm relu", "relu norm"),
+        "the first normalisation and ReLU are missing": right.removeprefix("norm relu"),
+        "the normalisation at the end is one too many": right.replace("shortcut", "norm shortcut"),
+        "there is no normalisation": right.replace("norm", ""),
+        "the shortcut is missing": right.removesuffix("shortcut add"),
+        "x is subtracted": right.replace("add", "negate add"),
+    }
     for channels, seed in ((6, 0), (4, 1)):
-        block = built(answer, channels)
-        x = np.random.default_rng(seed).normal(size=(4, 5, 5, channels)).astype("float32")
-        evaluated, trained = outputs(block, x)
-        if trained.shape != x.shape:
-            raise NotYet(f"the output should have the shape of x, {x.shape}, not {trained.shape}")
-        kernels = kernels_of(block, [(3, 3, channels, channels)] * 2)
-        compare(evaluated, trained, x, kernels, PRE_ACTIVATION, OTHER_ORDERS)
-        found, norms = gammas(block), 2 * channels
-        require(found == norms, f"two normalisations have {norms} numbers γ, this has {found}")
+        shapes = [(3, 3, channels, channels)] * 2
+        examine(called(answer, channels), seed, shapes, right, mistakes)
     return "normalisation and ReLU before each convolution, nothing after the addition"
 
 

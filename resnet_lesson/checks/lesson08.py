@@ -1,9 +1,11 @@
 """Checks of the exercises to lesson 08, your turn."""
 
+import functools
+
 import numpy as np
 
-from resnet_lesson.checks.answers import NotYet, as_array, as_number, as_parts, call, require
-from resnet_lesson.checks.core import check, check_values, close, drawn, judge
+from resnet_lesson.checks.answers import as_array, as_parts, call, require
+from resnet_lesson.checks.core import check, check_values, close, drawn
 
 
 def _ink(seed, shape):
@@ -18,8 +20,7 @@ def _ink(seed, shape):
 
 def _centre(ink, dtype=float):
     places = np.indices(ink.shape).astype(dtype)
-    sums = [(place * ink).sum(dtype=float) for place in places]
-    return np.array(sums) / ink.sum(dtype=float)
+    return (places * ink).sum(axis=(1, 2), dtype=float) / ink.sum(dtype=float)
 
 
 SHAPES = ((8, 13), (19, 12), (4, 4))
@@ -53,55 +54,44 @@ def into_field(answer):
     for seed, shape in enumerate(((20, 13), (9, 20), (20, 20), (20, 3)), start=1):
         boxed = _ink(seed, shape)
         field = as_array(call(answer, boxed.copy()), "the field", (28, 28))
-        same_ink = close(np.sort(field[field > 0]), np.sort(boxed[boxed > 0].astype(float)))
+        same_ink = close(np.sort(field[field > 0]), np.sort(boxed[boxed > 0]))
         require(same_ink, "the field should hold all the pixels of the digit, and no others")
-        place = np.min(np.nonzero(field), axis=1) - np.min(np.nonzero(boxed), axis=1)
-        top, left = place
-        inside = field[max(top, 0) : top + shape[0], max(left, 0) : left + shape[1]]
-        moved = close(inside, boxed.astype(float))
+        top, left = place = np.min(np.nonzero(field), axis=1)  # the box has ink in its corner
+        moved = close(field[top : top + shape[0], left : left + shape[1]], boxed)
         require(moved, "the digit is turned, flipped or torn apart; it should only be moved")
         off = np.abs(_centre(field) - 13.5).max()
-        if off <= 0.51:
-            continue
         box_off = np.abs(place + (np.array(shape) - 1) / 2 - 13.5).max()
-        if box_off <= 0.51:
-            raise NotYet("the middle of the box is in the middle; the centre of mass should be")
-        if off <= 1.01:
-            raise NotYet(
-                "nearly: with 28 pixels from 0 to 27 the middle is at 13.5, and the nearest whole "
-                "place is taken"
-            )
-        raise NotYet(f"the centre of mass is {off:.1f} pixels from the middle")
+        by_box = off > 0.51 >= box_off
+        require(not by_box, "the middle of the box is in the middle; the centre of mass should be")
+        nearest = "28 pixels from 0 to 27 have their middle at 13.5; take the nearest whole place"
+        require(not 0.51 < off <= 1.01, f"nearly: {nearest}")
+        require(off <= 0.51, f"the centre of mass is {off:.1f} pixels from the middle")
     return "the ink is in the middle"
 
 
-@check("08")
-def cycle_rate(answer):
+def _cycle(updates, peak):
+    """Choose updates at which the cycles of mistakes differ."""
+    return np.array([0, 1, updates // 8, updates // 4, updates // 2, updates - 1]), updates, peak
+
+
+def _rates(answer, at, updates, peak):
+    """Return the reader's learning rates at these updates."""
+    return [as_array(call(answer, int(i), updates, peak), "the learning rate", ()) for i in at]
+
+
+@check_values("08", "the learning rate", [_cycle(100, 1.0), _cycle(400, 0.01)], 1e-6, _rates)
+def cycle_rate(at, updates, peak):
     """``answer(update, updates, peak)`` → learning rate of an update in one cycle."""
-    for updates, peak in ((100, 1.0), (400, 0.01)):
-        at = np.array([0, 1, updates // 8, updates // 4, updates // 2, updates - 1])
-        found = np.array(
-            [as_number(call(answer, int(i), updates, peak), "the learning rate") for i in at]
-        )
-        up, down = 4 * at / updates, 1 - at / updates
-        right = peak * np.minimum(up, 4 / 3 * down)
-        known = {
-            "up in a quarter, down in the rest": right,
-            "the top comes after a quarter of the updates, not after a half":
-                peak * np.minimum(up / 2, 2 * down),
-            "it should also fall, in a straight line to zero": peak * np.minimum(up, 1),
-            "it should rise first": peak * down,
-            "on the way down it should reach zero after the last update; here it falls too slowly":
-                peak * np.minimum(up, down + 1 / 4),
-            "the peak is missing: the rate goes up to 1": right / peak,
-        }  # fmt: skip
-        i = np.argmax(np.abs(found - right))
-        otherwise = (
-            f"update {at[i]} of {updates}, peak {peak}: {found[i]:g} is not on the two straight "
-            "lines"
-        )
-        praise = judge(found, known, otherwise, 1e-6)
-    return praise
+    up, down = 4 * at / updates, 1 - at / updates
+    right = peak * np.minimum(up, 4 / 3 * down)
+    late, slow = peak * np.minimum(up / 2, 2 * down), peak * np.minimum(up, down + 1 / 4)
+    yield "up in a quarter, down in the rest", right
+    yield "the top comes after a quarter of the updates, not after a half", late
+    yield "it should also fall, in a straight line to zero", peak * np.minimum(up, 1)
+    yield "it should rise first", peak * down
+    yield "it falls too slowly: it should reach zero after the last update", slow
+    yield "the peak is missing: the rate goes up to 1", right / peak
+    yield "updates {at} of {updates}, peak {peak}: {found} are not on the two straight lines"
 
 
 OLD, NEW = map(list, drawn(0, (6, 3), (6, 3)))
@@ -111,18 +101,16 @@ OLD, NEW = map(list, drawn(0, (6, 3), (6, 3)))
 def average_of(weights, keep):
     """``answer(weights, keep)`` → the moving average after the last of some arrays of weights."""
 
-    def average(weights, keep, new=None):
-        mean = weights[0]
-        for w in weights[1:]:
-            mean = keep * mean + (1 - keep if new is None else new) * w
-        return mean
+    def average(weights, old, new):
+        return functools.reduce(lambda mean, w: old * mean + new * w, weights)
 
-    from_zero, plain = average([np.zeros(3), *weights], keep), np.mean(weights, axis=0)
-    too_much, backwards = average(weights, keep, new=1), average(weights[::-1], keep)
-    yield "the newest weights count most", average(weights, keep)
-    yield "old and new are exchanged: `keep` belongs to the old average", average(weights, 1 - keep)
+    right, exchanged = average(weights, keep, 1 - keep), average(weights, 1 - keep, keep)
+    from_zero = average([np.zeros(3), *weights], keep, 1 - keep)
+    backwards, too_much = average(weights[::-1], keep, 1 - keep), average(weights, keep, 1)
+    yield "the newest weights count most", right
+    yield "old and new are exchanged: `keep` belongs to the old average", exchanged
     yield "it starts at zero; it should start at the first weights", from_zero
-    yield "this is the plain mean, in which the oldest weights count as much as the newest", plain
+    yield "this is the plain mean; the newest weights should count most", np.mean(weights, axis=0)
     yield "these are the last weights, without an average", weights[-1]
     yield "both parts should add up to 1: multiply the new weights by 1 − keep", too_much
     yield "the arrays are taken in the wrong order", backwards
@@ -145,29 +133,30 @@ def resnext_parameters(width, branches, thin):
     yield "width {width}, {branches} branches of {thin}: {found:g} is not the count"
 
 
-@check("08")
-def honest_choice(answer):
+VAL = {"a": [0.981, 0.993], "b": [0.988, 0.990], "c": [0.984, 0.985]}
+TEST = {"a": [0.990, 0.992], "b": [0.983, 0.985], "c": [0.995, 0.996]}
+LURES = {
+    "a": "this one has the luckiest seed; compare the means over the seeds",
+    "c": "this one is best on the test images, which have no part in the choice",
+}
+
+
+def _accuracy(answer, val, test):
+    """Return the accuracy that the reader reports, of the right candidate."""
+    name, accuracy = as_parts(call(answer, val, test), 2, "return two things: name and accuracy")
+    no_name = f"the first thing should be a name out of the dictionary, not {name!r:.30}"
+    require(name == "b", LURES.get(str(name), no_name))
+    return accuracy
+
+
+CHOICES = [({name: VAL[name] for name in names}, TEST) for names in ("abc", "cab")]
+
+
+@check_values("08", "the accuracy", CHOICES, 1e-5, _accuracy)
+def honest_choice(val, test):
     """``answer(val, test)`` → (name of the chosen candidate, accuracy to report)."""
-    val = {"a": [0.981, 0.993], "b": [0.988, 0.990], "c": [0.984, 0.985]}
-    test = {"a": [0.990, 0.992], "b": [0.983, 0.985], "c": [0.995, 0.996]}
-    known = {
-        "chosen by validation, reported by test": np.mean(test["b"]),
-        "report what the test images say; the validation images have already been used to choose":
-            np.mean(val["b"]),
-        "report the mean over the seeds, not the best one": max(test["b"]),
-        "report the mean over the seeds, not the worst one": min(test["b"]),
-    }  # fmt: skip
-    for names in (("a", "b", "c"), ("c", "a", "b")):
-        value = call(answer, {n: list(val[n]) for n in names}, {n: list(test[n]) for n in names})
-        name, accuracy = as_parts(
-            value, 2, "return two things: the name and the accuracy to report"
-        )
-        if name == "c":
-            raise NotYet("this one is best on the test images, which have no part in the choice")
-        if name == "a":
-            raise NotYet("this one has the luckiest seed; compare the means over the seeds")
-        if name != "b":
-            raise NotYet(f"the first thing should be a name out of the dictionary, not {name!r}")
-        accuracy = as_number(accuracy, "the accuracy")
-        praise = judge(accuracy, known, f"{accuracy:g} is not the accuracy to report", 1e-5)
-    return praise
+    yield "chosen by validation, reported by test", np.mean(test["b"])
+    yield "report by test; the validation images have been used to choose", np.mean(val["b"])
+    yield "report the mean over the seeds, not the best one", max(test["b"])
+    yield "report the mean over the seeds, not the worst one", min(test["b"])
+    yield "{found:g} is not the accuracy to report"
