@@ -88,8 +88,8 @@ def examine(block, seed, shapes, right, mistakes, stride=1):
     arrays = map(np.asarray, variables(block))
     found = sum(array.size for array in arrays if array.ndim == 1 and np.all(array == 1))
     wanted = sum(kernel.shape[-1] for kernel in kernels)
-    share = "does each convolution have a normalisation of its own"
-    require(found == wanted, f"{wanted} numbers γ are expected, this has {found}: {share}")
+    own = "does each convolution have a normalisation of its own"
+    require(found == wanted, f"{wanted} trainable numbers γ are expected, this has {found}: {own}")
 
 
 HINTS = {  # what an error says → what to look for

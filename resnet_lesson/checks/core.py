@@ -89,8 +89,9 @@ def check(lesson):
 def check_values(lesson, what, cases, tolerance=0, run=call):
     """Make a check of a function that says, for the arguments of a case, what each value means.
 
-    It takes what the reader's function takes. It yields praise and the right value, then each known
-    mistake and what it gives, and at last the message for any other value::
+    It takes what the reader's function takes, or what ``run`` makes of it. It yields praise and the
+    right value, then each known mistake and what it gives, and at last the message for any other
+    value::
 
         @check_values("05", "the number of paths", [(5, 2), (16, 8)])
         def paths_of_length(n, k):
@@ -103,8 +104,8 @@ def check_values(lesson, what, cases, tolerance=0, run=call):
         what: what to call the answer's value in a message.
         cases: list of tuples of arguments. The answer gets copies of them.
         tolerance: how far a value may be off, relative to the largest number in the right one.
-        run: function of the answer and a case: returns the value to judge, where that is not what
-            the answer itself returns for the case.
+        run: function of the answer and the arguments of a case: returns the value to judge, where
+            that is not simply what the answer returns for them.
 
     Returns:
         decorator: as that of ``check``. In the last message, names of arguments and ``found`` in

@@ -82,7 +82,7 @@ def tf_config(answer):
     addresses = [f"{host}:{port}" for host in hosts]
     for index in range(len(hosts)):
         workers, found = _workers_and_index(call(answer, list(hosts), port, index))
-        wanted = "every machine needs one list, of all hosts in their order, each with its port"
+        wanted = f"every machine needs one list: all hosts in their order, each with port {port}"
         require(workers == addresses, f"{wanted}; this is {workers}")
         number = f"the index of worker {index} should be the number {index}, this is {found!r}"
         require(type(found) is int and found == index, number)
