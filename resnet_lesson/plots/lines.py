@@ -43,22 +43,22 @@ def learning_curves(
 
     Raises:
         TypeError, ValueError: an argument is unusable; a record does not hold the measure, as after
-            an early interrupt; or runs of one network were not measured at the same updates.
+            an early interrupt; or runs of one network, drawn as a band, share no update.
 
     Example::
 
         records = [train(network(8), mnist, seed, name="residual 8") for seed in (0, 1)]
         plots.show(*plots.learning_curves(records, log=True))
     """
-    label = MEASURES[measure][0]
-    groups = {
-        name: [(record.seed, _values(record, measure, window)) for record in group]
-        for name, group in by_name(records).items()
-    }
     if each_seed:
-        return _draw_each(groups, "updates", label, ax, title, log)
-    series = {name: _together(name, [run for _, run in runs]) for name, runs in groups.items()}
-    return _draw(series, "updates", label, ax, title, log)
+        return _draw_each(records, measure, window, ax, title, log)
+    updates, values = {}, {}
+    for name, group in by_name(records).items():
+        runs = [_values(record, measure, window) for record in group]
+        # Runs may end at different updates, and the last epoch of one may be short.
+        updates[name] = sorted(set.intersection(*map(set, runs)))
+        values[name] = [[run[update] for update in updates[name]] for run in runs]
+    return curves(updates, values, "updates", MEASURES[measure][0], ax, title, log)
 
 
 @checked(series=Dictionary(Numbers()))
@@ -81,15 +81,22 @@ def curves(x, series, xlabel, ylabel, ax=None, title=None, log=False):
         TypeError, ValueError: a series has not as many points as x, or an argument is unusable.
     """
     x = x if isinstance(x, dict) else dict.fromkeys(series, x)
-    x = Dictionary(Numbers()).check("x", x)
-    series = {name: (x.get(name), np.atleast_2d(y).astype(float)) for name, y in series.items()}
-    for name, (at, values) in series.items():
-        if values.ndim != 2 or np.shape(at) != values.shape[1:]:
-            raise ValueError(
-                "series must hold arrays of shape (seeds, points), with one x for each point. "
-                f"Received: {name}, shape {values.shape}, and x of shape {np.shape(at)}"
-            )
-    return _draw(series, xlabel, ylabel, ax, title, log)
+    ax = axes_or_new(ax, 6.4, 4)
+    seeds, sentences = 1, []
+    for name, values, colour, line, _ in styled(series):
+        values = np.atleast_2d(values)
+        middle = values.mean(axis=0)
+        ax.plot(x[name], middle, label=name, linewidth=2, color=colour, linestyle=line)
+        if len(values) > 1:
+            low, high = values.min(axis=0), values.max(axis=0)
+            ax.fill_between(x[name], low, high, color=colour, alpha=0.2, linewidth=0)
+        seeds = max(seeds, len(values))
+        start, half, end = middle[0], middle[len(middle) // 2], middle[-1]
+        sentences.append(f"{name} goes from {start:.3g} over {half:.3g} halfway to {end:.3g}")
+    if all(np.array_equal(at, np.round(at)) for at in x.values()):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no layer 2.5
+    band = f", bands from the lowest to the highest of {seeds} seeds" if seeds > 1 else ""
+    return _finish(ax, xlabel, ylabel, title, log, band, sentences)
 
 
 @checked(series=Dictionary(Dictionary(SEEDS)))
@@ -107,13 +114,10 @@ def dots(series, xlabel, ylabel, ax=None, title=None, log=False):
     """
     ax = axes_or_new(ax, 6.4, 4)
     sentences = []
-    place_of = {x: i for i, x in enumerate(dict.fromkeys(x for v in series.values() for x in v))}
-    ax.set_xticks(list(place_of.values()), [str(x) for x in place_of])
     for name, values, colour, line, marker in styled(series):
-        means = {x: float(np.mean(runs)) for x, runs in values.items()}
-        places = [place_of[x] for x in values]
-        ax.plot(places, list(means.values()), color=colour, linestyle=line, linewidth=2)
-        places = np.repeat(places, [len(runs) for runs in values.values()])
+        means = {str(x): np.mean(runs) for x, runs in values.items()}
+        ax.plot(means.keys(), means.values(), color=colour, linestyle=line, linewidth=2)
+        places = np.repeat(list(means), [len(runs) for runs in values.values()])
         runs = np.concatenate(list(values.values()))
         ax.plot(places, runs, marker, color=colour, alpha=0.8, label=name)
         sentences.append(f"{name}: " + ", ".join(f"{mean:.2f} at {x}" for x, mean in means.items()))
@@ -160,39 +164,22 @@ def intervals(values, xlabel, baseline=None, ax=None, title=None, log=False):
     return finish(ax, title, words, xlabel=xlabel, xscale="log" if log else "linear")
 
 
-def _draw(series, xlabel, ylabel, ax, title, log):
-    """Draw name → (x, values of shape (seeds, points)); return (Axes, text alternative)."""
+def _draw_each(records, measure, window, ax, title, log):
+    """Draw each record as a line with a mark at its end; return (Axes, text alternative)."""
     ax = axes_or_new(ax, 6.4, 4)
     sentences = []
-    for name, (x, values), colour, line, _ in styled(series):
-        middle = values.mean(axis=0)
-        ax.plot(x, middle, label=name, linewidth=2, color=colour, linestyle=line)
-        if len(values) > 1:
-            low, high = values.min(axis=0), values.max(axis=0)
-            ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
-        start, half, end = middle[0], middle[len(middle) // 2], middle[-1]
-        sentences.append(f"{name} goes from {start:.3g} over {half:.3g} halfway to {end:.3g}")
-    if all(np.array_equal(x, np.round(x)) for x, _ in series.values()):
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no layer 2.5
-    seeds = max(len(values) for _, values in series.values())
-    band = f", bands from the lowest to the highest of {seeds} seeds" if seeds > 1 else ""
-    return _finish(ax, xlabel, ylabel, title, log, band, sentences)
-
-
-def _draw_each(groups, xlabel, ylabel, ax, title, log):
-    """Draw name → [(seed, dictionary x → value), …]; return (Axes, text alternative)."""
-    ax = axes_or_new(ax, 6.4, 4)
-    sentences = []
-    for name, runs, colour, line, marker in styled(groups):
+    for name, group, colour, line, marker in styled(by_name(records)):
         look = {"color": colour, "linestyle": line, "marker": marker}
         ends = []
-        for seed, run in runs:
-            x, values = list(run), list(run.values())
-            label = None if ends else name  # one entry in the legend
-            ax.plot(x, values, label=label, markevery=[len(x) - 1], **look)
-            ends.append(f"seed {seed} at {values[-1]:.3g} after {x[-1]} {xlabel}")
+        for record in group:
+            run = _values(record, measure, window)
+            (drawn,) = ax.plot(run.keys(), run.values(), markevery=[len(run) - 1], **look)
+            update, value = list(run.items())[-1]
+            ends.append(f"seed {record.seed} at {value:.3g} after {update} updates")
+        drawn.set_label(name)  # one entry in the legend
         sentences.append(f"{name} ends: {', '.join(ends)}")
-    return _finish(ax, xlabel, ylabel, title, log, ", one line for each seed", sentences)
+    label, lines = MEASURES[measure][0], ", one line for each seed"
+    return _finish(ax, "updates", label, title, log, lines, sentences)
 
 
 def _finish(ax, xlabel, ylabel, title, log, lines, sentences):
@@ -220,18 +207,3 @@ def _values(record, measure, window):
             f"images leaves none. Received: {record.name}, seed {record.seed}"
         )
     return values
-
-
-def _together(name, runs):
-    """Return (updates, values) of a network's runs, shapes (points,) and (seeds, points).
-
-    Runs may end at different updates, and the last epoch of one may be short: the points are the
-    updates at which all were measured.
-    """
-    shared = sorted(set.intersection(*map(set, runs)))
-    if not shared:
-        raise ValueError(
-            "records of one name must be measured at the same updates; each_seed=True draws those "
-            f"that are not. Received: {name}, {len(runs)} runs"
-        )
-    return np.array(shared), np.array([[run[update] for update in shared] for run in runs])

@@ -5,14 +5,14 @@ alone: line style and marker follow them.
 """
 
 import itertools
-import math
 
 import matplotlib.pyplot as plt
-from matplotlib.ticker import Formatter
+from matplotlib.ticker import LogFormatter
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def styled(series):
@@ -39,31 +39,26 @@ def finish(ax, title, words, **settings):
     ax.set_title(title or "", y=1)
     for axis in (ax.xaxis, ax.yaxis):
         if axis.get_scale() == "log":
-            axis.set_major_formatter(_LogLabels())
-            axis.set_minor_formatter(_LogLabels())
+            # 1.5, not 1: before 3.11, Matplotlib would leave an axis over a bit more than one power
+            # of ten with a single label.
+            axis.set_major_formatter(_LogLabels(minor_thresholds=(1.5, 0.4)))
+            axis.set_minor_formatter(_LogLabels(minor_thresholds=(1.5, 0.4)))
     ax.grid(alpha=0.3)
     return ax, opened(title, words)
 
 
-class _LogLabels(Formatter):
+class _LogLabels(LogFormatter):
     """Labels as one reads them: 0.001 and 0.01, or, where an axis goes far, 10⁻⁷ and 10⁻⁶.
 
-    Matplotlib sets formulas, which takes long.
+    Matplotlib decides which ticks get one. It would set formulas, which takes long.
     """
 
     def __call__(self, x, pos=None):
-        power = math.floor(math.log10(x) + 1e-9)
-        digit = round(x / 10**power)
-        ends = sorted(self.axis.get_view_interval())
-        # As Matplotlib 3.11 decides. 3.10 leaves an axis over one power of ten with a single label.
-        low, high = (math.log10(end) for end in ends)
-        if math.floor(high) > math.ceil(low):  # two powers of ten are in sight
-            labelled = {1}
-        else:
-            labelled = {1, 2, 3, 4, 6} if high - low > 0.4 else range(10)
-        if digit not in labelled:
+        if not super().__call__(x, pos):
             return ""
-        if power in (0, 1) or (ends[0] > 1e-4 and ends[1] < 1e5):
+        low, high = sorted(self.axis.get_view_interval())
+        if (low > 1e-4 and high < 1e5) or 1 <= x < 100:
             return f"{x:g}"
-        power = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-        return f"10{power}" if digit == 1 else f"{digit}·10{power}"
+        digit, power = f"{x:.0e}".split("e")
+        power = str(int(power)).translate(SUPERSCRIPTS)
+        return f"10{power}" if digit == "1" else f"{digit}·10{power}"
