@@ -1,6 +1,5 @@
 """What moves in a notebook: sliders below a figure, and a field to draw in."""
+# ruff: noqa: F401 - the names that this room offers.
 
-from resnet_lesson.widgets.pad import draw_digit
-from resnet_lesson.widgets.sliders import explore
-
-__all__ = ["draw_digit", "explore"]
+from .pad import draw_digit
+from .sliders import explore

@@ -72,9 +72,8 @@ def rasterise(strokes):
     page = Image.new("L", (SIDE, SIDE), PAPER)
     pen = ImageDraw.Draw(page)
     for stroke in strokes:
-        points = [tuple(point) for point in stroke.tolist()]
-        pen.line(points, fill=INK, width=PEN, joint="curve")
-        for x, y in (points[0], points[-1]):  # round ends
+        pen.line(stroke.ravel().tolist(), fill=INK, width=PEN, joint="curve")
+        for x, y in (stroke[0], stroke[-1]):  # round ends
             pen.ellipse([x - PEN / 2, y - PEN / 2, x + PEN / 2, y + PEN / 2], fill=INK)
     return np.asarray(page)
 

@@ -5,8 +5,6 @@ makes the figure anew from the same function that drew the picture.
 """
 
 import base64
-import gc
-from contextlib import contextmanager
 from html import escape
 
 import matplotlib.pyplot as plt
@@ -14,7 +12,7 @@ from IPython.display import display
 
 from resnet_lesson import plots
 from resnet_lesson.plots.page import png
-from resnet_lesson.plumbing.constraints import FUNCTION, Dictionary, ListOf, checked, received
+from resnet_lesson.plumbing.constraints import FUNCTION, Dictionary, checked
 
 # Of a figure that moves, as shares of its width and height.
 MARGINS = {"left": 0.13, "right": 0.97, "bottom": 0.13, "top": 0.91}
@@ -34,15 +32,8 @@ def explore(draw, start, **choices):
         ipywidgets.VBox of the sliders and the moving figure; None without ipywidgets.
 
     Raises:
-        TypeError, ValueError: ``draw`` is no function, or ``start`` has other names than
-            ``choices``, or a value that is no choice.
+        TypeError, ValueError: ``draw`` is no function, or ``start`` no dictionary of its arguments.
     """
-    for name, values in choices.items():
-        ListOf().check(name, values)
-    if set(start) != set(choices) or any(start[name] not in choices[name] for name in start):
-        raise ValueError(
-            f"start must hold one of the choices for each name. Received: {received(start)}"
-        )
     plots.show(*draw(**start))
     try:
         import ipywidgets
@@ -50,7 +41,7 @@ def explore(draw, start, **choices):
         return None
     sliders = {
         name: ipywidgets.SelectionSlider(
-            options=[(_label(value), value) for value in values],
+            options=list(values),
             value=start[name],
             description=name.replace("_", " "),
             continuous_update=False,
@@ -63,7 +54,7 @@ def explore(draw, start, **choices):
 
     def move(_):
         # Without ioff, the notebook would keep each figure until the next cell runs.
-        with plt.ioff(), _young_garbage_alone():
+        with plt.ioff():
             values = {name: slider.value for name, slider in sliders.items()}
             figure.value = _image(*draw(**values))
 
@@ -74,10 +65,6 @@ def explore(draw, start, **choices):
     return box
 
 
-def _label(value):
-    return value if isinstance(value, str) else f"{value:g}"
-
-
 def _image(ax, alt):
     """Return a figure as HTML, and close it."""
     # Fixed margins: to fit them to the labels takes a third of the drawing's time.
@@ -86,20 +73,3 @@ def _image(ax, alt):
     picture = base64.b64encode(png(ax)).decode()
     source = f'src="data:image/png;base64,{picture}" alt="{escape(alt)}"'
     return f'<img style="max-width: 100%" {source}>'
-
-
-@contextmanager
-def _young_garbage_alone():
-    """Let Python's collector look only at what is made in the block, and after it.
-
-    To look through all that TensorFlow has loaded takes a quarter of a second, in one move of a
-    dozen. What a figure leaves behind is young: a few milliseconds find it.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.collect(1)
-        if was_enabled:
-            gc.enable()
