@@ -6,7 +6,6 @@ words, Unicode and the tags em, sub, sup and code, which mean the same in HTML a
 """
 
 import importlib.util
-import random
 import re
 import tomllib
 from pathlib import Path
@@ -43,26 +42,12 @@ def read(lesson):
 
     Returns:
         list of questions. Each is a dict of ``text`` and ``options``; each option is a dict of
-        ``text``, ``why`` (why it is right or wrong) and ``right`` (a truth value).
+        ``text``, ``why`` (why it is right or wrong) and, of the right one, ``right`` (True).
 
     Raises:
         ValueError: there is no quiz of that lesson.
     """
-    found = tomllib.loads((FOLDER / f"{lesson}.toml").read_text(encoding="utf-8"))["questions"]
-    return [
-        {
-            "text": _one_line(question["text"]),
-            "options": [
-                {
-                    "text": _one_line(option["text"]),
-                    "why": _one_line(option["why"]),
-                    "right": option.get("right", False),
-                }
-                for option in question["options"]
-            ],
-        }
-        for question in found
-    ]
+    return tomllib.loads((FOLDER / f"{lesson}.toml").read_text(encoding="utf-8"))["questions"]
 
 
 @checked(lesson=LESSON)
@@ -81,36 +66,28 @@ def show(lesson):
     if importlib.util.find_spec("jupyterquiz") is None:
         print("The package jupyterquiz is not installed. The same questions stand below as text.")
         return
-    page = html(questions, seed=lesson)
+    page = html(questions, f"quiz{lesson}")
     display({"text/html": page, "text/plain": f"Quiz of lesson {lesson}. {NO_SCRIPT}"}, raw=True)
 
 
-def html(questions, seed):
+def html(questions, box):
     """Return the quiz as a part of a page that needs nothing from outside.
 
     Args:
         questions: as from ``read``.
-        seed: decides the name of the part, so that it is the same in each run.
+        box: name of the part.
     """
     from jupyterquiz import display_quiz
 
-    state = random.getstate()
-    random.seed(seed)  # jupyterquiz draws the name
-    try:
-        with capture_output() as captured:
-            display_quiz(
-                library_form(questions), shuffle_answers=False, max_width=760, colors=COLOURS
-            )
-    finally:
-        random.setstate(state)
+    with capture_output() as captured:
+        display_quiz(library_form(questions), shuffle_answers=False, max_width=760, colors=COLOURS)
     page, script = (output.data for output in captured.outputs)
     page = page["text/html"]
-    box = re.search(r'<div id="(\w+)"', page)[1]
-    style = STYLE.replace("quiz-box", box)
-    around = SCRIPT.replace("quiz-box", box)
-    script = around.replace("/* the library's script */", script["application/javascript"])
+    script = SCRIPT.replace("/* the library's script */", script["application/javascript"])
     note = f'<p class="without-script">{NO_SCRIPT}</p></div>'
-    return f"{page}\n<style>\n{style}</style>\n{note}\n<script>\n{script}</script>"
+    whole = f"{page}\n<style>\n{STYLE}</style>\n{note}\n<script>\n{script}</script>"
+    drawn = re.search(r'<div id="(\w+)"', page)[1]  # the library draws a name
+    return whole.replace(drawn, box).replace("quiz-box", box)
 
 
 def library_form(questions):
@@ -123,15 +100,11 @@ def library_form(questions):
             "answers": [
                 {
                     "answer": f"<b>{letter})</b> {option['text']}",
-                    "correct": option["right"],
-                    "feedback": (RIGHT if option["right"] else WRONG) + option["why"],
+                    "correct": "right" in option,
+                    "feedback": (RIGHT if "right" in option else WRONG) + option["why"],
                 }
                 for letter, option in zip("abcdef", question["options"], strict=False)
             ],
         }
         for number, question in enumerate(questions, 1)
     ]
-
-
-def _one_line(text):
-    return " ".join(text.split())
