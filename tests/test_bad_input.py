@@ -142,10 +142,12 @@ CALLS = {
     "diagrams.blocks.compare_blocks": lambda: (
         {"kind": "basic", "filters": (16, 16)} | {"in_filters": 16}
     ),
-    "diagrams.course.course_map": lambda: {"lessons": [(1, "a", "b"), (2, "c", "d")]},
+    "diagrams.course.course_map": lambda: (
+        {"lessons": [("1", "a", "b"), ("2", "c", "d")], "edges": [("1", "2")]}
+    ),
     "diagrams.networks.network": lambda: (
         {"stages": [(1, "basic", 16, 7)], "stem": [("conv", 1)]}
-        | {"head": [("dense", 1)], "in_filters": 16}
+        | {"head": [("dense", 1)], "shortcut": "padded", "in_filters": 16}
     ),
     "diagrams.paths.residual_line": dict,
     "diagrams.paths.unrolled_paths": dict,

@@ -41,9 +41,9 @@ def block(kind, shortcut, filters, in_filters, stride=1, normalisation=True, ax=
     Raises:
         TypeError, ValueError: there is no such block.
     """
-    drawn = _fitted(kind, shortcut, filters, in_filters, stride, normalisation)
+    drawn = _block(kind, shortcut, filters, in_filters, stride, normalisation)
     canvas = Canvas(ax)
-    _draw_block(canvas, 0, drawn)
+    draw_block(canvas, 0, drawn)
     ending = drawn.ending()
     return canvas.finish(), (
         f"{'Plain' if shortcut == 'none' else 'Residual'} {kind} block, {in_filters} channels in, "
@@ -58,18 +58,20 @@ def compare_blocks(kind, filters, in_filters, normalisation=True, ax=None):
 
     Arguments, result and errors are those of ``block``.
     """
-    residual = _fitted(kind, "identity", filters, in_filters, 1, normalisation)
+    residual = _block(kind, "identity", filters, in_filters, 1, normalisation)
     plain = residual._replace(shortcut="none")
     canvas = Canvas(ax)
-    right = _draw_block(canvas, 0, plain, "plain")
-    _draw_block(canvas, 2 * right + 1.6, residual, "residual")
+    right = draw_block(canvas, 0, plain, "plain")
+    draw_block(canvas, 2 * right + 1.6, residual, "residual")
     return canvas.finish(), (
         f"Two {kind} blocks side by side; in both, x passes {'; '.join(plain.branch)}. "
         f"Left, plain: {plain.ending()} Right, residual: {residual.ending()}"
     )
 
 
-class _Block(NamedTuple):
+class Block(NamedTuple):
+    """What a drawing shows of a block."""
+
     shortcut: str
     in_filters: int
     out_filters: int
@@ -77,10 +79,10 @@ class _Block(NamedTuple):
     """The branch's layers, in order."""
     carry: list
     """The layers that x passes on the shortcut."""
-
-    def carried(self):
-        """Return what is added to F(x), in words and drawn."""
-        return CARRIED[self.shortcut if self.carry else "identity"]
+    carried: tuple
+    """What is added to F(x), in words and drawn."""
+    after: tuple = ("ReLU",)
+    """The layers after the addition."""
 
     def ending(self):
         """Say what becomes of the branch's output, in a sentence without a capital."""
@@ -90,23 +92,22 @@ class _Block(NamedTuple):
         how = f"({'; '.join(self.carry)})" if self.carry else "unchanged"
         return (
             f"{article} {self.shortcut} shortcut carries x {how} around these layers; the addition "
-            f"to their result F(x) gives F(x) + {self.carried()[0]}, which passes the last ReLU."
+            f"to their result F(x) gives F(x) + {self.carried[0]}, which passes the last ReLU."
         )
 
 
-def _fitted(kind, shortcut, filters, in_filters, stride, normalisation):
-    """Return the block, if its parts fit together."""
-    kernels, out_filters = KERNELS[kind], filters[-1]
-    if len(filters) != len(kernels):
-        raise ValueError(f"filters must be {len(kernels)} numbers. Received: {filters!r}")
-    check_shortcut(shortcut, in_filters, out_filters, stride > 1)
+def _block(kind, shortcut, filters, in_filters, stride, normalisation):
+    """Return the block of these parts."""
 
     def conv(kernel, width, stride=1):
         layer = f"{kernel}×{kernel} conv, {width}" + f", stride {stride}" * (stride > 1)
         return [layer] + ["batch norm"] * normalisation
 
-    convs = map(conv, kernels, filters, (stride, 1, 1))
-    layers = [layer for one in convs for layer in (*one, "ReLU")]
+    out_filters = filters[-1]
+    first, *others = zip(KERNELS[kind], filters, strict=True)
+    branch = conv(*first, stride)
+    for kernel, width in others:
+        branch += ["ReLU", *conv(kernel, width)]
     carry = []
     if shortcut == "projection":
         carry = conv(1, out_filters, stride)
@@ -114,20 +115,11 @@ def _fitted(kind, shortcut, filters, in_filters, stride, normalisation):
         carry.append(f"keep 1 pixel of {stride} × {stride}")
     if shortcut == "padded" and out_filters > in_filters:
         carry.append(f"append {out_filters - in_filters} channels of 0")
-    # The last ReLU comes after the addition.
-    return _Block(shortcut, in_filters, out_filters, layers[:-1], carry)
+    carried = CARRIED[shortcut if carry else "identity"]
+    return Block(shortcut, in_filters, out_filters, branch, carry, carried)
 
 
-def check_shortcut(shortcut, before, after, fewer_pixels):
-    """Raise a ValueError if a shortcut cannot go from so many channels to so many others."""
-    change = f"{before} channels in, {after} out" + ", fewer pixels out" * fewer_pixels
-    if shortcut == "identity" and (before != after or fewer_pixels):
-        raise ValueError(f"shortcut='identity' needs equal shapes. Received: {change}")
-    if shortcut == "padded" and before > after:
-        raise ValueError(f"shortcut='padded' cannot drop channels. Received: {change}")
-
-
-def _draw_block(canvas, x, drawn, title=None):
+def draw_block(canvas, x, drawn, title=None):
     """Draw a block around the vertical line at x, its input at y = 0; return its right edge."""
     residual = drawn.shortcut != "none"
     width = canvas.size(drawn.branch)[0] + 0.4
@@ -136,16 +128,15 @@ def _draw_block(canvas, x, drawn, title=None):
         canvas.text(x, 0.4, title, fontsize=15, **BOLD)
     canvas.text(x, 0, f"$x$: {drawn.in_filters} channels")
     canvas.line((x, -0.14), (x, top))
-    bottom = canvas.stack(x, top, drawn.branch, width, arrow=0.3)
+    bottom = canvas.stack(x, top, drawn.branch, width)
     canvas.line((left + 0.1, top), (left, top), (left, bottom), (left + 0.1, bottom), head=0)
     canvas.text(left - 0.1, (top + bottom) / 2, "$F(x)$" if residual else "$H(x)$", ha="right")
-    # Beside a residual block, the plain one keeps its boxes at the same height.
-    relu = bottom - (1.2 if residual or title else 0.4)
+    after = bottom - 1.2  # with and without a shortcut, so that two blocks are at one height
     if residual:
         right = _draw_shortcut(canvas, x, bottom, right, drawn)
         bottom -= 0.5 + RADIUS
-    canvas.line((x, bottom), (x, relu))
-    bottom = canvas.stack(x, relu, ["ReLU"], width)
+    canvas.line((x, bottom), (x, after))
+    bottom = canvas.stack(x, after, drawn.after, width)
     canvas.line((x, bottom), (x, bottom - 0.32))
     canvas.text(x, bottom - 0.45, f"output: {drawn.out_filters} channels")
     return right
@@ -156,7 +147,7 @@ def _draw_shortcut(canvas, x, bottom, right, drawn):
 
     Returns the right edge.
     """
-    label, carried = f"{drawn.shortcut} shortcut", drawn.carried()[1]
+    label, carried = f"{drawn.shortcut} shortcut", drawn.carried[1]
     fork, add = -0.44, bottom - 0.5
     half = (canvas.size(drawn.carry)[0] + 0.36) / 2 if drawn.carry else 0.05
     side = max(right + 0.35 + half, x + canvas.size([label])[0] + 0.4)

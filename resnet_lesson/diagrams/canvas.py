@@ -71,22 +71,21 @@ class Canvas:
         self.line((x - radius, y), (x + radius, y), head=0, color="black", zorder=5)
         self.line((x, y - radius), (x, y + radius), head=0, color="black", zorder=5)
 
-    def stack(self, x, y, layers, width, heights=(0.4, 0.32), gap=0, arrow=0):
-        """Draw layers as boxes from y downwards; return the lower end.
+    def stack(self, x, y, layers, width):
+        """Draw layers as boxes from y downwards, an arrow between two convolutions' parts.
 
-        ``heights`` are those of a convolution and of any other layer; ``arrow`` is the length of an
-        arrow to each convolution but the first.
+        Returns the lower end.
         """
         for i, layer in enumerate(layers):
             is_conv = "conv" in layer
-            if arrow and is_conv and i:
-                self.line((x, y), (x, y - arrow))
-                y -= arrow
+            if is_conv and i:
+                self.line((x, y), (x, y - 0.3))
+                y -= 0.3
             style = WEIGHTS if is_conv else RELU if layer == "ReLU" else OTHER
-            height = heights[0] if is_conv else heights[1]
+            height = 0.4 if is_conv else 0.32
             self.box(x, y - height / 2, width, height, layer, style)
-            y -= height + gap
-        return y + gap
+            y -= height
+        return y
 
     def join(self, x, branch, add, fork, side):
         """Draw the addition at (x, add) of a branch and a shortcut, and the lines that lead there.

@@ -16,7 +16,8 @@ SHOWN = (
     "relu-only pre-activation",
     "pre-activation",
 )
-STEP, HEIGHT, WIDTH, APART = 0.42, 0.32, 0.9, 2.3  # inches
+WIDTH, APART = 0.9, 2.3  # inches
+ADD = -4.75  # where the additions are: at one height in all blocks
 
 
 @checked
@@ -53,10 +54,8 @@ def _draw(canvas, x, title, before, after):
     """Draw one block around the vertical line at x, its input at y = 0."""
     canvas.text(x + 0.2, 0.5, title.replace(" ", "\n", 1), fontsize=13, **BOLD)
     canvas.text(x, 0, "$x$")
-    form = {"width": WIDTH, "heights": (HEIGHT, HEIGHT), "gap": STEP - HEIGHT}
-    add = -0.14 - 10 * STEP  # at one height in all blocks
     # The lines run on behind the boxes.
-    canvas.stack(x, -0.14 - form["gap"], before, **form)
-    canvas.join(x, -0.14, add, (x + 0.14, 0), x + WIDTH / 2 + 0.3)
-    canvas.stack(x, add - RADIUS - form["gap"], after, **form)
-    canvas.line((x, add - RADIUS), (x, add - RADIUS - 3 * STEP))
+    canvas.stack(x, -0.3, before, WIDTH)
+    canvas.join(x, -0.14, ADD, (x + 0.14, 0), x + WIDTH / 2 + 0.3)
+    canvas.stack(x, ADD - RADIUS - 0.1, after, WIDTH)
+    canvas.line((x, ADD - RADIUS), (x, ADD - RADIUS - 1.2))
