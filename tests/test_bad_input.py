@@ -137,7 +137,7 @@ CALLS = {
     "diagnostics.responses.response_deviations": lambda: {"model": model(), "images": images()},
     "diagrams.article.article_blocks": dict,
     "diagrams.blocks.block": lambda: (
-        {"kind": "basic", "shortcut": "none", "filters": (16, 16)} | {"in_filters": 16}
+        {"kind": "basic", "shortcut": "identity", "filters": (16, 16)} | {"in_filters": 16}
     ),
     "diagrams.blocks.compare_blocks": lambda: (
         {"kind": "basic", "filters": (16, 16)} | {"in_filters": 16}

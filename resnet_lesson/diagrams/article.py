@@ -8,17 +8,16 @@ from resnet_lesson.diagrams.blocks import Block, draw_block
 from resnet_lesson.diagrams.canvas import Canvas
 from resnet_lesson.plumbing.constraints import checked
 
-BRANCH = ["1×1 conv, 16", "ReLU", "3×3 conv, 16", "ReLU", "1×1 conv, 32: kernel W"]
 REPAIRED = Block(
     shortcut="projection",
     in_filters=16,
     out_filters=32,
-    branch=BRANCH,
+    branch=["1×1 conv, 16", "ReLU", "3×3 conv, 16", "ReLU", "1×1 conv, 32: kernel W"],
     carry=["1×1 conv, 32: kernel V"],
     carried=("V x", "$V x$"),
 )
 WRITTEN = REPAIRED._replace(
-    branch=[*BRANCH, "ReLU"],
+    branch=[*REPAIRED.branch, "ReLU"],
     carry=["1×1 conv, 32: W again"],
     carried=("W x", "$W x$"),
     after=("+ a second bias", "ReLU"),

@@ -17,18 +17,17 @@ CARRIED = {
     "padded": ("padded x", "padded $x$"),
     "projection": ("W_s x", r"$W_s\,x$"),
 }
-SHORTCUTS = ("none", *CARRIED)
 COUNT = Whole(1)
 PARTS = {"kind": OneOf(*KERNELS), "filters": ListOf(COUNT), "in_filters": COUNT}
 
 
-@checked(**PARTS, shortcut=OneOf(*SHORTCUTS), stride=COUNT)
+@checked(**PARTS, shortcut=OneOf(*CARRIED), stride=COUNT)
 def block(kind, shortcut, filters, in_filters, stride=1, normalisation=True, ax=None):
-    """Draw a plain or a residual block, from top to bottom (He 2016a, Figures 2 and 5).
+    """Draw a residual block, from top to bottom (He 2016a, Figures 2 and 5).
 
     Args:
         kind: ``"basic"`` (3×3, 3×3) or ``"bottleneck"`` (1×1, 3×3, 1×1).
-        shortcut: ``"none"``, ``"identity"``, ``"padded"`` or ``"projection"``.
+        shortcut: ``"identity"``, ``"padded"`` or ``"projection"``.
         filters: integers, channels of each convolution.
         in_filters: integer, channels of the block's input.
         stride: integer, step of the first convolution and of the shortcut, in pixels.
@@ -39,16 +38,15 @@ def block(kind, shortcut, filters, in_filters, stride=1, normalisation=True, ax=
         (Axes, text alternative).
 
     Raises:
-        TypeError, ValueError: there is no such block.
+        TypeError, ValueError: there is no such kind or shortcut, or not a number of channels for
+            each convolution.
     """
     drawn = _block(kind, shortcut, filters, in_filters, stride, normalisation)
     canvas = Canvas(ax)
     draw_block(canvas, 0, drawn)
-    ending = drawn.ending()
     return canvas.finish(), (
-        f"{'Plain' if shortcut == 'none' else 'Residual'} {kind} block, {in_filters} channels in, "
-        f"{filters[-1]} out. From top to bottom, x passes {'; '.join(drawn.branch)}. "
-        f"{ending[0].upper()}{ending[1:]}"
+        f"Residual {kind} block, {in_filters} channels in, {filters[-1]} out. "
+        f"From top to bottom, x passes {'; '.join(drawn.branch)}. The {drawn.ending()}"
     )
 
 
@@ -59,20 +57,21 @@ def compare_blocks(kind, filters, in_filters, normalisation=True, ax=None):
     Arguments, result and errors are those of ``block``.
     """
     residual = _block(kind, "identity", filters, in_filters, 1, normalisation)
-    plain = residual._replace(shortcut="none")
+    plain = residual._replace(shortcut=None)
     canvas = Canvas(ax)
     right = draw_block(canvas, 0, plain, "plain")
     draw_block(canvas, 2 * right + 1.6, residual, "residual")
     return canvas.finish(), (
         f"Two {kind} blocks side by side; in both, x passes {'; '.join(plain.branch)}. "
-        f"Left, plain: {plain.ending()} Right, residual: {residual.ending()}"
+        "Left, plain: the result, H(x), passes the last ReLU. "
+        f"Right, residual: the {residual.ending()}"
     )
 
 
 class Block(NamedTuple):
     """What a drawing shows of a block."""
 
-    shortcut: str
+    shortcut: str | None
     in_filters: int
     out_filters: int
     branch: list
@@ -85,14 +84,11 @@ class Block(NamedTuple):
     """The layers after the addition."""
 
     def ending(self):
-        """Say what becomes of the branch's output, in a sentence without a capital."""
-        if self.shortcut == "none":
-            return "the result, H(x), passes the last ReLU."
-        article = "an" if self.shortcut == "identity" else "a"
+        """Say what the shortcut does, after the article."""
         how = f"({'; '.join(self.carry)})" if self.carry else "unchanged"
         return (
-            f"{article} {self.shortcut} shortcut carries x {how} around these layers; the addition "
-            f"to their result F(x) gives F(x) + {self.carried[0]}, which passes the last ReLU."
+            f"{self.shortcut} shortcut carries x {how} around these layers; the addition to their "
+            f"result F(x) gives F(x) + {self.carried[0]}, which passes the last ReLU."
         )
 
 
@@ -121,8 +117,7 @@ def _block(kind, shortcut, filters, in_filters, stride, normalisation):
 
 def draw_block(canvas, x, drawn, title=None):
     """Draw a block around the vertical line at x, its input at y = 0; return its right edge."""
-    residual = drawn.shortcut != "none"
-    width = canvas.size(drawn.branch)[0] + 0.4
+    width = canvas.size(*drawn.branch)[0] + 0.4
     left, right, top = x - width / 2 - 0.2, x + width / 2, -0.74
     if title:
         canvas.text(x, 0.4, title, fontsize=15, **BOLD)
@@ -130,9 +125,11 @@ def draw_block(canvas, x, drawn, title=None):
     canvas.line((x, -0.14), (x, top))
     bottom = canvas.stack(x, top, drawn.branch, width)
     canvas.line((left + 0.1, top), (left, top), (left, bottom), (left + 0.1, bottom), head=0)
-    canvas.text(left - 0.1, (top + bottom) / 2, "$F(x)$" if residual else "$H(x)$", ha="right")
+    canvas.text(
+        left - 0.1, (top + bottom) / 2, "$F(x)$" if drawn.shortcut else "$H(x)$", ha="right"
+    )
     after = bottom - 1.2  # with and without a shortcut, so that two blocks are at one height
-    if residual:
+    if drawn.shortcut:
         right = _draw_shortcut(canvas, x, bottom, right, drawn)
         bottom -= 0.5 + RADIUS
     canvas.line((x, bottom), (x, after))
@@ -149,8 +146,8 @@ def _draw_shortcut(canvas, x, bottom, right, drawn):
     """
     label, carried = f"{drawn.shortcut} shortcut", drawn.carried[1]
     fork, add = -0.44, bottom - 0.5
-    half = (canvas.size(drawn.carry)[0] + 0.36) / 2 if drawn.carry else 0.05
-    side = max(right + 0.35 + half, x + canvas.size([label])[0] + 0.4)
+    half = (canvas.size(*drawn.carry)[0] + 0.36) / 2 if drawn.carry else 0.05
+    side = max(right + 0.35 + half, x + canvas.size(label)[0] + 0.4)
     canvas.join(x, bottom, add, (x, fork), side)
     canvas.text(x - RADIUS - 0.1, add, "addition", ha="right")
     canvas.text(x + 0.15, fork + 0.06, label, ha="left", va="bottom")

@@ -6,7 +6,6 @@ the drawing, texts included, is scaled to fit.
 """
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.transforms import Bbox
@@ -35,13 +34,12 @@ class Canvas:
         width, height = ax.get_window_extent().size / ax.figure.dpi
         ax.set(xlim=(0, width), ylim=(0, height))
 
-    def size(self, strings, **style):
-        """Return the greatest width and the greatest height of texts, in inches."""
-        texts = [self.ax.text(0, 0, string, fontsize=FONT, **style) for string in strings]
-        sizes = [text.get_window_extent().size / self.ax.figure.dpi for text in texts]
-        for text in texts:
-            text.remove()
-        return np.max(sizes, axis=0)
+    def size(self, *lines, **style):
+        """Return the width and the height of lines of text, in inches."""
+        text = self.ax.text(0, 0, "\n".join(lines), fontsize=FONT, **style)
+        size = text.get_window_extent().size / self.ax.figure.dpi
+        text.remove()
+        return size
 
     def text(self, x, y, string, ha="center", va="center", **style):
         """Write a text and return its width."""
@@ -52,8 +50,7 @@ class Canvas:
     def box(self, x, y, width, height, text, style, rounding=0.06):
         """Draw a box around (x, y) with a text in it."""
         corner, shape = (x - width / 2, y - height / 2), f"round,pad=0,rounding_size={rounding}"
-        box = FancyBboxPatch(corner, width, height, boxstyle=shape, zorder=3, **style)
-        self.ax.add_patch(box)
+        self.ax.add_patch(FancyBboxPatch(corner, width, height, boxstyle=shape, zorder=3, **style))
         if text:
             self.text(x, y, text)
 
@@ -71,20 +68,20 @@ class Canvas:
         self.line((x - radius, y), (x + radius, y), head=0, color="black", zorder=5)
         self.line((x, y - radius), (x, y + radius), head=0, color="black", zorder=5)
 
-    def stack(self, x, y, layers, width):
-        """Draw layers as boxes from y downwards, an arrow between two convolutions' parts.
+    def stack(self, x, y, layers, width, gap=0):
+        """Draw layers as boxes from y downwards; return the lower end.
 
-        Returns the lower end.
+        They stand apart by a gap, or else with an arrow to each convolution but the first.
         """
         for i, layer in enumerate(layers):
             is_conv = "conv" in layer
-            if is_conv and i:
+            if is_conv and i and not gap:
                 self.line((x, y), (x, y - 0.3))
                 y -= 0.3
             style = WEIGHTS if is_conv else RELU if layer == "ReLU" else OTHER
             height = 0.4 if is_conv else 0.32
             self.box(x, y - height / 2, width, height, layer, style)
-            y -= height
+            y -= height + gap
         return y
 
     def join(self, x, branch, add, fork, side):

@@ -1,16 +1,13 @@
 """Diagram of the course: its lessons, and which builds on which."""
 
 from resnet_lesson.diagrams.canvas import BLUE, BOLD, OTHER, Canvas
-from resnet_lesson.plumbing.constraints import TEXT, ListOf, Row, checked
+from resnet_lesson.plumbing.constraints import checked
 
 HEIGHT, STEP = 0.44, 0.68  # inches: of a lesson, and from one to the next
 ARROW = {"color": BLUE, "linewidth": 2}
 
 
-@checked(
-    lessons=ListOf(Row("(number, title, question)", TEXT, TEXT, TEXT)),
-    edges=ListOf(Row("(lesson, later lesson)", TEXT, TEXT), least=0),
-)
+@checked
 def course_map(lessons, edges, ax=None):
     """Draw the lessons from top to bottom, with arrows from each to those that build on it.
 
@@ -23,8 +20,8 @@ def course_map(lessons, edges, ax=None):
         (Axes, text alternative).
     """
     canvas = Canvas(ax)
-    second = 1.1 + canvas.size([title for _, title, _ in lessons], **BOLD)[0]
-    right = second + canvas.size([question for _, _, question in lessons])[0] + 0.2
+    second = 1.1 + canvas.size(*(title for _, title, _ in lessons), **BOLD)[0]
+    right = second + canvas.size(*(question for _, _, question in lessons))[0] + 0.2
     heights = {}
     for i, (number, title, question) in enumerate(lessons):
         y = heights[number] = -STEP * i

@@ -9,23 +9,15 @@ from itertools import pairwise
 
 from resnet_lesson.diagrams.blocks import COUNT, KERNELS
 from resnet_lesson.diagrams.canvas import BLUE, BOLD, OTHER, SHORTCUT, WEIGHTS, Canvas
-from resnet_lesson.plumbing.constraints import TEXT, ListOf, OneOf, Row, Whole, checked
+from resnet_lesson.plumbing.constraints import OneOf, checked
 
-STAGE = Row("(blocks, kind, channels, pixels)", Whole(1, 10_000), OneOf(*KERNELS), COUNT, COUNT)
-LAYER = Row("(text, weighted layers)", TEXT, Whole())
 MOST_DRAWN = 6  # blocks
 BEFORE, AFTER = 0.28, 0.26  # inches: room for the arrow to a block, and for the addition after it
 BAR = {"facecolor": BLUE, "edgecolor": BLUE, "linewidth": 0}
 LINES = {"identity": "-", "padded": (0, (2, 1)), "projection": (0, (2, 1))}
 
 
-@checked(
-    stages=ListOf(STAGE),
-    stem=ListOf(LAYER, least=0),
-    head=ListOf(LAYER, least=0),
-    shortcut=OneOf("padded", "projection"),
-    in_filters=COUNT | None,
-)
+@checked(shortcut=OneOf("padded", "projection"), in_filters=COUNT | None)
 def network(stages, stem, head, shortcut, in_filters=None, ax=None):
     """Draw a residual network from left to right, its shortcuts as arcs (He 2016a, Figure 3).
 
@@ -61,7 +53,10 @@ def network(stages, stem, head, shortcut, in_filters=None, ax=None):
         x = _draw_stage(canvas, x, stage, blocks, height)
     for layer in head:
         x = _draw_layer(canvas, x, *layer)
-    _draw_legend(canvas, x / 2 - 3.5, legend)
+    at = x / 2 - 3.5
+    for kind, text in legend.items():
+        canvas.line((at, 1.2), (at + 0.5, 1.2), head=0, linestyle=LINES[kind], **SHORTCUT)
+        at += 1 + canvas.text(at + 0.6, 1.2, text, ha="left")
     canvas.text(x / 2, -1.78, f"depth: {terms} = {depth} weighted layers", **BOLD)
     canvas.text(x / 2, -2.02, "In a block, each bar is a weighted layer.")
     return canvas.finish(), (
@@ -79,18 +74,14 @@ def _depth(stages, stem, head):
 
 
 def _shown(stages, firsts):
-    """Return the shortcuts of the blocks to draw, of each stage; None is an ellipsis."""
-    shortcuts = [
-        [first] + ["identity"] * (count - 1)
-        for (count, *_), first in zip(stages, firsts, strict=True)
-    ]
-    if sum(map(len, shortcuts)) <= MOST_DRAWN:
-        return shortcuts
-    last = len(shortcuts) < 3  # then there is room for the last block, too
-    return [
-        [blocks[0], None, *blocks[-1:] * last] if len(blocks) > 2 + last else blocks
-        for blocks in shortcuts
-    ]
+    """Yield the shortcuts of the blocks to draw, of each stage; None is an ellipsis."""
+    all_fit = sum(count for count, *_ in stages) <= MOST_DRAWN
+    room = 3 if len(stages) < 3 else 2
+    for (count, *_), first in zip(stages, firsts, strict=True):
+        if all_fit or count <= room:
+            yield [first] + ["identity"] * (count - 1)
+        else:
+            yield [first, None, "identity"][:room]
 
 
 def _in_words(stages, stem, head, firsts):
@@ -107,7 +98,7 @@ def _in_words(stages, stem, head, firsts):
 
 def _draw_layer(canvas, x, text, weighted):
     """Draw a layer outside the blocks, and the arrow from x to it; return its right end."""
-    width, height = canvas.size([text])
+    width, height = canvas.size(text)
     style = WEIGHTS if weighted else OTHER
     canvas.line((x, 0), (x + 0.24, 0), head=9)
     canvas.box(x + 0.34 + width / 2, 0, width + 0.2, max(0.9, height + 0.24), text, style)
@@ -121,7 +112,7 @@ def _draw_stage(canvas, x, stage, blocks, height):
     width = 0.12 * layers + 0.05
     label = f"{kind} × {count}\n{channels} channels\n{pixels} × {pixels} pixels"
     need = sum(BEFORE + width + AFTER if shortcut else 0.58 for shortcut in blocks)
-    extra = max(0, canvas.size([label])[0] + 0.2 - need) / 2  # on both sides, for a long label
+    extra = max(0, canvas.size(label)[0] + 0.2 - need) / 2  # on both sides, for a long label
     canvas.line((x, 0), (x + extra, 0), head=0)
     x += extra
     start = x + BEFORE
@@ -151,10 +142,3 @@ def _draw_block(canvas, left, width, height, layers, shortcut):
     arc = (fork, 0), (fork, peak), (add, peak), (add, 0.09)
     canvas.line(*arc, curve=True, linestyle=LINES[shortcut], **SHORTCUT)
     canvas.addition(add, 0, 0.09)
-
-
-def _draw_legend(canvas, x, legend):
-    """Draw the legend above a network, from x on."""
-    for kind, text in legend.items():
-        canvas.line((x, 1.2), (x + 0.5, 1.2), head=0, linestyle=LINES[kind], **SHORTCUT)
-        x += 1 + canvas.text(x + 0.6, 1.2, text, ha="left")

@@ -8,7 +8,8 @@ References
         Networks, NIPS (arXiv:1605.06431), Section 3, Figure 1: paths.
 """
 
-import itertools
+from itertools import product
+from math import comb
 
 from resnet_lesson.diagrams.canvas import OTHER, RADIUS, RELU, SHORTCUT, WEIGHTS, Canvas
 from resnet_lesson.plumbing.constraints import OneOf, Whole, checked
@@ -18,15 +19,15 @@ ON_LINE = {
     "ReLU": "After each addition, the line passes a ReLU.",
     "scale": "Before each addition, the line is multiplied by λ.",
 }
-HEIGHT, RISE, GAP = 0.36, 0.72, 0.34  # inches
+WIDTH, HEIGHT, RISE, GAP = 0.62, 0.36, 0.72, 0.34  # inches
 
 
-@checked(blocks=Whole(1, 9), on_line=OneOf(*ON_LINE))
+@checked(blocks=Whole(2, 9), on_line=OneOf(*ON_LINE))
 def residual_line(blocks=3, on_line="nothing", ax=None):
     """Draw residual blocks from left to right, their shortcuts as one straight line.
 
     Args:
-        blocks: integer, number of blocks, from 1 to 9.
+        blocks: integer, number of blocks, from 2 to 9.
         on_line: what is on the line besides the additions: ``"nothing"``, ``"ReLU"`` (after each
             addition, He 2016a's blocks) or ``"scale"`` (a factor λ before each addition).
         ax: matplotlib Axes to draw on; a new figure by default.
@@ -43,10 +44,10 @@ def residual_line(blocks=3, on_line="nothing", ax=None):
         x = _draw_block(canvas, x, number, on_line)
     canvas.line((x, 0), (x + GAP, 0), **SHORTCUT)
     canvas.text(x + GAP + 0.06, 0, f"$x_{blocks}$", ha="left")
-    row = "1 residual block" if blocks == 1 else f"{blocks} residual blocks in a row"
     return canvas.finish(), (
-        f"{row}. From left to right, x_0 runs along a straight line to x_{blocks}. In each block a "
-        f"branch F leaves the line, and its result is added to the line. {ON_LINE[on_line]}"
+        f"{blocks} residual blocks in a row. From left to right, x_0 runs along a straight line to "
+        f"x_{blocks}. In each block a branch F leaves the line, and its result is added to the "
+        f"line. {ON_LINE[on_line]}"
     )
 
 
@@ -67,23 +68,20 @@ def unrolled_paths(blocks=3, ax=None):
         TypeError, ValueError: there is no such row of blocks.
     """
     canvas = Canvas(ax)
-    start, step, apart, width = 0.25, 1.0, 0.5, 0.6
+    start, step, apart = 0.25, 1.0, 0.5
     end = start + step * blocks
-    paths = sorted(itertools.product((False, True), repeat=blocks), key=sum)
+    paths = sorted(product((False, True), repeat=blocks), key=sum)
     for number, path in enumerate(paths):
-        x, y = start, -apart * number
+        y = -apart * number
         canvas.text(0, y, "$x_0$")
+        canvas.line((start, y), (end, y), **SHORTCUT)  # runs on behind the boxes
         for block, branch in enumerate(path):
             if branch:
                 place = start + step * (block + 0.5)
-                canvas.line((x, y), (place - width / 2, y), head=0, **SHORTCUT)
-                canvas.box(place, y, width, HEIGHT, f"$F_{block}$", WEIGHTS)
-                x = place + width / 2
-        canvas.line((x, y), (end, y), **SHORTCUT)
+                canvas.box(place, y, WIDTH, HEIGHT, f"$F_{block}$", WEIGHTS)
         canvas.text(end + 0.06, y, f"$x_{blocks}$", ha="left")
         canvas.text(end + 0.6, y, f"length {sum(path)}", ha="left")
-    lengths = list(map(sum, paths))
-    listed = ", ".join(f"{lengths.count(n)} of length {n}" for n in range(blocks + 1))
+    listed = ", ".join(f"{comb(blocks, n)} of length {n}" for n in range(blocks + 1))
     return canvas.finish(), (
         f"{len(paths)} paths from x_0 to x_{blocks}, one a row. At each of {blocks} blocks a path "
         f"passes the branch F or, on the shortcut, nothing. Its length counts branches: {listed}."
@@ -92,20 +90,17 @@ def unrolled_paths(blocks=3, ax=None):
 
 def _draw_block(canvas, x, number, on_line):
     """Draw a block whose input arrives at x on the line; return where its output leaves."""
-    fork = x + 0.16
-    add = fork + 1.5
-    middle, width = (fork + add) / 2, 0.62
+    fork, middle, add = x + 0.16, x + 0.91, x + 1.66
     canvas.line((x, 0), (add - RADIUS, 0), **SHORTCUT)
     if on_line == "scale":
         canvas.box(middle, 0, 0.5, HEIGHT, r"$\times\lambda$", OTHER)
-    canvas.line((fork, 0), (fork, RISE), (middle - width / 2, RISE))
-    canvas.box(middle, RISE, width, HEIGHT, rf"$F_{number}$", WEIGHTS)
-    canvas.line((middle + width / 2, RISE), (add, RISE), (add, RADIUS))
+    canvas.line((fork, 0), (fork, RISE), (middle - WIDTH / 2, RISE))
+    canvas.box(middle, RISE, WIDTH, HEIGHT, rf"$F_{number}$", WEIGHTS)
+    canvas.line((middle + WIDTH / 2, RISE), (add, RISE), (add, RADIUS))
     canvas.addition(add, 0)
     x = add + RADIUS
     if on_line == "ReLU":
-        width = canvas.size(["ReLU"])[0] + 0.2
         canvas.line((x, 0), (x + GAP, 0), **SHORTCUT)
-        canvas.box(x + GAP + width / 2, 0, width, HEIGHT, "ReLU", RELU)
-        x += GAP + width
+        canvas.box(x + GAP + WIDTH / 2, 0, WIDTH, HEIGHT, "ReLU", RELU)
+        x += GAP + WIDTH
     return x

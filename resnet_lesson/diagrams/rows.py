@@ -24,18 +24,16 @@ def chains(rows, ax=None):
     Raises:
         TypeError, ValueError: there is no row, a row is empty, or a kind is unknown.
     """
-    canvas = Canvas(ax)
+    canvas, sentences = Canvas(ax), []
     for number, (name, layers) in enumerate(rows.items()):
         x, y = 0.0, -ROW * number
         canvas.text(x, y + HEIGHT / 2 + 0.16, name, ha="left", **BOLD)
         for i, (label, kind) in enumerate(layers):
-            width = canvas.size([label])[0] + 0.25
+            width = canvas.size(label)[0] + 0.25
             if i:
                 canvas.line((x, y), (x + GAP, y))
                 x += GAP
             canvas.box(x + width / 2, y, width, HEIGHT, label, STYLES[kind])
             x += width
-    sentences = [
-        f"{name}: {', '.join(label for label, _ in layers)}" for name, layers in rows.items()
-    ]
+        sentences.append(f"{name}: {', '.join(label for label, _ in layers)}")
     return canvas.finish(), f"Layers from left to right. {'. '.join(sentences)}."
