@@ -120,6 +120,5 @@ def test_the_field_shows_what_the_network_sees_and_reads():
 
 def test_without_the_library_it_says_so(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    pad._pad_class.cache_clear()
     assert widgets.draw_digit(lambda image: None) is None
     assert "anywidget is not installed" in capsys.readouterr().out

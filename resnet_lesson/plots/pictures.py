@@ -101,9 +101,7 @@ def confusion_matrix(labels, predictions, title=None):
         _write(ax, (row, column), counts, color=colour, fontweight=weight)
     ax.set(xlabel="prediction", ylabel="digit", title=title, xticks=range(10), yticks=range(10))
     worst = sorted(zip(*np.nonzero(mistakes), strict=True), key=lambda at: -mistakes[at])[:3]
-    pairs = ", ".join(
-        f"{row} taken for {column} ({mistakes[row, column]})" for row, column in worst
-    )
+    pairs = ", ".join(f"{at[0]} taken for {at[1]} ({mistakes[at]})" for at in worst)
     return ax, (
         f"Confusion matrix of {counts.sum()} images, {np.trace(counts)} of them right, on the "
         f"diagonal. The most frequent mistakes: {pairs or 'none'}."

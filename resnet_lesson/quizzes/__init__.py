@@ -62,11 +62,10 @@ def show(lesson):
     Raises:
         ValueError: there is no quiz of that lesson.
     """
-    questions = read(lesson)
     if importlib.util.find_spec("jupyterquiz") is None:
         print("The package jupyterquiz is not installed. The same questions stand below as text.")
         return
-    page = html(questions, f"quiz{lesson}")
+    page = html(read(lesson), f"quiz{lesson}")
     display({"text/html": page, "text/plain": f"Quiz of lesson {lesson}. {NO_SCRIPT}"}, raw=True)
 
 

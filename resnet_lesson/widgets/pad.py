@@ -4,7 +4,6 @@ It is a widget of the library anywidget, which works in JupyterLab, VS Code and 
 file from outside. Without that library, or without a running kernel, a photo does the same service.
 """
 
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +31,22 @@ def draw_digit(read):
         TypeError: ``read`` is no function.
     """
     try:
-        pad = _pad_class()()
+        import anywidget
+        import traitlets
     except ImportError:
         print("The package anywidget is not installed, so there is no field to draw in.")
         return None
+
+    class Pad(anywidget.AnyWidget):
+        """The field. Its strokes come from the browser; what is seen and the answer go there."""
+
+        _esm = Path(__file__).with_name("pad.js").read_text(encoding="utf-8")
+        side, pen, field = (traitlets.Int(size).tag(sync=True) for size in (SIDE, PEN, FIELD))
+        strokes = traitlets.List().tag(sync=True)
+        seen = traitlets.List().tag(sync=True)
+        answer = traitlets.Unicode().tag(sync=True)
+
+    pad = Pad()
 
     def look(_):
         """Answer to what the browser has drawn."""
@@ -76,19 +87,3 @@ def rasterise(strokes):
         for x, y in (stroke[0], stroke[-1]):  # round ends
             pen.ellipse([x - PEN / 2, y - PEN / 2, x + PEN / 2, y + PEN / 2], fill=INK)
     return np.asarray(page)
-
-
-@functools.cache
-def _pad_class():
-    """Return the class of the field. Its strokes come from the browser; the answer goes there."""
-    import anywidget
-    import traitlets
-
-    class Pad(anywidget.AnyWidget):
-        _esm = Path(__file__).with_name("pad.js").read_text(encoding="utf-8")
-        side, pen, field = (traitlets.Int(size).tag(sync=True) for size in (SIDE, PEN, FIELD))
-        strokes = traitlets.List().tag(sync=True)
-        seen = traitlets.List().tag(sync=True)
-        answer = traitlets.Unicode().tag(sync=True)
-
-    return Pad
