@@ -32,8 +32,8 @@ def course_map(lessons, edges, ax=None):
     for start, end in edges:
         high, low = heights[start] - 0.07, heights[end] + 0.07
         if high - low < STEP:  # the next lesson
-            edge = HEIGHT / 2
-            canvas.line((0.38, heights[start] - edge), (0.38, heights[end] + edge), **ARROW)
+            half = HEIGHT / 2
+            canvas.line((0.38, heights[start] - half), (0.38, heights[end] + half), **ARROW)
         else:
             out = -0.3 - 0.16 * (high - low)
             canvas.line((0, high), (out, high), (out, low), (0, low), curve=True, **ARROW)

@@ -53,7 +53,7 @@ def network(stages, stem, head, shortcut, in_filters=None, ax=None):
         x = _draw_stage(canvas, x, stage, blocks, height)
     for layer in head:
         x = _draw_layer(canvas, x, *layer)
-    at = x / 2 - 3.5
+    at = x / 2 - 3.5  # the legend is about 7 inches wide
     for kind, text in legend.items():
         canvas.line((at, 1.2), (at + 0.5, 1.2), head=0, linestyle=LINES[kind], **SHORTCUT)
         at += 1 + canvas.text(at + 0.6, 1.2, text, ha="left")
