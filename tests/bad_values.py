@@ -221,11 +221,6 @@ def learning_rate():
     return Bad(kept + pairs, positive.drawn)
 
 
-def features():
-    found = numbers(c.Numbers())
-    return Bad([*found.by_hand, np.zeros(3)], found.drawn)
-
-
 def widths():
     """Of a block: one number, or as many as it has weight layers."""
 
@@ -236,7 +231,7 @@ def widths():
 
 
 # Constraints that one module has made for itself.
-OWN = {"LearningRate": learning_rate, "Features": features, "Widths": widths}
+OWN = {"LearningRate": learning_rate, "Widths": widths}
 MAKERS = {
     c.Whole: whole,
     c.Real: real,

@@ -88,19 +88,11 @@ def test_resnet50_of_keras():
     assert fields["conv5_block3_out"].step == 32
 
 
-@pytest.mark.parametrize(
-    ("layer", "shape", "message"),
-    [
-        (layers.DepthwiseConv2D(3, name="d"), (8, 8, 3), "d, a DepthwiseConv2D"),
-        (layers.Conv2D(1, (3, 1), name="c"), (8, 8, 3), r"c, \(3, 1\), strides \(1, 1\)"),
-        (layers.Conv2D(1, 3, dilation_rate=2, name="c"), (8, 8, 3), r"c, .*dilation \(2, 2\)"),
-        (layers.Conv2D(1, 3, padding="same", name="c"), (None, None, 3), "c, None"),
-    ],
-)
-def test_layers_without_a_formula_are_refused(layer, shape, message):
-    inputs = keras.Input(shape)
-    with pytest.raises(ValueError, match=f"Received: {message}"):
-        receptive_fields(keras.Model(inputs, layer(inputs)))
+def test_layers_without_a_formula_are_refused():
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, layers.DepthwiseConv2D(3, name="d")(inputs))
+    with pytest.raises(ValueError, match="Received: d, a DepthwiseConv2D"):
+        receptive_fields(model)
 
 
 def test_a_subclass_of_a_convolution_is_one():
@@ -110,12 +102,3 @@ def test_a_subclass_of_a_convolution_is_one():
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, Own(1, 3, name="c")(inputs))
     assert receptive_fields(model)["c"].size == 3
-
-
-def test_additions_of_unlike_steps_are_refused():
-    inputs = keras.Input((8, 8, 1))
-    left = layers.Conv2D(1, 1, 2)(inputs)
-    right = layers.Conv2D(1, 5, padding="valid")(inputs)
-    model = keras.Model(inputs, layers.Add(name="a")([left, right]))
-    with pytest.raises(ValueError, match="one step. Received: a, steps 1 and 2"):
-        receptive_fields(model)

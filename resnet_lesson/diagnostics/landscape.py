@@ -61,17 +61,10 @@ def losses_around(model, directions, distances, images, labels):
         along the rows. The model has its own weights again.
 
     Raises:
-        TypeError, ValueError: there are not one or two directions, one does not fit the model, or
-            another argument is unusable.
+        TypeError, ValueError: a direction does not fit the model, or another argument is unusable.
     """
     weights = model.trainable_variables
     start = [weight.numpy() for weight in weights]
-    shapes = [[step.shape for step in direction] for direction in directions]
-    if len(shapes) > 2 or any(each != [value.shape for value in start] for each in shapes):
-        raise ValueError(
-            "directions must be one or two, each with an array for each trainable variable, of its "
-            f"shape. Received: {[len(each) for each in shapes]} arrays for {len(start)} variables"
-        )
     losses = np.zeros((len(distances),) * len(directions))
     images = tf.constant(images)
     logits = compiled(model)

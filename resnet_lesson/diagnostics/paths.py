@@ -72,11 +72,6 @@ def path_gradients(model, images, labels, paths):
     last, blocks = _backwards(model, images, labels)
     flows = []
     for path in paths:
-        if len(path) != len(blocks):
-            raise ValueError(
-                f"paths must have one truth value for each of {len(blocks)} blocks. "
-                f"Received: {path}"
-            )
         flow = last
         for ways, branch in zip(reversed(blocks), reversed(path), strict=True):
             through_branch, through_shortcut = ways

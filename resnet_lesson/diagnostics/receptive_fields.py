@@ -7,6 +7,7 @@ References
 
 from typing import NamedTuple
 
+import keras
 from keras import layers
 
 from resnet_lesson.blocks import PaddedShortcut
@@ -17,6 +18,7 @@ POINTWISE = (
     layers.Add,
     layers.BatchNormalization,
     layers.Identity,
+    layers.InputLayer,
     layers.ReLU,
 )
 WINDOWS = (layers.Conv2D, layers.MaxPooling2D, layers.AveragePooling2D)
@@ -47,47 +49,31 @@ def receptive_fields(model):
     the largest region that can matter; weights that are zero may leave less.
 
     Args:
-        model: keras.Model from images of a fixed, square size, built of Keras's own layers, such
-            as ``models.network`` returns.
+        model: keras.Model from images of a fixed, square size, built of Keras's own layers with
+            square windows and no dilation, such as ``models.network`` returns.
 
     Returns:
         dictionary in the model's order: layer's name → ReceptiveField. Layers that see the whole
         image (a global pool and all that follows) are missing.
 
     Raises:
-        TypeError, ValueError: it is no model, a layer has no formula here, the branches of an
-            addition have different steps, or the images have no fixed size.
+        TypeError, ValueError: it is no model, or a layer has no formula here.
     """
     fields, seen = {}, {}
     for layer in model.layers:
-        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-        if isinstance(layer, layers.InputLayer):
-            field = ReceptiveField(0, 0, 1)
-        elif isinstance(layer, WHOLE_IMAGE) or any(id(tensor) not in seen for tensor in inputs):
-            continue
-        else:
-            field = _united(layer, [seen[id(tensor)] for tensor in inputs])
-            size, stride, before = _window(layer, inputs[0].shape[1])
-            first = field.first - before * field.step
-            last = field.last + (size - 1 - before) * field.step
-            field = ReceptiveField(first, last, stride * field.step)
-        seen[id(layer.output)] = fields[layer.name] = field
+        if isinstance(layer, WHOLE_IMAGE):
+            break
+        inputs = [seen[id(tensor)] for tensor in keras.tree.flatten(layer.input)]
+        inputs = inputs or [ReceptiveField(0, 0, 1)]  # the image itself
+        step = inputs[0].step
+        size, stride, before = _window(layer)
+        first = min(field.first for field in inputs) - before * step
+        last = max(field.last for field in inputs) + (size - 1 - before) * step
+        seen[id(layer.output)] = fields[layer.name] = ReceptiveField(first, last, stride * step)
     return fields
 
 
-def _united(layer, fields):
-    """Return the field that holds those of all inputs of a layer."""
-    steps = {field.step for field in fields}
-    if len(steps) > 1:
-        raise ValueError(
-            "model must add tensors of one step. "
-            f"Received: {layer.name}, steps {' and '.join(map(str, sorted(steps)))}"
-        )
-    first, last = min(field.first for field in fields), max(field.last for field in fields)
-    return ReceptiveField(first, last, steps.pop())
-
-
-def _window(layer, height):
+def _window(layer):
     """Return size and stride of a layer's window, and the rows of padding above the image."""
     if isinstance(layer, POINTWISE):
         return 1, 1, 0
@@ -101,17 +87,7 @@ def _window(layer, height):
             f"have receptive fields. Received: {layer.name}, a {type(layer).__name__}"
         )
     window = layer.kernel_size if isinstance(layer, layers.Conv2D) else layer.pool_size
-    gaps = getattr(layer, "dilation_rate", (1, 1))
-    if len({*window}) > 1 or len({*layer.strides}) > 1 or {*gaps} != {1}:
-        raise ValueError(
-            "model must have square windows without gaps and equal strides. "
-            f"Received: {layer.name}, {window}, strides {layer.strides}, dilation {gaps}"
-        )
     size, stride = window[0], layer.strides[0]
-    if layer.padding == "valid":
-        return size, stride, 0
-    if height is None:
-        raise ValueError(f"model must take images of a fixed size. Received: {layer.name}, None")
     # As TensorFlow places it: an odd row of padding goes to the bottom.
-    missing = max((-(-height // stride) - 1) * stride + size - height, 0)
-    return size, stride, missing // 2
+    missing = (layer.output.shape[1] - 1) * stride + size - layer.input.shape[1]
+    return size, stride, max(missing, 0) // 2

@@ -13,7 +13,6 @@ References
 """
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -68,7 +67,7 @@ def response_deviations(model, images):
     Raises:
         TypeError, ValueError: the model's blocks have no normalisation.
     """
-    names = _named(model, r"stage\d+_block\d+_norm\d+", "blocks with normalisation")
+    names = _named(model, r"stage\d+_block\d+_norm\d+")
     outputs = activations(model, images, names)
     return {name: float(np.std(output)) for name, output in outputs.items()}
 
@@ -88,7 +87,7 @@ def branch_ratios(model, images):
     Raises:
         TypeError, ValueError: the model has no residual blocks.
     """
-    sums = _named(model, r"stage\d+_block\d+_add", "residual blocks")
+    sums = _named(model, r"stage\d+_block\d+_add")
     branches = [name.removesuffix("add") + "branch" for name in sums]
     outputs = activations(model, images, [*sums, *branches])
     ratios = {}
@@ -100,29 +99,15 @@ def branch_ratios(model, images):
     return ratios
 
 
-def _named(model, pattern, wanted):
-    """Return the names of a model's layers that match a pattern: there must be some."""
-    names = [layer.name for layer in model.layers if re.fullmatch(pattern, layer.name)]
-    if not names:
-        raise ValueError(f"model must have {wanted}. Received: {model.name}")
-    return names
-
-
-@dataclass(frozen=True)
-class Features(Numbers):
-    """What a layer gives for n images, shape (n, …); gives float64, shape (n, numbers an image)."""
-
-    def check(self, name, value, given=None):
-        features = super().check(name, value)
-        if features.ndim < 2:
-            raise ValueError(f"{name} must have the shape (n, …). Received: {features.shape}")
-        return features.reshape(len(features), -1).astype(np.float64)
+def _named(model, pattern):
+    """Return the names of a model's layers that match a pattern."""
+    return [layer.name for layer in model.layers if re.fullmatch(pattern, layer.name)]
 
 
 @checked(
-    features=Features(),
+    features=Numbers(),
     labels=Labels("features", classes=MOST_WIDTH),
-    test_features=Features(),
+    test_features=Numbers(),
     test_labels=Labels("test_features", classes=MOST_WIDTH),
     penalty=POSITIVE,
 )
@@ -146,11 +131,9 @@ def probe_accuracy(features, labels, test_features, test_labels, penalty=0.01):
     Returns:
         accuracy from 0 to 1.
     """
-    if features.shape[1] != test_features.shape[1]:
-        raise ValueError(
-            "features must have as many numbers an image in training as in test. "
-            f"Received: {features.shape[1]} and {test_features.shape[1]}"
-        )
+    features, test_features = (
+        part.reshape(len(part), -1).astype(np.float64) for part in (features, test_features)
+    )
     targets = np.eye(max(labels.max(), test_labels.max()) + 1)[labels]
     mean, offset = features.mean(axis=0), targets.mean(axis=0)
     centred, targets = features - mean, targets - offset
