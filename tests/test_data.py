@@ -1,6 +1,5 @@
 """MNIST as shipped, Fashion-MNIST as Keras has it: whole, verified, split without overlap."""
 
-import hashlib
 import pickle
 import shutil
 
@@ -148,13 +147,13 @@ def test_damaged_file(damage, tmp_path, monkeypatch):
     damaged = tmp_path / "mnist.npz"
     damaged.write_bytes(damage(SHIPPED.read_bytes()))
     monkeypatch.setattr(published, "MNIST_FILE", damaged)
-    with pytest.raises(ValueError, match=r"damaged.*git checkout.*Received: mnist.npz, \d+ bytes"):
+    with pytest.raises(ValueError, match=r"mnist.npz is damaged.*git checkout.*Received: "):
         data.load_mnist()
 
 
 def test_file_that_cannot_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(published, "MNIST_FILE", tmp_path)  # a folder
-    with pytest.raises(ValueError, match=r"cannot be read.*git checkout.*Received: "):
+    with pytest.raises(ValueError, match=r"git checkout.*Received: .*Is a directory"):
         raw_mnist()
 
 
@@ -215,13 +214,10 @@ def test_what_keras_downloads_is_verified(tmp_path, monkeypatch):
             raw_mnist()
 
 
-def test_pickled_arrays_are_refused_even_with_the_right_checksum(tmp_path, monkeypatch):
+def test_pickled_arrays_are_refused(tmp_path, monkeypatch):
     archive = tmp_path / "mnist.npz"
     np.savez(archive, x_train=np.array([Exploding()], dtype=object))
     monkeypatch.setattr(published, "MNIST_FILE", archive)
-    monkeypatch.setattr(
-        published, "MNIST_FILE_SHA256", hashlib.sha256(archive.read_bytes()).hexdigest()
-    )
     with pytest.raises(ValueError, match="allow_pickle=False"):
         raw_mnist()
 
