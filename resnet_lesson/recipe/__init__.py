@@ -28,7 +28,6 @@ from resnet_lesson.plumbing.constraints import (
     WIDTH,
     Dictionary,
     ListOf,
-    NamesIn,
     Numbers,
     Real,
     Row,
@@ -36,7 +35,7 @@ from resnet_lesson.plumbing.constraints import (
     floats,
 )
 from resnet_lesson.recipe.fast import FastTrainer
-from resnet_lesson.training import check_run, progress_bar
+from resnet_lesson.training import progress_bar
 
 TRAINED = Path(__file__).parents[1] / "trained" / "08_small_network.keras"
 
@@ -112,11 +111,6 @@ def distort(images, seed, turn=15, scale=0.15, shear=0.2, shift=2):
     Raises:
         TypeError, ValueError: an argument is unusable.
     """
-    return _distorted(images, seed, turn, scale, shear, shift)
-
-
-def _distorted(images, seed, turn, scale, shear, shift):
-    """Compute ``distort``, also inside of a training step, where tensors have no values yet."""
     n, middle = images.shape[0], (images.shape[1] - 1) / 2
     chance = tf.random.stateless_uniform([6, n], seed, -1, 1)
     angle = chance[0] * turn * np.pi / 180
@@ -170,14 +164,10 @@ def train_recipe(
         model, record = train_recipe(load_mnist(val=0), seed=0, epochs=2)
         record.test_accuracy  # from 0 to 1
     """
-    NamesIn(*DISTORTION).check("distortion", list(distortion))
     model = small_network() if model is None else model
     batch_size, peak = RECIPE["batch_size"], RECIPE["peak"]
-    check_run(model, data, batch_size, peak)
-
-    def change(images, seed):
-        return _distorted(images, seed, **(DISTORTION | distortion))
-
+    # Unchecked: inside of a training step tensors have no values yet.
+    change = partial(distort.__wrapped__, **distortion)
     trainer = FastTrainer(
         model, batch_size, peak, pieces, RECIPE["smoothing"], change, RECIPE["average"]
     )

@@ -25,18 +25,15 @@ def main():
     deterministic()
     try:
         model, record = train_recipe(load_mnist(val=0), options.seed, options.epochs)
-    except (TypeError, ValueError) as error:
-        sys.exit(str(error))
-    print(
-        f"{record.parameters:,} parameters, {record.seconds[-1] / 60:.1f} minutes of training: "
-        f"{record.test_accuracy:.2%} of the test images are right."
-    )
-    if path:
-        try:
+        print(
+            f"{record.parameters:,} parameters, {record.seconds[-1] / 60:.1f} minutes of training: "
+            f"{record.test_accuracy:.2%} of the test images are right."
+        )
+        if path:
             with whole_file(path) as new:
                 model.save(new)
-        except OSError as error:
-            sys.exit(f"The model could not be saved: {error.strerror or error}.")
+    except (OSError, TypeError, ValueError) as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
