@@ -39,7 +39,7 @@ def main(arguments=None):
                 started.records()
     except KeyboardInterrupt:
         return 130
-    except (TypeError, ValueError, WorkerError) as error:
+    except (OSError, TypeError, ValueError, WorkerError) as error:
         print(error, file=sys.stderr)
         return 1
     except Exception:  # Python's own end would wait for TensorFlow's, which waits for others

@@ -161,13 +161,7 @@ def shares(strategy, array):
     Raises:
         TypeError, ValueError: there is no such strategy, or the batch cannot be cut so.
     """
-    replicas = strategy.num_replicas_in_sync
-    if array.ndim == 0 or len(array) % replicas:
-        raise ValueError(
-            "array must have a multiple of the number of replicas as rows. "
-            f"Received: shape {array.shape}, {replicas} replicas"
-        )
-    parts = np.split(array, replicas)
+    parts = np.split(array, strategy.num_replicas_in_sync)
     return strategy.experimental_distribute_values_from_function(
         lambda context: tf.constant(parts[context.replica_id_in_sync_group])
     )
