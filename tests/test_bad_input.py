@@ -172,7 +172,6 @@ CALLS = {
     "distributed.replicas.shares": lambda: (
         {"strategy": tf.distribute.get_strategy(), "array": np.zeros((4, 3))}
     ),
-    "distributed.replicas.synchronise_norms": lambda: {"model": model()},
     "distributed.trainer.DistributedTrainer": lambda: {"model": one_layer()},
     "distributed.worker.build": lambda: {"depth": 8, "normalisation": "none"},
     "grading.grade": lambda: {"path": "nowhere.ipynb"},

@@ -412,10 +412,10 @@ def test_malformed_tf_config(config, monkeypatch, capsys):
     assert "of the form" in capsys.readouterr().err
 
 
-def test_workers_are_not_started_by_a_worker(monkeypatch, capsys):
-    monkeypatch.setenv("TF_CONFIG", json.dumps(GOOD))
-    assert main(["--workers", "2"]) == 1
-    assert capsys.readouterr().err.endswith("Received: --workers 2\n")
+def test_workers_are_not_started_by_a_worker(capsys):
+    with pytest.raises(SystemExit):
+        main(["--slurm", "--workers", "2"])
+    assert "not allowed with argument --slurm" in capsys.readouterr().err
 
 
 def test_slurm(monkeypatch):

@@ -2,8 +2,9 @@
 
     python -m resnet_lesson.distributed --workers 2 --updates 100
 
-starts two workers here. Where the environment variable TF_CONFIG is set, or with ``--slurm`` in a
-step of Slurm's, the same command is one of the workers, and all of them must be started.
+starts two workers here. Without ``--workers``, where the environment variable TF_CONFIG is set, or
+with ``--slurm`` in a step of Slurm's, the command is one of the workers, and all of them must be
+started.
 """
 
 import argparse
@@ -27,11 +28,6 @@ def main(arguments=None):
             os.environ["TF_CONFIG"] = slurm_tf_config(options.port)
         if options.workers is None:
             work(options)
-        elif os.environ.get("TF_CONFIG"):
-            raise ValueError(
-                "--workers must not be given to a worker: TF_CONFIG or --slurm says how many there "
-                f"are. Received: --workers {options.workers}"
-            )
         else:
             ours = ("workers", "slurm", "started", "port")
             given = {name: value for name, value in vars(options).items() if name not in ours}
@@ -52,9 +48,10 @@ def _options(arguments):
     parser = argparse.ArgumentParser(
         prog="python -m resnet_lesson.distributed", description=__doc__.split("\n")[0]
     )
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--workers", type=int, help="start so many workers on this machine")
+    place.add_argument("--slurm", action="store_true", help="be the worker of Slurm's variables")
     add = parser.add_argument
-    add("--workers", type=int, help="start so many workers on this machine")
-    add("--slurm", action="store_true", help="be the worker that Slurm's variables name")
     add("--port", type=int, default=12345, help="first port, with --slurm")
     add("--depth", type=int, default=8, help="weighted layers of the network")
     add("--normalisation", nargs="+", default=["none"], choices=NORMALISATIONS)

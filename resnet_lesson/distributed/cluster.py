@@ -94,25 +94,17 @@ def meet(addresses, index, seconds):
                     f"Worker {index} waited {seconds:g} seconds for {missing or 'an answer'}. Are "
                     "all workers started, with one TF_CONFIG but for the index? Are the ports open?"
                 )
-            called |= {other for other in others - called if _call(addresses[other], index)}
+            for other in others - called:
+                with contextlib.suppress(OSError):  # nobody listens yet
+                    line = socket.create_connection(_split(addresses[other]), timeout=1)
+                    with line:
+                        line.sendall(f"{index}\n".encode())
+                    called.add(other)
             with contextlib.suppress(OSError, ValueError):  # nobody calls, or a stranger does
-                came.add(_hear(door))
-
-
-def _call(address, index):
-    try:
-        with socket.create_connection(_split(address), timeout=1) as line:
-            line.sendall(f"{index}\n".encode())
-    except OSError:
-        return False
-    return True
-
-
-def _hear(door):
-    line, _ = door.accept()
-    with line:
-        line.settimeout(1)
-        return int(line.recv(16))
+                line, _ = door.accept()
+                with line:
+                    line.settimeout(1)
+                    came.add(int(line.recv(16)))
 
 
 def _split(address):
@@ -132,7 +124,6 @@ class Watchdog:
     @checked
     def __init__(self, seconds):
         self.seconds = seconds
-        self._stopped = threading.Event()
         self.beat("starting")
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -141,17 +132,13 @@ class Watchdog:
         self.doing = doing or self.doing
         self._last = time.monotonic()
 
-    def stop(self):
-        """Watch no longer."""
-        self._stopped.set()
-
     def _watch(self):
-        while not self._stopped.wait(0.5):
-            if time.monotonic() - self._last > self.seconds:
-                leave(
-                    f"Nothing happened for {self.seconds:g} seconds while {self.doing}: another "
-                    "worker does not answer, or --timeout is too short for so large a network."
-                )
+        while time.monotonic() - self._last <= self.seconds:
+            time.sleep(0.5)
+        leave(
+            f"Nothing happened for {self.seconds:g} seconds while {self.doing}: another worker "
+            "does not answer, or --timeout is too short for so large a network."
+        )
 
 
 def silence_tensorflow():

@@ -13,7 +13,6 @@ import faulthandler
 import logging
 import os
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -176,16 +175,3 @@ def is_chief(strategy):
     """
     resolver = strategy.cluster_resolver
     return resolver is None or not resolver.task_id
-
-
-@checked
-def synchronise_norms(model):
-    """Let batch normalisation take mean and variance over all replicas, in place; return model.
-
-    Raises:
-        TypeError: it is no model.
-    """
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = True
-    return model

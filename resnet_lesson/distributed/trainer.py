@@ -13,7 +13,7 @@ class DistributedTrainer(Trainer):
 
     Each replica takes an equal share of the batch, and all of them make the same update, with the
     mean of their gradients. So the result is that of one device, to rounding. Layers that compute
-    with the whole batch see their share of it alone: see ``replicas.synchronise_norms``.
+    with the whole batch see their share of it alone: see ``worker.build``.
 
     Args:
         model: as in ``Trainer``, built in the strategy's scope.

@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 from resnet_lesson import deterministic
@@ -37,7 +38,10 @@ def build(depth, normalisation, strategy=None):
     none = normalisation == "none"
     with (strategy or tf.distribute.get_strategy()).scope():
         model = network(depth, normalisation=not none, zero_init=none)
-    return replicas.synchronise_norms(model) if normalisation == "all" else model
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = normalisation == "all"
+    return model
 
 
 def work(options):
@@ -72,7 +76,6 @@ def work(options):
     silence_tensorflow()
     with contextlib.suppress(tf.errors.OpError):  # others may be done and gone
         replicas.on_replicas(strategy, tf.function(lambda: replicas.average(tf.constant(0.0))))()
-    watchdog.stop()
 
 
 def _train_all(options, strategy, watchdog):
