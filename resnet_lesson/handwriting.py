@@ -141,9 +141,8 @@ def _ink(grey):
     sign = 1 if np.sum(difference[beyond]) > 0 else -1
     strength = np.clip(sign * difference, 0, None)
     strength[strength < threshold / 2] = 0
-    return np.rint(np.clip(strength * (255 / np.quantile(strength[beyond], 0.9)), 0, 255)).astype(
-        np.uint8
-    )
+    scaled = strength * (255 / np.quantile(strength[beyond], 0.9))
+    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
 
 
 def _otsu(values):

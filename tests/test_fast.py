@@ -151,8 +151,8 @@ def test_each_piece_of_each_update_is_changed_by_a_seed_of_its_own():
 
 
 def test_pieces_must_be_equal():
-    with pytest.raises(ValueError, match="pieces must divide batch_size=16. Received: 3"):
-        FastTrainer(model(), 16, pieces=3)
+    with pytest.raises(ValueError, match="evenly divisible by 3 but is 16"):
+        FastTrainer(model(), 16, pieces=3).run(data(), updates=1)
 
 
 def test_threads_come_before_the_first_operation():

@@ -45,14 +45,10 @@ class Bias(layers.Layer):
     Input and output shape: (batch, …, channels), float.
     """
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.bias_initializer = keras.initializers.Zeros()
+    bias_initializer = keras.initializers.Zeros()
 
     def build(self, shape):
-        self.bias = self.add_weight(
-            name="bias", shape=shape[-1:], initializer=self.bias_initializer
-        )
+        self.bias = self.add_weight(shape[-1:], initializer=self.bias_initializer, name="bias")
 
     def call(self, x):
         return ops.add(x, self.bias)

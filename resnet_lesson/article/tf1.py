@@ -20,10 +20,9 @@ from resnet_lesson.plumbing.constraints import POSITIVE, Dictionary, checked, fl
 v1 = tf.compat.v1
 
 WEIGHTS = Dictionary(floats())
-IMAGES = floats(None, 28, 28, 1)
 
 
-@checked(weights=WEIGHTS, images=IMAGES)
+@checked(weights=WEIGHTS, images=floats(None, 28, 28, 1))
 def network_outputs(weights, images):
     """Compute the network's probabilities.
 

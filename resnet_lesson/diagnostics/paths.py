@@ -73,8 +73,8 @@ def path_gradients(model, images, labels, paths):
     flows = []
     for path in paths:
         flow = last
-        for ways, branch in zip(reversed(blocks), reversed(path), strict=True):
-            through_branch, through_shortcut = ways
+        ways = zip(reversed(blocks), reversed(path), strict=True)
+        for (through_branch, through_shortcut), branch in ways:
             flow = through_branch(flow) if branch else through_shortcut(flow)
         flows.append(flow)
     return np.array(flows)

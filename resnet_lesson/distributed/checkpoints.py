@@ -1,6 +1,5 @@
 """Checkpoints: all that a run of training needs to go on as if it had never ended."""
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -36,8 +35,8 @@ class Checkpoints:
 
     def updates(self):
         """Return the update numbers of the checkpoints that there are, the oldest first."""
-        names = (re.fullmatch(r"update_(\d+)\.npz", path.name) for path in self.folder.iterdir())
-        return sorted(int(name[1]) for name in names if name)
+        files = self.folder.glob("update_*.npz")
+        return sorted(int(path.stem.removeprefix("update_")) for path in files)
 
     def latest(self):
         """Return the update number of the newest checkpoint, 0 if there is none."""
@@ -77,7 +76,13 @@ class Checkpoints:
             return 0
         path = self._path(done)
         (saved,) = load_records(path)
-        _check_fits(path, saved, record)
+        names = ("seed", "batch_size", "parameters")
+        here, there = ({name: getattr(run, name) for name in names} for run in (record, saved))
+        if here != there or done > record.updates:
+            raise ValueError(
+                f"checkpoint must be of a run with {here} and {record.updates} updates at most: "
+                f"name another folder. Received: {path}, with {there} and {done} updates"
+            )
         for variable, value in zip(variables, saved.weights, strict=True):
             variable.assign(value)
         for name in ("loss", "accuracy", "seconds", "epochs", "learning_rate"):
@@ -86,17 +91,3 @@ class Checkpoints:
 
     def _path(self, done):
         return self.folder / f"update_{done:08d}.npz"
-
-
-def _check_fits(path, saved, record):
-    wrong = [
-        f"of a run with {name}={getattr(record, name)}, not {getattr(saved, name)}"
-        for name in ("seed", "batch_size", "parameters")
-        if getattr(saved, name) != getattr(record, name)
-    ]
-    if len(saved.loss) > record.updates:
-        wrong.append(f"of no more than {record.updates} updates, as are asked for")
-    if wrong:
-        raise ValueError(
-            f"checkpoint must be {', '.join(wrong)}: name another folder. Received: {path}"
-        )

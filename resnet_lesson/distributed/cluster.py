@@ -14,7 +14,6 @@ from resnet_lesson.plumbing.constraints import Whole, checked, received
 from resnet_lesson.plumbing.processes import MOST_WORKERS
 
 LOST = 3  # exit status of a worker that lost another one
-MOST_PORT = 65535
 FORM = '{"cluster": {"worker": ["host:12345", …]}, "task": {"type": "worker", "index": 0}}'
 
 
@@ -42,7 +41,6 @@ def read_tf_config(text):
     raise ValueError(f"TF_CONFIG must be of the form {FORM}. Received: {received(text)}")
 
 
-@checked(port=Whole(1, MOST_PORT))
 def slurm_tf_config(port=12345):
     """Make the TF_CONFIG of this task of a Slurm job step, from the variables that Slurm sets.
 
@@ -53,8 +51,8 @@ def slurm_tf_config(port=12345):
         str, JSON.
 
     Raises:
-        TypeError, ValueError: the port is unusable, or Slurm's variables do not agree.
-        RuntimeError, KeyError: they are not set: start the command with srun.
+        KeyError, RuntimeError, ValueError: Slurm's variables are not set, or do not agree: start
+            the command with srun.
     """
     # The resolver shares out GPUs, too. Told of one for each task, and not to touch them, it leaves
     # them to Slurm.

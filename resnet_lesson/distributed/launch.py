@@ -25,7 +25,7 @@ class WorkerError(RuntimeError):
     """A worker process died, or none of them got ahead."""
 
 
-class Workers:
+class Workers(contextlib.AbstractContextManager):
     """Worker processes on this machine, which train together. Leaving the context ends them all.
 
     Args:
@@ -58,9 +58,6 @@ class Workers:
         ]
         for reader in self._readers:
             reader.start()
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, *error):
         self.end()
@@ -125,13 +122,8 @@ def _start(command, addresses, index):
     )
 
 
-@checked(options=CONFIG)
 def as_arguments(options):
-    """Return options as words of a command line: ``{"batch_size": 5}`` → ``--batch-size 5``.
-
-    Raises:
-        TypeError: they are no dictionary.
-    """
+    """Return options as words of a command line: ``{"batch_size": 5}`` → ``--batch-size 5``."""
     words = []
     for name, value in options.items():
         parts = value if isinstance(value, (list, tuple)) else [value]
@@ -139,15 +131,11 @@ def as_arguments(options):
     return words
 
 
-@checked(count=Whole(1, MOST_WORKERS))
 def free_ports(count):
     """Find ports of this machine that nobody listens at.
 
     They lie below the range from which systems draw ports for outgoing connections. So nobody is
     given one by chance before the worker takes it.
-
-    Raises:
-        TypeError, ValueError: the number is unusable.
     """
     draw, ports = random.SystemRandom(), []
     with contextlib.ExitStack() as held:

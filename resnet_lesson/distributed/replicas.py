@@ -18,13 +18,12 @@ import tensorflow as tf
 
 from resnet_lesson.distributed.cluster import meet, read_tf_config
 from resnet_lesson.plumbing.constraints import FUNCTION, Numbers, Whole, checked, instance
-from resnet_lesson.plumbing.processes import MOST_THREADS, set_threads
+from resnet_lesson.plumbing.processes import MOST_THREADS, MOST_WORKERS, set_threads
 
-MOST_DEVICES = 1024  # a larger number is mistyped
 STRATEGY = instance("a tf.distribute.Strategy", tf.distribute.Strategy)
 
 
-@checked(devices=Whole(1, MOST_DEVICES))
+@checked(devices=Whole(1, MOST_WORKERS))
 def mirrored(devices=2):
     """Cut this machine's processor into logical devices, with one replica on each.
 
@@ -101,7 +100,6 @@ def _without_proxy(addresses):
     os.environ["no_grpc_proxy"] = ",".join(kept)
 
 
-@checked(strategy=STRATEGY)
 def check_strategy(strategy, model, batch_size):
     """Check that a model can be trained under a strategy.
 
@@ -130,10 +128,7 @@ def on_replicas(strategy, step):
     """
 
     def run(*arguments):
-        results = strategy.run(step, arguments)
-        return tf.nest.map_structure(
-            lambda one: strategy.experimental_local_results(one)[0], results
-        )
+        return strategy.experimental_local_results(strategy.run(step, arguments))[0]
 
     return run
 
@@ -166,12 +161,7 @@ def shares(strategy, array):
     )
 
 
-@checked(strategy=STRATEGY)
 def is_chief(strategy):
-    """Tell whether this process is the one that writes files: the first worker, or the only one.
-
-    Raises:
-        TypeError: it is no strategy.
-    """
+    """Tell whether this process is the one that writes files: the first worker, or the only one."""
     resolver = strategy.cluster_resolver
     return resolver is None or not resolver.task_id

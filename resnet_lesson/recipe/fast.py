@@ -43,7 +43,6 @@ def one_thread_an_operation():
     tf.config.threading.set_inter_op_parallelism_threads(cores())
 
 
-@checked(peak=POSITIVE)
 def one_cycle(updates, peak):
     """Compute the learning rate of each update: up in a straight line, then down to zero.
 
@@ -53,9 +52,6 @@ def one_cycle(updates, peak):
 
     Returns:
         float64 array, shape (updates,).
-
-    Raises:
-        TypeError, ValueError: an argument is unusable.
     """
     update, top = np.arange(updates), WARM_UP * updates
     rising = peak * (0.04 + 0.96 * update / top)
@@ -102,8 +98,6 @@ class FastTrainer(Trainer):
         average=0.0,
     ):
         super().__init__(model, batch_size, learning_rate)
-        if self.batch_size % pieces:
-            raise ValueError(f"pieces must divide batch_size={batch_size}. Received: {pieces}")
         self.pieces, self.smoothing, self.change, self.average = pieces, smoothing, change, average
         # Pairs: the moving average of a weight, and the weight.
         self._averages = [(tf.Variable(w.value), w) for w in model.weights] if average else []
