@@ -22,16 +22,7 @@ import numpy as np
 from keras import layers
 
 from resnet_lesson.blocks import BasicBlock, BottleneckBlock, DenseBlock, batch_norm
-from resnet_lesson.plumbing.constraints import (
-    SYMBOLIC,
-    TEXT,
-    WIDTH,
-    ListOf,
-    NamesIn,
-    OneOf,
-    Whole,
-    checked,
-)
+from resnet_lesson.plumbing.constraints import TEXT, WIDTH, ListOf, NamesIn, OneOf, Whole, checked
 
 BLOCKS = {"basic": BasicBlock, "bottleneck": BottleneckBlock, "dense": DenseBlock}
 DEPTH = Whole(3, 10_000)
@@ -122,7 +113,6 @@ def network(
     return keras.Model(inputs, logits, name=name)
 
 
-@checked(inputs=SYMBOLIC, block=OneOf(*BLOCKS))
 def stem(inputs, block, width, normalisation):
     """Lay the layers before the first block into a functional model.
 
@@ -270,11 +260,6 @@ def _check_together(depth, blocks_per_stage, widths, shortcut, block, reduction,
         raise ValueError(
             "blocks_per_stage and widths must be of one length. "
             f"Received: {blocks_per_stage} and {widths}"
-        )
-    if shortcut == "padded" and list(widths) != sorted(widths):
-        raise ValueError(
-            "widths must not fall where shortcut='padded', which drops no channel. "
-            f"Received: {widths}"
         )
     if block == "bottleneck" and any(width % reduction for width in widths):
         raise ValueError(f"widths must be multiples of reduction={reduction}. Received: {widths}")

@@ -16,14 +16,7 @@ import tokenize
 from importlib.metadata import version
 from pathlib import Path
 
-from resnet_lesson.plumbing.constraints import (
-    Dictionary,
-    ListOf,
-    OneOf,
-    checked,
-    instance,
-    received,
-)
+from resnet_lesson.plumbing.constraints import Dictionary, OneOf, checked, instance, received
 from resnet_lesson.plumbing.files import whole_file
 from resnet_lesson.plumbing.processes import each_in_a_process
 from resnet_lesson.runs import RECORDS as RUNS
@@ -219,18 +212,11 @@ def runs_of(study):
     Args:
         study: as from ``read_study``.
     """
-    try:
-        settings, results = study["settings"], ListOf().check("results", study["results"])
-        networks = {}
-        for key, configs in settings.items():
-            if key.startswith("networks"):
-                networks |= configs
-        return [_run_of(run, settings, networks.get(run["name"], {})) for run in results]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            "study must have settings and results of runs. "
-            f"Received: {received(study)} ({type(error).__name__}: {error})"
-        ) from None
+    settings, networks = study["settings"], {}
+    for key, configs in settings.items():
+        if key.startswith("networks"):
+            networks |= configs
+    return [_run_of(run, settings, networks.get(run["name"], {})) for run in study["results"]]
 
 
 def _run_of(run, settings, config):

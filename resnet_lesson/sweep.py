@@ -3,7 +3,6 @@
 On a small machine two processes with one thread each train faster than one process with two.
 """
 
-import inspect
 import tempfile
 import uuid
 from collections.abc import Callable
@@ -17,10 +16,17 @@ import tensorflow as tf
 
 from resnet_lesson.data import Dataset, Examples
 from resnet_lesson.models import network
-from resnet_lesson.plumbing.constraints import FUNCTION, Dictionary, Whole, checked, received
+from resnet_lesson.plumbing.constraints import (
+    CONFIG,
+    FUNCTION,
+    Dictionary,
+    Whole,
+    checked,
+    received,
+)
 from resnet_lesson.plumbing.processes import MOST_WORKERS, check_workers_find, cores, run_in_workers
 from resnet_lesson.runs import load_records, save_records
-from resnet_lesson.training import CONFIG, Trainer, check_run, progress_bar
+from resnet_lesson.training import Trainer, check_run, progress_bar
 
 # To build and trace a network takes about as long as so many of its updates.
 TRACING = 100
@@ -107,7 +113,7 @@ class _Plan(NamedTuple):
         """Tell a mistake here, at once, and not from a worker; return each network's layers."""
         layers = {}
         for name, config in self.configs.items():
-            model = _built(self.build, config)
+            model = self.build(**config)
             check_run(model, data, self.batch_size, self.rates[name], self.after_epoch)
             layers[name] = len(model.layers)
         return layers
@@ -190,18 +196,6 @@ def _rates(learning_rate, configs):
             f"Received: {received(learning_rate)}"
         )
     return learning_rate
-
-
-def _built(build, config):
-    """Build a model; tell which arguments do not fit the function that builds it."""
-    try:
-        inspect.signature(build).bind(**config)
-    except TypeError as error:
-        raise TypeError(
-            f"configs must hold arguments of {getattr(build, '__name__', 'build')}: {error}. "
-            f"Received: {received(config)}"
-        ) from None
-    return build(**config)
 
 
 def _tasks(layers, seeds, workers, updates):

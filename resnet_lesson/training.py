@@ -17,14 +17,12 @@ from resnet_lesson.models import reset_weights
 from resnet_lesson.plumbing.adam import Adam
 from resnet_lesson.plumbing.constraints import (
     POSITIVE,
-    TRUTH,
     Constraint,
     Images,
     Labels,
     Numbers,
     Whole,
     checked,
-    instance,
 )
 from resnet_lesson.runs import Record
 
@@ -33,9 +31,6 @@ EVALUATION_BATCH = 500
 # XLA ("jit_compile") takes long to compile and gains little here on a CPU: see lesson 09. Nothing
 # here is for autograph.
 COMPILED = {"jit_compile": False, "autograph": False, "reduce_retracing": True}
-
-
-CONFIG = instance("a dictionary", dict)
 
 
 class LearningRate(Constraint):
@@ -107,7 +102,7 @@ class Trainer:
         correct = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
         return gradients, loss, tf.reduce_mean(tf.cast(correct, tf.float32))
 
-    @checked(config=CONFIG | None, reset=TRUTH)
+    @checked
     def run(
         self,
         data,
@@ -135,7 +130,7 @@ class Trainer:
             # The first call traces the step, which is no training: its seconds are not counted.
             self._step.get_concrete_function(*self._batch(data.train, np.arange(self.batch_size)))
             spent = record.seconds[-1] if record.seconds else 0.0
-            for at in self._shuffled(len(data.train), seed, updates, done):
+            for at, ends_epoch in self._shuffled(len(data.train), seed, updates, done):
                 start = time.perf_counter()
                 loss, accuracy = self._step(*self._batch(data.train, at))
                 record.loss.append(float(loss))
@@ -144,9 +139,7 @@ class Trainer:
                 record.seconds.append(spent)
                 if on_update is not None:
                     on_update()
-                if self._ends_epoch(record, data) and not self._next_epoch(
-                    record, data, after_epoch
-                ):
+                if ends_epoch and not self._next_epoch(record, data, after_epoch):
                     break
                 self._after_update(record)
             self._finish(record, data)
@@ -155,17 +148,20 @@ class Trainer:
         return record
 
     def _shuffled(self, images, seed, updates, done=0):
-        """Yield where each update's images are: every epoch in a new order, which the seed decides.
+        """Yield where each update's images are, and whether it is the last one of its epoch.
 
-        Those of the first ``done`` updates are left out.
+        Every epoch has a new order, which the seed decides. The first ``done`` updates are left
+        out.
         """
         shuffle = np.random.default_rng([seed, 1])
         per_epoch = images // self.batch_size
         for update in range(updates):
-            if update % per_epoch == 0:
+            place = update % per_epoch
+            if place == 0:
                 order = shuffle.permutation(images)
             if update >= done:
-                yield order[(update % per_epoch) * self.batch_size :][: self.batch_size]
+                ends_epoch = place == per_epoch - 1 or update == updates - 1
+                yield order[place * self.batch_size :][: self.batch_size], ends_epoch
 
     # What several processes, checkpoints or another loop need: a subclass changes these.
 
@@ -199,14 +195,9 @@ class Trainer:
             config=dict(config or {}),
         )
 
-    def _ends_epoch(self, record, data):
-        done, per_epoch = len(record.loss), len(data.train) // self.batch_size
-        return done % per_epoch == 0 or done == record.updates
-
     def _next_epoch(self, record, data, after_epoch):
         """Measure what an epoch gave, and take the next one's learning rate; False ends the run."""
-        per_epoch = len(data.train) // self.batch_size
-        first = (len(record.loss) - 1) // per_epoch * per_epoch
+        first = record.epochs[-1]["update"] if record.epochs else 0
         record.epochs.append(
             {
                 "update": len(record.loss),

@@ -110,8 +110,6 @@ CALLS = {
     "diagnostics.gradients.autocorrelation": lambda: {"values": [1.0, 2.0, 0.0], "lags": 1},
     "diagnostics.gradients.gradient_norms": lambda: batch(),
     "diagnostics.gradients.input_gradients": lambda: {"model": model(), "inputs": images()},
-    "diagnostics.gradients.jacobian": lambda: {"f": lambda x: 2 * x, "x": [1.0, 2.0]},
-    "diagnostics.gradients.jacobian_by_differences": lambda: {"f": lambda x: 2 * x, "x": [1.0]},
     "diagnostics.landscape.filter_normalised_direction": lambda: {"model": model(), "seed": 0},
     "diagnostics.landscape.losses_around": lambda: (
         batch()
@@ -125,7 +123,6 @@ CALLS = {
     "diagnostics.modes.set_averages": lambda: {"model": model(), "images": images()},
     "diagnostics.paths.gradients_by_length": lambda: batch(),
     "diagnostics.paths.path_gradients": lambda: batch() | {"paths": [[True, False]]},
-    "diagnostics.receptive_fields.receptive_fields": lambda: {"model": model()},
     "diagnostics.responses.activations": lambda: (
         {"model": model(), "images": images()} | {"names": ["logits"]}
     ),
@@ -176,9 +173,6 @@ CALLS = {
     "models.network": lambda: {"depth": 8},
     "models.reset_weights": lambda: {"model": one_layer(), "seed": 0},
     "models.segments": lambda: {"model": model()},
-    "models.stem": lambda: (
-        {"inputs": keras.Input((28, 28, 1)), "block": "basic"} | {"width": 8, "normalisation": True}
-    ),
     "models.with_outputs": lambda: {"model": model(), "names": ["logits"]},
     "plots.lines.curves": lambda: {"x": [1, 2], "series": {"a": [1.0, 2.0]}} | axis_labels(),
     "plots.lines.dots": lambda: {"series": {"a": {1: [1.0, 2.0]}}} | axis_labels(),
@@ -211,6 +205,7 @@ CALLS = {
     "runs.load_records": lambda: {"path": saved()},
     "runs.running_mean": lambda: {"values": [1.0, 2.0], "window": 1},
     "runs.save_records": lambda: {"path": folder() / "saved.npz", "records": [trained()]},
+    "studies.Study": lambda: {"script": Path(__file__), "settings": {}},
     "studies.complete": lambda: {"records": [trained()], "networks": [""], "seeds": [0]},
     "studies.provenance": lambda: {"study": studies.read_study("04_long_runs")},
     "studies.runs_of": lambda: {"study": studies.read_study("04_long_runs")},
@@ -392,6 +387,7 @@ def test_there_is_a_call_for_each_function_that_declares_constraints():
     assert sorted(CALLS) == sorted(DECLARED)
 
 
+@pytest.mark.slow
 def test_the_calls_that_are_attacked_work():
     for name, make in CALLS.items():
         if name not in ELSEWHERE:

@@ -438,7 +438,7 @@ def test_slurm(monkeypatch):
     assert len(lists[0]) == len(tasks)
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
     monkeypatch.setenv("SLURM_STEP_TASKS_PER_NODE", "1(x2)")
-    with pytest.raises(RuntimeError, match="8 tasks"):
+    with pytest.raises(ValueError, match="--slurm must .*8 tasks"):
         cluster.slurm_tf_config()
 
 

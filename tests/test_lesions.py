@@ -1,5 +1,7 @@
 """Lesions: blocks taken out and put in another order, against the same done by hand."""
 
+import functools
+
 import numpy as np
 import pytest
 from small import IMAGES, small
@@ -8,12 +10,25 @@ from resnet_lesson.diagnostics import exchangeable, reordered, run_parts, withou
 from resnet_lesson.models import segments, with_outputs
 
 
-def trained(shortcut="padded"):
-    """Make a network whose normalisations are no identities."""
+@functools.cache
+def built(shortcut):
+    """Make a network, and weights with which its normalisations are no identities."""
     model = small(shortcut, (3, 2))
     draw = np.random.default_rng(0)
-    model.set_weights([w + 0.1 * np.abs(draw.normal(size=w.shape)) for w in model.get_weights()])
+    weights = [w + 0.1 * np.abs(draw.normal(size=w.shape)) for w in model.get_weights()]
+    return model, weights, segments(model)
+
+
+def trained(shortcut="padded"):
+    model, weights, _ = built(shortcut)
+    model.set_weights(weights)
     return model
+
+
+def parts_of(shortcut="padded"):
+    """Return the segments of a network, which share its weights."""
+    trained(shortcut)
+    return dict(built(shortcut)[2])
 
 
 def assert_gives(parts, expected):
@@ -23,7 +38,7 @@ def assert_gives(parts, expected):
 @pytest.mark.parametrize("shortcut", ["none", "padded", "projection"])
 def test_all_parts_in_order_are_the_model(shortcut):
     model = trained(shortcut)
-    assert_gives(segments(model), model(IMAGES, training=False))
+    assert_gives(parts_of(shortcut), model(IMAGES, training=False))
 
 
 @pytest.mark.parametrize("shortcut", ["padded", "projection"])
@@ -31,8 +46,8 @@ def test_all_parts_in_order_are_the_model(shortcut):
 def test_without_branch_is_a_branch_of_zero(shortcut, name):
     """With γ = β = 0 in the last normalisation, F(x) = 0 and the shortcut alone is left."""
     model = trained(shortcut)
-    cut = run_parts(without_branch(segments(model), name), IMAGES)
-    untouched = run_parts(segments(model), IMAGES)
+    cut = run_parts(without_branch(parts_of(shortcut), name), IMAGES)
+    untouched = run_parts(parts_of(shortcut), IMAGES)
     norm = model.get_layer(f"{name}_norm2")
     norm.gamma.assign(0 * norm.gamma)
     norm.beta.assign(0 * norm.beta)
@@ -43,14 +58,14 @@ def test_without_branch_is_a_branch_of_zero(shortcut, name):
 @pytest.mark.parametrize("block", ["basic", "dense"])
 def test_without_branch_of_a_plain_block_leaves_it_out(block):
     dense = small("none", (3,), "dense", widths=(5,))
-    parts = segments(trained("none") if block == "basic" else dense)
+    parts = parts_of("none") if block == "basic" else segments(dense)
     by_hand = {name: part for name, part in parts.items() if name != "stage1_block2"}
     assert_gives(without_branch(parts, "stage1_block2"), run_parts(by_hand, IMAGES))
 
 
 def test_without_branch_of_a_plain_block_that_changes_the_shape():
     model = trained("none")
-    parts = segments(model)
+    parts = parts_of("none")
     x = with_outputs(model, ["stage1_block3_out"])(IMAGES, training=False)["stage1_block3_out"]
     by_hand = np.pad(np.asarray(x)[:, ::2, ::2], [(0, 0)] * 3 + [(0, 4)])
     for name in ("stage2_block2", "head"):
@@ -59,7 +74,7 @@ def test_without_branch_of_a_plain_block_that_changes_the_shape():
 
 
 def test_reordered():
-    parts = segments(trained())
+    parts = parts_of()
     other = reordered(parts, ["stage1_block3", "stage1_block1"])
     stage1 = ["stage1_block3", "stage1_block2", "stage1_block1"]
     assert list(other) == ["stem", *stage1, "stage2_block1", "stage2_block2", "head"]
@@ -72,7 +87,7 @@ def test_reordered():
 
 
 def test_exchangeable():
-    kinds = exchangeable(segments(trained()))
+    kinds = exchangeable(parts_of())
     assert kinds["stage1_block1"] == kinds["stage1_block3"] == (4, 4, 4)
     assert kinds["stage2_block1"] == ((4, 4, 4), (2, 2, 8))
     assert kinds["stage2_block2"] == (2, 2, 8)
@@ -80,7 +95,7 @@ def test_exchangeable():
 
 
 def test_blocks_that_are_not_there_or_cannot_change_places():
-    parts = segments(trained())
+    parts = parts_of()
     for first, second in (("stage1_block1", "stage2_block2"), ("stage2_block1", "stage2_block2")):
         with pytest.raises(ValueError, match="order must hold blocks that keep one shape"):
             reordered(parts, [first, second])

@@ -44,6 +44,7 @@ def test_the_picture_comes_first_and_a_slider_makes_another(shown):
     assert "two" in figure.value and figure.value != before
 
 
+@pytest.mark.slow
 def test_drawing_is_most_of_a_slider_s_time(shown):
     box = widgets.explore(parabola, {"power": 1}, power=range(1, 9))
     box.children[0].value = 2

@@ -41,8 +41,6 @@ from resnet_lesson import diagrams, plots, widgets
 from resnet_lesson.blocks import BasicBlock, DenseBlock
 from resnet_lesson.data import load_mnist
 from resnet_lesson.diagnostics import (
-    jacobian,
-    jacobian_by_differences,
     layer_counts,
     median_seconds,
 )
@@ -485,6 +483,22 @@ verdict_above("with the addition first, it falls far below that floor", [1], hal
 # **Predict.** To how many digits do the three agree?
 
 # %%
+def jacobian(f, x):
+    """The tape's answer, in float64."""
+    x = tf.constant(x, tf.float64)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = f(x)
+    return tape.jacobian(y, x, unconnected_gradients="zero", experimental_use_pfor=False).numpy()
+
+
+def jacobian_by_differences(f, x, step=1e-6):
+    """Move one input at a time, a little up and a little down, and see how far the outputs move."""
+    columns = [(f(tf.constant(x + move)) - f(tf.constant(x - move))) / (2 * step)
+               for move in step * np.eye(len(x))]
+    return np.stack(columns, axis=1)
+
+
 def function(x):
     """The package's block as a function of one vector."""
     return three(x[None])[0]

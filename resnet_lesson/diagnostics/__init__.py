@@ -2,16 +2,9 @@
 # ruff: noqa: F401 - the names that this room offers.
 
 from .costs import LayerCount, layer_counts, median_seconds, weighted_layers
-from .gradients import (
-    autocorrelation,
-    gradient_norms,
-    input_gradients,
-    jacobian,
-    jacobian_by_differences,
-)
+from .gradients import autocorrelation, gradient_norms, input_gradients
 from .landscape import filter_normalised_direction, losses_around
 from .lesions import exchangeable, reordered, run_parts, without_branch
 from .modes import kept_averages, set_averages
 from .paths import gradients_by_length, path_gradients
-from .receptive_fields import ReceptiveField, receptive_fields
 from .responses import activations, branch_ratios, probe_accuracy, response_deviations

@@ -13,15 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from resnet_lesson.diagnostics.modes import kept_averages
-from resnet_lesson.plumbing.constraints import (
-    FUNCTION,
-    POSITIVE,
-    Images,
-    Labels,
-    Numbers,
-    Whole,
-    checked,
-)
+from resnet_lesson.plumbing.constraints import Images, Labels, Numbers, Whole, checked
 from resnet_lesson.training import batch_loss
 
 # What a measurement takes that needs a loss.
@@ -99,45 +91,3 @@ def autocorrelation(values, lags):
     centred = values - values.mean()
     products = [centred[: len(centred) - lag] @ centred[lag:] for lag in range(lags + 1)]
     return np.array(products) / products[0]
-
-
-@checked(f=FUNCTION, x=VECTOR)
-def jacobian(f, x):
-    """Compute the Jacobian of ``f`` at ``x`` with a GradientTape.
-
-    Args:
-        f: function of a float64 tensor of shape (n,) that returns a float64 tensor of shape (m,).
-        x: numbers, shape (n,): the point.
-
-    Returns:
-        float64 array, shape (m, n): row i, column j holds the derivative of output i by input j.
-    """
-    x = tf.constant(x, tf.float64)
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(x)
-        y = f(x)
-    # An output that does not depend on x has the derivative 0. pfor would trace f at each call.
-    return tape.jacobian(y, x, unconnected_gradients="zero", experimental_use_pfor=False).numpy()
-
-
-@checked(f=FUNCTION, x=VECTOR, step=POSITIVE)
-def jacobian_by_differences(f, x, step=1e-6):
-    """Approximate the Jacobian of ``f`` at ``x`` by central differences.
-
-    Column j is (f(x + step · e_j) − f(x − step · e_j)) / (2 · step). For a smooth function the
-    error is of the order of step². Rounding adds about 1e-16 / step. Within ``step`` of a kink the
-    result is a mean of the slopes on both sides.
-
-    Args:
-        f, x: as in ``jacobian``.
-        step: how far x is moved to each side, above 0.
-
-    Returns:
-        float64 array, shape (m, n).
-    """
-    moves = step * np.eye(len(x))
-    columns = [
-        np.subtract(f(tf.constant(x + move)), f(tf.constant(x - move))) / (2 * step)
-        for move in moves
-    ]
-    return np.stack(columns, axis=1)

@@ -18,14 +18,7 @@ import numpy as np
 
 from resnet_lesson.diagnostics.modes import kept_averages
 from resnet_lesson.models import with_outputs
-from resnet_lesson.plumbing.constraints import (
-    MOST_WIDTH,
-    POSITIVE,
-    Images,
-    Labels,
-    Numbers,
-    checked,
-)
+from resnet_lesson.plumbing.constraints import POSITIVE, Images, Labels, Numbers, checked
 
 
 @checked(images=Images())
@@ -106,9 +99,9 @@ def _named(model, pattern):
 
 @checked(
     features=Numbers(),
-    labels=Labels("features", classes=MOST_WIDTH),
+    labels=Labels("features"),
     test_features=Numbers(),
-    test_labels=Labels("test_features", classes=MOST_WIDTH),
+    test_labels=Labels("test_features"),
     penalty=POSITIVE,
 )
 def probe_accuracy(features, labels, test_features, test_labels, penalty=0.01):

@@ -51,18 +51,20 @@ def slurm_tf_config(port=12345):
         str, JSON.
 
     Raises:
-        KeyError, RuntimeError, ValueError: Slurm's variables are not set, or do not agree: start
-            the command with srun.
+        ValueError: Slurm's variables are not set, or do not agree.
     """
     # The resolver shares out GPUs, too. Told of one for each task, and not to touch them, it leaves
     # them to Slurm.
     gpus = {"gpus_per_node": MOST_WORKERS, "gpus_per_task": 1, "auto_set_gpu": False}
-    resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(port_base=port, **gpus)
-    workers = resolver.cluster_spec().as_dict()["worker"]
-    # The resolver sorts the machines by name, n10 before n9, and Slurm numbers its tasks otherwise.
-    # So a task finds its place by the machine that it runs on, not by its number.
-    host, task = os.environ["SLURMD_NODENAME"], int(os.environ["SLURM_LOCALID"])
-    task = {"type": "worker", "index": workers.index(f"{host}:{port + task}")}
+    try:
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(port_base=port, **gpus)
+        workers = resolver.cluster_spec().as_dict()["worker"]
+        # The resolver sorts the machines by name, n10 before n9, and Slurm numbers its tasks
+        # otherwise. So a task finds its place by the machine that it runs on, not by its number.
+        host, task = os.environ["SLURMD_NODENAME"], int(os.environ["SLURM_LOCALID"])
+        task = {"type": "worker", "index": workers.index(f"{host}:{port + task}")}
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise ValueError(f"--slurm must be in a step that srun starts. Received: {error}") from None
     return json.dumps({"cluster": {"worker": workers}, "task": task})
 
 

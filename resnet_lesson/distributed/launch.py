@@ -13,10 +13,9 @@ import threading
 import time
 from pathlib import Path
 
-from resnet_lesson.plumbing.constraints import TRUTH, Whole, checked
+from resnet_lesson.plumbing.constraints import CONFIG, TRUTH, Whole, checked
 from resnet_lesson.plumbing.processes import MOST_WORKERS, cores
 from resnet_lesson.runs import load_records
-from resnet_lesson.training import CONFIG
 
 GRACE = 10  # seconds in which the other workers may tell what they saw, after one has died
 

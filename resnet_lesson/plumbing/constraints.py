@@ -19,7 +19,6 @@ import inspect
 import math
 import numbers
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +26,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-# More of these would fill any memory: whoever asks for them has mistyped a number.
-MOST_NUMBERS = 10**9
+# More than that would fill any memory: whoever asks for it has mistyped a number.
 MOST_WIDTH = 8192
 
 
@@ -196,16 +194,12 @@ def instance(wanted, *types):
     return Kind(wanted, lambda value: isinstance(value, types))
 
 
-def _is_axes(value):
-    # Whoever has Axes has imported Matplotlib; for all others it stays away.
-    axes = sys.modules.get("matplotlib.axes")
-    return axes is not None and isinstance(value, axes.Axes)
-
-
 TRUTH = Kind("True or False", lambda value: isinstance(value, (bool, np.bool_)), bool)
 TEXT = instance("a text", str)
 FUNCTION = Kind("a function", callable)
-AXES = Kind("matplotlib Axes or None", _is_axes) | None
+CONFIG = instance("a dictionary", dict)
+# Known by what it does: Matplotlib stays away where nothing is drawn.
+AXES = Kind("matplotlib Axes or None", lambda value: hasattr(value, "get_xlim")) | None
 SYMBOLIC = instance("a symbolic tensor, as keras.Input gives it", keras.KerasTensor)
 MODEL = Kind(
     "a keras.Model that knows the shape of its input",
@@ -305,10 +299,6 @@ class Numbers(Constraint):
             raise ValueError(f"{name} must have the shape ({wanted}). Received: {found.shape}")
         if not (found.size or self.empty):
             raise ValueError(f"{name} must not be empty. Received: shape {found.shape}")
-        if found.size > MOST_NUMBERS:
-            raise ValueError(
-                f"{name} must hold at most {MOST_NUMBERS:,} numbers. Received: shape {found.shape}"
-            )
         if self.finite and found.dtype.kind == "f" and not np.isfinite(found).all():
             bad = np.count_nonzero(~np.isfinite(found))
             raise ValueError(
@@ -379,9 +369,10 @@ NAMED = {
     "seed": Whole(),
     "seeds": ListOf(Whole()),
     "title": TEXT | None,
+    "config": CONFIG | None,
     **dict.fromkeys(("updates", "epochs", "batch_size", "window"), Whole(1)),
     **dict.fromkeys(
-        ("normalisation", "zero_init", "changing", "progress", "log", "recorded"), TRUTH
+        ("normalisation", "zero_init", "changing", "reset", "progress", "log", "recorded"), TRUTH
     ),
     **dict.fromkeys(("path", "script", "folder"), FilePath()),
     **dict.fromkeys(("on_update", "after_epoch"), FUNCTION | None),

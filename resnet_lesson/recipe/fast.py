@@ -171,7 +171,7 @@ class FastTrainer(Trainer):
         for mean, weight in self._averages:
             mean.assign(weight.value)
         examples = tf.constant(data.train.images), tf.constant(data.train.labels, tf.int32)
-        batches = np.array(list(self._shuffled(len(data.train), seed, updates)))
+        batches = np.array([at for at, _ in self._shuffled(len(data.train), seed, updates)])
         rates = one_cycle(updates, self.learning_rate).astype(np.float32)
         # No update: TensorFlow traces and prepares the graph outside of the clock.
         self._updates(*examples, batches[:0], rates[:0], seed)
