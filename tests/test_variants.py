@@ -137,12 +137,12 @@ def numpy_logits(weights, variant, x, training, kept=()):
 
 
 @pytest.mark.parametrize("variant", [v for v in VARIANTS if v != "stochastic depth"])
-def test_forward_equals_numpy(variant, float64):
-    model = randomised(variant_network(14, variant))
+def test_forward_equals_numpy(variant):
+    model = randomised(built(variant))
     weights = values(model)
     for training in (False, True):
         expected = numpy_logits(weights, variant, IMAGES, training)
-        np.testing.assert_allclose(model(IMAGES, training=training), expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(model(IMAGES, training=training), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_stochastic_depth_equals_numpy(float64):
