@@ -498,7 +498,7 @@ def jacobian_by_differences(f, x, step=1e-6):
                for move in step * np.eye(len(x))]
     return np.stack(columns, axis=1)
 
-
+# %%
 def function(x):
     """The package's block as a function of one vector."""
     return three(x[None])[0]
