@@ -21,6 +21,7 @@ from resnet_lesson.plumbing.files import whole_file
 from resnet_lesson.plumbing.processes import each_in_a_process
 from resnet_lesson.runs import RECORDS as RUNS
 from resnet_lesson.runs import Record
+from resnet_lesson.training import evaluate
 
 FOLDER = Path(__file__).parent / "records"
 NETWORKS = instance("a list of names, or a dictionary", list, tuple, dict)
@@ -123,6 +124,28 @@ class Study:
             print(f"{len(self.results)} runs are done. The last was {task}.", flush=True)
         return [self.result_of(task) for task in tasks]
 
+    def best_rate(self, work, tasks_at, rates, lower=(), higher=()):
+        """Return the learning rate whose runs end at the lowest mean ``train_loss``.
+
+        Args:
+            work: as for ``run``.
+            tasks_at: function: rate → list of tasks, as for ``run``.
+            rates: those that are tried in any case.
+            lower, higher: those that are tried one after the other where the best rate so far is
+                the lowest or the highest, until it is not.
+        """
+
+        def mean_loss(rate):
+            losses = [result["train_loss"] for result in self.run(work, tasks_at(rate))]
+            return math.inf if None in losses else sum(losses)  # a run that diverged has None
+
+        losses = {rate: mean_loss(rate) for rate in rates}
+        lower, higher = iter(lower), iter(higher)
+        while (best := min(losses, key=losses.get)) in (min(losses), max(losses)):
+            rate = next(lower if best == min(losses) else higher)
+            losses[rate] = mean_loss(rate)
+        return best
+
     def _write(self):
         head = json.dumps(self._about | {"sessions": self._sessions}, indent=1)
         lines = ",\n".join(json.dumps(_plain(result)) for result in self.results)
@@ -151,6 +174,24 @@ def complete(records, networks, seeds):
             "study stays as it was."
         )
     return records
+
+
+def known(logits, data):
+    """Return losses and mistakes on the training and the test images, in evaluation mode.
+
+    Args:
+        logits: function: images → logits, as ``Trainer.logits``.
+        data: Dataset.
+
+    Returns:
+        dict with ``train_loss`` in nats, ``train_mistakes``, ``test_loss`` and ``test_mistakes``.
+    """
+    found = {}
+    for part, examples in (("train", data.train), ("test", data.test)):
+        loss, accuracy = evaluate(logits(examples.images), examples.labels)
+        found[f"{part}_loss"] = loss
+        found[f"{part}_mistakes"] = round((1 - accuracy) * len(examples))
+    return found
 
 
 def result_of(record):

@@ -199,3 +199,28 @@ def test_a_study_never_mixes_two_scripts_or_settings(script, change):
     with pytest.raises(ValueError, match="script must be .*Received: 99_squares.py"):
         studies.Study(script, settings)
     assert (studies.FOLDER / "99_squares.json").read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("valley", "tried", "best"),
+    [(0.01, [], 0.01), (1e-4, [3e-4, 1e-4, 3e-5], 1e-4), (0.3, [0.1, 0.3, 1.0], 0.3)],
+)
+def test_a_rate_at_an_edge_is_not_taken(script, valley, tried, best):
+    study, asked = studies.Study(script, {"seeds": [0]}), []
+
+    def run(work, tasks):
+        asked.extend(task["rate"] for task in tasks)
+        return [{"train_loss": abs(math.log(task["rate"] / valley))} for task in tasks]
+
+    study.run = run
+    lower, higher = [3e-4, 1e-4, 3e-5], [0.1, 0.3, 1.0]
+    tasks_at = lambda rate: [{"rate": rate}]  # noqa: E731
+    found = study.best_rate(None, tasks_at, [0.001, 0.003, 0.01, 0.03], lower, higher)
+    assert found == best and asked == [0.001, 0.003, 0.01, 0.03, *tried]
+
+
+def test_a_rate_with_which_a_run_diverges_is_never_the_best(script):
+    study = studies.Study(script, {"seeds": [0]})
+    losses = {0.001: [2.0, 2.0], 0.01: [1.0, 1.0], 0.1: [0.1, None], 1.0: [3.0, 3.0]}
+    study.run = lambda work, tasks: [{"train_loss": loss} for loss in losses[tasks[0]]]
+    assert study.best_rate(None, lambda rate: [rate], [0.001, 0.01, 0.1, 1.0]) == 0.01

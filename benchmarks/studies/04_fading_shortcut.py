@@ -19,8 +19,8 @@ from keras.optimizers.schedules import CosineDecay
 
 from resnet_lesson.data import load_mnist
 from resnet_lesson.models import network, segments
-from resnet_lesson.studies import Study
-from resnet_lesson.training import Trainer, evaluate
+from resnet_lesson.studies import Study, known
+from resnet_lesson.training import Trainer
 from resnet_lesson.variants import with_fading_shortcuts, without_shortcuts
 
 SETTINGS = {
@@ -112,16 +112,6 @@ def fade(scale, start, end):
     return after_update
 
 
-def known(logits, data):
-    """Return losses and mistakes on the training and the test images, in evaluation mode."""
-    found = {}
-    for part, examples in (("train", data.train), ("test", data.test)):
-        loss, accuracy = evaluate(logits(examples.images), examples.labels)
-        found[f"{part}_loss"] = loss
-        found[f"{part}_mistakes"] = round((1 - accuracy) * len(examples))
-    return found
-
-
 def block_measurements(model):
     """Return for each block of a plain network what it does to 200 test images.
 
@@ -150,26 +140,15 @@ def block_measurements(model):
     return found
 
 
-def mean_loss(results):
-    """Return the mean training loss of some runs; a run that diverged counts as infinite."""
-    losses = [result["train_loss"] for result in results]
-    return np.inf if None in losses else np.mean(losses)
-
-
 def best_rate(study, group, arm):
-    """Return an arm's best rate, after rates were added at an edge that is best."""
+    """Return the best rate of an arm, on the seeds of the search."""
+    chosen = SETTINGS[group]
 
-    def at(rate):
-        tasks = [task(group, arm, rate, seed) for seed in SETTINGS[group]["search_seeds"]]
-        return mean_loss(study.run(one_run, tasks))
+    def tasks_at(rate):
+        return [task(group, arm, rate, seed) for seed in chosen["search_seeds"]]
 
-    losses = {rate: at(rate) for rate in SETTINGS[group]["rates"]}
-    while (best := min(losses, key=losses.get)) in (min(losses), max(losses)):
-        lower = [rate for rate in SETTINGS["lower_rates"] if rate < min(losses)]
-        higher = [rate for rate in SETTINGS["higher_rates"] if rate > max(losses)]
-        rate = (lower if best == min(losses) else higher)[0]
-        losses[rate] = at(rate)
-    return best
+    higher = [rate for rate in SETTINGS["higher_rates"] if rate > max(chosen["rates"])]
+    return study.best_rate(one_run, tasks_at, chosen["rates"], SETTINGS["lower_rates"], higher)
 
 
 def task(group, arm, rate, seed, fade=None):
