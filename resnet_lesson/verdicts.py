@@ -1,4 +1,4 @@
-"""Verdicts: each states a claim, prints what was measured, and fails when the claim is false.
+"""Verdicts: each states a claim, says what was measured, and fails when the claim is false.
 
 Two lists of runs are compared in one of two ways. ``verdict_above`` asks every run to beat every
 other one: nothing is assumed, and three seeds do for a large effect. Runs of one seed share first
@@ -14,11 +14,13 @@ References
         Biopharmaceutics 15(6).
 """
 
+import html
 import math
 import textwrap
 from dataclasses import dataclass, replace
 
 import numpy as np
+from IPython.display import display
 
 from resnet_lesson.plumbing.constraints import (
     POSITIVE,
@@ -40,7 +42,7 @@ LEVEL, POWER = 0.05, 0.8
 
 @checked(holds=TRUTH, measured=TEXT)
 def verdict(claim, holds, measured, recorded=False):
-    """State a claim, print the figures that decide it, and fail if it does not hold.
+    """State a claim, give the figures that decide it, and fail if it does not hold.
 
     Args:
         claim: a sentence without a measured number in it.
@@ -52,7 +54,7 @@ def verdict(claim, holds, measured, recorded=False):
         AssertionError: the claim does not hold.
         TypeError: ``holds`` is no truth value, so that nothing was compared.
     """
-    _say("HOLDS" if holds else "DOES NOT HOLD", claim, measured, recorded)
+    _say("Holds" if holds else "Does not hold", claim, measured, recorded)
 
 
 @checked(above=VALUES, below=VALUES, ratio=POSITIVE, unit=TEXT)
@@ -66,7 +68,7 @@ def verdict_above(claim, above, below, ratio=1.0, unit="", recorded=False):
         above: positive numbers, one a seed.
         below: positive numbers, one a seed.
         ratio: the margin asked for; 1 asks for the order alone, without a tie.
-        unit: the values' unit, for the printed figures.
+        unit: the values' unit, of the figures.
         recorded: as in ``verdict``.
 
     Raises:
@@ -83,21 +85,17 @@ def verdict_above(claim, above, below, ratio=1.0, unit="", recorded=False):
             "above and below must not be negative where a ratio is claimed. "
             f"Received: {min(*above, *below)}"
         )
-    unit = f" {unit}" if unit else ""
-    lowest, highest = min(above), max(below)
-    ratio_found = lowest / highest if highest else math.inf
-    asked = f", claimed at least {ratio:g}" if ratio != 1 else ""
     # A comparison with a value that is not a number is false, wherever in the list it stands.
     holds = all(
         high > low if ratio == 1 else high >= ratio * low for high in above for low in below
     )
-    verdict(
-        claim,
-        holds,
-        f"{lowest:.4g}{unit}{_among(above, 'lowest')}, over {highest:.4g}{unit}"
-        f"{_among(below, 'highest')}: ratio {ratio_found:.3g}{asked}",
-        recorded,
-    )
+    lowest, highest = min(above), max(below)
+    relation = "is above" if holds else "is not above"
+    if highest > 0:
+        relation = f"is {lowest / highest:.3g} times"
+    left, right = _one_of(above, lowest, "lowest", unit), _one_of(below, highest, "highest", unit)
+    asked = f"; the claim was at least {ratio:g} times" if ratio != 1 else ""
+    verdict(claim, holds, f"{left} {relation} {right}{asked}", recorded)
 
 
 @dataclass(frozen=True)
@@ -181,15 +179,15 @@ def verdict_paired(claim, difference, unit="", recorded=False):
     Args:
         claim: a sentence without a measured number in it.
         difference: one of those that ``paired`` found.
-        unit: the values' unit, for the printed figures.
+        unit: the values' unit, of the figures.
         recorded: as in ``verdict``.
 
     Raises:
         AssertionError: the first is below the second.
     """
-    word = "HOLDS" if difference.mean > 0 else "DOES NOT HOLD"
+    word = "Holds" if difference.mean > 0 else "Does not hold"
     if difference.p >= LEVEL:
-        word = "UNDECIDED"
+        word = "Undecided"
     _say(word, claim, _words(difference, unit, word), recorded)
 
 
@@ -208,17 +206,17 @@ def verdict_equal(claim, difference, margin, unit="", recorded=False):
         difference: one of those that ``paired`` found.
         margin: the largest difference that does not matter, in the values' unit, chosen before
             anything was measured.
-        unit: the values' unit, for the printed figures.
+        unit: the values' unit, of the figures.
         recorded: as in ``verdict``.
 
     Raises:
         AssertionError: the two differ by more than the margin.
     """
-    word = "UNDECIDED"
+    word = "Undecided"
     if max(-difference.low, difference.high) <= margin:
-        word = f"EQUAL WITHIN {margin:g} {unit}".strip()
+        word = f"Equal within {margin:g} {unit}".strip()
     elif difference.low > margin or difference.high < -margin:
-        word = "DOES NOT HOLD"
+        word = "Does not hold"
     words = f"{_words(difference, unit, word)}; the margin is {margin:g}"
     _say(word, claim, words, recorded)
 
@@ -230,22 +228,51 @@ def _words(difference, unit, word):
         f"95 % interval {difference.low:.3g} to {difference.high:.3g}, corrected p "
         f"{difference.p:.2g}"
     )
-    if word == "UNDECIDED":
+    if word == "Undecided":
         words += f"; a difference of {difference.visible:.2g}{unit} would probably have been seen"
     return words
 
 
+def _one_of(values, value, which, unit):
+    place = f" (the {which} of {len(values)} runs)" if len(values) > 1 else ""
+    return f"{value:.4g} {unit}".rstrip() + place
+
+
+LOOKS = {  # first word of a verdict → mark, and colour of the box's edge
+    "Holds": ("✔", "#1a8a4f"),
+    "Does": ("✘", "#d1383d"),
+    "Equal": ("≈", "#1f7fc4"),
+    "Undecided": ("?", "#a87400"),
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a verdict says: a box with a mark and a coloured edge, or the same as text."""
+
+    word: str
+    claim: str
+    measured: str
+
+    def __repr__(self):
+        mark, _ = LOOKS[self.word.split()[0]]
+        said = textwrap.fill(f"{mark} {self.word}: {self.claim}.", WIDTH, subsequent_indent="  ")
+        measured = textwrap.indent(textwrap.fill(self.measured, WIDTH - 2), "  ")
+        return f"{said}\n{measured}" if self.measured else said
+
+    def _repr_html_(self):
+        mark, colour = LOOKS[self.word.split()[0]]
+        claim, measured = html.escape(self.claim), html.escape(self.measured)
+        return (
+            f'<div style="border-left: 5px solid {colour}; padding: 0.2em 0.8em; margin: 0.2em 0">'
+            f"<strong>{mark} {self.word}:</strong> {claim}.<br>{measured}</div>"
+        )
+
+
 def _say(word, claim, measured, recorded):
-    """Print a verdict; fail if its claim does not hold."""
-    said = textwrap.fill(f"{'RECORDED, ' * recorded}{word}: {claim}", WIDTH)
-    found = textwrap.fill(
-        f"measured: {measured}", WIDTH, initial_indent="  ", subsequent_indent="    "
-    )
-    said = f"{said}\n{found}"
-    if word == "DOES NOT HOLD":
-        raise AssertionError(said)
-    print(said)
-
-
-def _among(values, which):
-    return f" (the {which} of {len(values)} runs)" if len(values) > 1 else ""
+    """Display a verdict; fail if its claim does not hold."""
+    sentence = f"Measured: {measured.rstrip('.')}." if measured else ""
+    said = Said(f"{word}{' (recorded)' * recorded}", claim.rstrip("."), sentence)
+    if word == "Does not hold":
+        raise AssertionError(repr(said))
+    display(said)

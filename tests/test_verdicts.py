@@ -1,7 +1,9 @@
-"""Verdicts print what was measured, and fail when their claim is false."""
+"""Verdicts say what was measured, and fail when their claim is false."""
 
 import contextlib
+import html
 import math
+import re
 
 import numpy as np
 import pytest
@@ -18,28 +20,40 @@ from resnet_lesson.verdicts import (
 )
 
 
-def test_a_true_claim_is_printed_with_its_figures(capsys):
+def test_a_true_claim_is_said_with_its_figures(capsys):
     verdict("two is more than one", 2 > 1, "2 against 1")
-    assert capsys.readouterr().out == "HOLDS: two is more than one\n  measured: 2 against 1\n"
+    assert capsys.readouterr().out == "✔ Holds: two is more than one.\n  Measured: 2 against 1.\n"
     verdict("so says NumPy", np.float64(2) > 1, "")
 
 
 def test_a_false_claim_fails():
-    with pytest.raises(AssertionError, match=r"DOES NOT HOLD: one is more\n  measured: 1"):
+    with pytest.raises(AssertionError, match=r"✘ Does not hold: one is more\.\n  Measured: 1\."):
         verdict("one is more", 1 > 2, "1")
 
 
 def test_above(capsys):
     verdict_above("plain ends above", [2.0, 3.0, 4.0], [0.5, 1.0], ratio=2)
     assert capsys.readouterr().out == (
-        "HOLDS: plain ends above\n"
-        "  measured: 2 (the lowest of 3 runs), over 1 (the highest of 2 runs): ratio 2, claimed\n"
-        "    at least 2\n"
+        "✔ Holds: plain ends above.\n"
+        "  Measured: 2 (the lowest of 3 runs) is 2 times 1 (the highest of 2 runs); the claim was\n"
+        "  at least 2 times.\n"
     )
     verdict_above("one number each", [6], [4], unit="images")
-    assert capsys.readouterr().out.endswith("measured: 6 images, over 4 images: ratio 1.5\n")
+    assert capsys.readouterr().out.endswith("Measured: 6 images is 1.5 times 4 images.\n")
     verdict_above("more than none", [3], [0])
-    assert capsys.readouterr().out.endswith("ratio inf\n")
+    assert capsys.readouterr().out.endswith("Measured: 3 is above 0.\n")
+
+
+def test_a_notebook_shows_the_same_as_a_box(monkeypatch):
+    shown = []
+    monkeypatch.setattr(verdicts, "display", shown.append)
+    verdict("a < b & c", True, "1 < 2")
+    (said,) = shown
+    page = said._repr_html_()
+    assert "<strong>✔ Holds:</strong> a &lt; b &amp; c.<br>Measured: 1 &lt; 2.</div>" in page
+    words = re.sub("<br>", " ", page)
+    words = html.unescape(re.sub("<.*?>", "", words))
+    assert words == " ".join(repr(said).split()), "with colours or without, the words are the same"
 
 
 def test_long_lines_are_wrapped(capsys):
@@ -52,15 +66,15 @@ def test_long_lines_are_wrapped(capsys):
     [([2, 0.9], [1, 0.1]), ([1], [1]), ([math.nan, 2], [1]), ([2, math.nan], [1])],
 )
 def test_above_fails(above, below):
-    with pytest.raises(AssertionError, match="DOES NOT HOLD"):
+    with pytest.raises(AssertionError, match="✘ Does not hold: "):
         verdict_above("claim", above, below)
-    with pytest.raises(AssertionError, match="DOES NOT HOLD"):
+    with pytest.raises(AssertionError, match="✘ Does not hold: "):
         verdict_above("claim", np.negative(below), np.negative(above))
 
 
 def test_a_ratio_that_is_not_reached_fails():
     verdict_above("claim", [2], [1], ratio=2)
-    with pytest.raises(AssertionError, match="ratio 2, claimed at least 2.1"):
+    with pytest.raises(AssertionError, match="2 is 2 times 1; the claim was at least 2.1 times"):
         verdict_above("claim", [2], [1], ratio=2.1)
 
 
@@ -124,7 +138,7 @@ def test_equal_within_a_margin_is_said_in_one_of_twenty_at_most_when_it_is_false
     for family in families(400, 1, effect=1.0, seed=2):  # the margin itself
         with contextlib.suppress(AssertionError):
             verdict_equal("they are equal", paired(family)["0"], 1.0)
-    assert capsys.readouterr().out.count("EQUAL WITHIN 1:") < 0.05 * 400
+    assert capsys.readouterr().out.count("≈ Equal within 1:") < 0.05 * 400
 
 
 def one(mean, half, p):
@@ -138,14 +152,14 @@ def test_words_of_a_paired_verdict(capsys):
     verdict_equal("they are equal", one(0.04, 0.03, 0.2), 0.05, recorded=True)
     said = [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
     assert said == [
-        "HOLDS: first is above",
-        "RECORDED, UNDECIDED: first is above",
-        "EQUAL WITHIN 0.05 nats: they are equal",
-        "RECORDED, UNDECIDED: they are equal",
+        "✔ Holds: first is above.",
+        "? Undecided (recorded): first is above.",
+        "≈ Equal within 0.05 nats: they are equal.",
+        "? Undecided (recorded): they are equal.",
     ]
-    with pytest.raises(AssertionError, match="DOES NOT HOLD: first is above"):
+    with pytest.raises(AssertionError, match="✘ Does not hold: first is above"):
         verdict_paired("first is above", one(-0.5, 0.1, 0.01))
-    with pytest.raises(AssertionError, match="RECORDED, DOES NOT HOLD: they are equal"):
+    with pytest.raises(AssertionError, match=r"✘ Does not hold \(recorded\): they are equal"):
         verdict_equal("they are equal", one(-0.5, 0.1, 0.01), 0.1, recorded=True)
 
 

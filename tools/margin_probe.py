@@ -77,16 +77,16 @@ def install(path: str) -> None:
     """Note the margin of every verdict of this kernel as a line of the file ``path``."""
     plain, plain_above = verdicts.verdict, verdicts.verdict_above
 
-    def verdict(claim, holds, measured):
+    def verdict(claim, holds, measured, recorded=False):
         noted, _noted[:] = min(_noted, default=(None, "")), []
         with open(path, "a", encoding="utf-8") as file:
             line = {"claim": claim, "holds": bool(holds), "margin": noted[0], "compared": noted[1]}
             file.write(json.dumps(line) + "\n")
-        plain(claim, holds, measured)
+        plain(claim, holds, measured, recorded)
 
-    def verdict_above(claim, above, below, ratio=1.0, unit=""):
+    def verdict_above(claim, above, below, ratio=1.0, unit="", recorded=False):
         compared(">", min(above), ratio * max(below))
-        plain_above(claim, above, below, ratio, unit)
+        plain_above(claim, above, below, ratio, unit, recorded)
 
     verdicts.verdict, verdicts.verdict_above = verdict, verdict_above
     shell = get_ipython()  # noqa: F821

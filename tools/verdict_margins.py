@@ -34,12 +34,15 @@ CONDITIONS = {
     "interrupted cells": ({INTERRUPT: "8"}, 2, None),
 }
 THIN = 0.1
+EDITION = "second"  # of the lessons; what was measured of another one is never mixed with it
 HEAD = """# Every verdict and its margin
 
 Each verdict of the lessons is a comparison of measured numbers. This table lists all of them, with
 the smallest margin that was seen: the distance of the two sides, divided by the larger one. 0 % is
 a tie. Verdicts without a margin do not compare sizes: they ask whether two things are equal, or for
 one of the words of a rule that the lesson states.
+
+It describes the {edition} edition of the lessons.
 
 The conditions were: {conditions}.
 
@@ -125,7 +128,11 @@ def margins(record: dict) -> dict[tuple[str, int], dict]:
 
 def table(record: dict) -> str:
     """Return the page for readers."""
-    lines = [HEAD.format(conditions=", ".join(record["conditions"]), thin=f"{THIN:.0%}")]
+    edition = record["edition"]
+    if edition != EDITION:
+        edition += f", and not yet the {EDITION},"
+    conditions = ", ".join(record["conditions"])
+    lines = [HEAD.format(edition=edition, conditions=conditions, thin=f"{THIN:.0%}")]
     rows = margins(record)
     for lesson in sorted({lesson for lesson, _ in rows}, key=short_name):
         lines += [
@@ -168,7 +175,9 @@ def main() -> None:
     known = [*CONDITIONS, *extra]
     if unknown := set(options.conditions) - set(known):
         parser.error(f"conditions must be among {known}. Received: {', '.join(unknown)}")
-    record = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {"conditions": {}}
+    record = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
+    if record.get("edition") != EDITION:
+        record = {"edition": EDITION, "conditions": {}}
     for name in options.conditions or known:
         condition = CONDITIONS.get(name, CONDITIONS["two cores"])
         of_condition = record["conditions"].setdefault(name, {})
