@@ -106,8 +106,8 @@ checks.claim_holds(claim_holds)
 #
 # <details><summary>Hint 2</summary>
 #
-# Seed 0 of one network has nothing to do with seed 0 of the other, unless they share first weights. So
-# every run is compared with every run.
+# In this course, runs of one seed share their first weights and the order of the images. The claim here
+# asks for more than an order within each pair: every run is compared with every run.
 #
 # </details>
 #
@@ -175,7 +175,8 @@ checks.prediction((prediction, zero, usual))
 # - *What is "speed"?* Updates or seconds, and to which loss? At a loss that the plain network never
 #   reaches, the factor is infinite; near guessing, it may be 1.
 # - *Training or test loss?* The claim is about training.
-# - *At which depth?* In lesson 04 there is no gain at 8 layers and a large one at 56.
+# - *At which depth?* In lesson 04 three seeds show no clear gain at 8 layers and a large one at 56, at a
+#   learning rate that suits the residual network better.
 
 # %% [markdown]
 # ## Where you stand
