@@ -322,7 +322,8 @@ verdict_above("100 layers end with a higher training loss than 20", final["dense
 # %% [markdown]
 # The training loss grows with depth, although each depth has its own best rate. Srivastava and his
 # colleagues found it too, but only beyond 20 layers, with longer training, another optimiser and a
-# random search over its settings (2015, Section 3.1, Figure 1). He, Zhang, Ren and Sun call it **degradation**.
+# random search over its settings (2015, Section 3.1, Figure 1). So what we see between 10 and 20 layers
+# is likely a matter of speed: with more time, both get there. He, Zhang, Ren and Sun call it **degradation**.
 #
 # From 50 to 100 layers we make no claim: look at the dots, the seeds overlap.
 #
@@ -344,11 +345,11 @@ verdict_above("the 100-layer networks that copy a 10-layer one have a lower trai
 #
 # <!-- output -->
 #
-# A good solution exists. Training does not find it.
+# A good solution exists. In the time it has, training does not find it.
 #
 # <!-- notes -->
 # Ask: so what is wrong with the deep network: what it can compute, or how it is trained? Expected:
-# after these slides, the second. Depth makes the plain network hard to optimise.
+# after these slides, the second. Depth makes the plain network hard to optimise in that time.
 
 # %% [markdown]
 # So the trouble is not what a deep network *can* compute. A good solution exists. Training, from
@@ -464,7 +465,8 @@ verdict_above("at its best rate, the 56-layer network ends with a higher trainin
 # %% [markdown]
 # Look at the 56 layers in the figure once more. At the lower rates, the network has hardly learnt
 # anything; at its best rate the gap to 20 layers is far smaller. Whoever tries one rate only may take
-# a badly tuned network for a bad one. But even at its best, the deep network does not catch up. (With
+# a badly tuned network for a bad one. But even at its best, the deep network does not catch up in these
+# 600 updates. (With
 # batch normalisation, the deeper networks do not want smaller rates than the shallow ones.)
 #
 # Depth is not bad in itself: compare 8 layers with 20 in the table. Degradation sets in *beyond
@@ -540,7 +542,8 @@ verdict_above("with the usual weights, the first layer's gradient at 100 layers 
               "thousandth of that at 10: it does not vanish", 1000 * usual[:, -1], usual[:, 0])
 
 # %% [markdown]
-# So in section 3 the gradients did not vanish at the start, and yet the deep networks degraded.
+# So in section 3 the first layer's gradient did not vanish at the start, and yet the deep networks
+# degraded. (We have not measured these dense networks during training.)
 #
 # What about convolutions with batch normalisation? We look at every layer's gradient in the 56-layer
 # network, before training and after 100 updates, when its loss is still bad.
@@ -568,8 +571,9 @@ plots.show(*plots.curves(range(1, 57), by_layer, "layer", "gradient at the layer
 #
 # <!-- notes -->
 # Ask: in which direction does the gradient shrink? Expected: towards the first layer. Before
-# training it grows on its way back; after 100 updates it is level. So vanishing gradients are not
-# the cause here. Yang and colleagues (2019) explain the growth.
+# training it grows on its way back; after 100 updates it is level. So where we looked no gradient
+# vanishes. What happens later in training we have not measured. Yang and colleagues (2019) explain
+# the growth.
 
 # %% [markdown]
 # **Before you read on:** in which direction does the gradient shrink?
@@ -588,7 +592,10 @@ verdict_above("after 100 updates, it is at least a tenth of the last layer's: it
 # with depth at the start. They hold this explosion for the reason why such networks cannot be trained
 # (2019, abstract; for dense layers). Adam divides by the size of the gradient, so with Adam size alone
 # should not decide. He, Zhang, Ren and Sun report healthy gradients in their plain networks, and call
-# vanishing gradients an unlikely cause (2016a, Section 4.1). Ours are less than healthy, but not vanishing.
+# vanishing gradients an unlikely cause (2016a, Section 4.1). Ours are less than healthy; where we looked,
+# they do not vanish. That makes vanishing gradients an unlikely cause here, too. It does not rule them out:
+# our verdicts judge the first layer alone, before training and, for the convolutional network, after 100
+# updates.
 #
 # The article behind this course says that residual networks avoid vanishing and exploding
 # gradients. Keep both words in mind. Lesson 05 will look at the gradients again, with shortcuts.
@@ -598,7 +605,7 @@ verdict_above("after 100 updates, it is at least a tenth of the last layer's: it
 # - It holds for these networks, on MNIST, after 600 updates. A deep network may be only slower:
 #   lesson 04 trains for much longer and looks.
 # - Each depth had its own learning rate. Other settings, such as Adam's, were shared.
-# - A plain network that *narrows* cannot copy its input, since it loses some of it. The
+# - A plain network that *narrows* cannot copy every input, since it loses some of it. The
 #   convolutional networks here narrow inside each block. The argument of section 2 is exact for the
 #   dense ones. Lesson 03 comes back to this.
 #
@@ -606,13 +613,15 @@ verdict_above("after 100 updates, it is at least a tenth of the last layer's: it
 #
 # - A deeper network can copy a shallow one, with identity mappings. We built such a copy; its logits
 #   are equal to the last bit.
-# - Trained from random first weights, the deeper plain network ends with the *higher* training loss,
-#   even when each depth has its own best learning rate. That is degradation.
+# - Trained from random first weights for 600 updates, the deeper plain network ends with the *higher*
+#   training loss, even when each depth has its own best learning rate. That is degradation.
 # - It is not over-fitting: the accuracy on the training images is low as well.
-# - Vanishing gradients are not the cause here: where we looked, at the first layer, they do not vanish.
-# - A good solution exists, and training does not find it.
+# - Where we looked, no gradient vanishes: at the first layer, before training, and in the convolutional
+#   network after 100 updates as well. That makes vanishing gradients an unlikely cause; it does not
+#   rule them out.
+# - A good solution exists, and training, from where it starts and in the time it has, does not find it.
 #
-# An identity mapping would do no harm, yet a stack of layers does not find it. What if we *gave* the
+# An identity mapping would do no harm, yet training does not find it in that time. What if we *gave* the
 # identity to the network, and let the layers learn only what to add to it? That is
 # the idea of lesson 02.
 #
@@ -629,14 +638,14 @@ quizzes.show("01")
 # ## What to remember
 #
 # - A deeper network can copy a shallow one, exactly.
-# - Trained, it ends with the *higher* training loss, at its own best rate.
-# - It is not over-fitting, and at the first layer no gradient vanishes.
-# - A good solution exists, and training does not find it.
+# - Trained for 600 updates, it ends with the *higher* training loss, at its own best rate.
+# - It is not over-fitting. Where we looked, no gradient vanishes: at the first layer, at the start.
+# - A good solution exists, and in the time it has, training does not find it.
 #
 # **Exercises:** lesson 01, 1 to 4; number 5 is an experiment of one's own.
 #
 # <!-- notes -->
-# Ask: an identity would do no harm, and training does not find it. What would you change? Expected:
+# Ask: an identity would do no harm, and training does not find it in time. What would you change? Expected:
 # better first weights, other optimisers. Some will say: give it the identity. That is lesson 02.
 
 # %% [markdown]
