@@ -26,9 +26,9 @@
 # $$F(x) = H(x) - x$$
 #
 # <!-- notes -->
-# Lesson 01 ended with a riddle: weights that make the extra layers harmless exist, but training
-# does not find them. Ask: what would you change, the training or the network? Expected: the
-# training. Today it is the network.
+# Lesson 01 ended with a riddle: weights that make the extra layers harmless exist, but training, in
+# the time it had, did not find them. Ask: what would you change, the training or the network?
+# Expected: the training. Today it is the network.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -46,7 +46,13 @@ from resnet_lesson.diagnostics import (
 )
 from resnet_lesson.models import network, reset_weights, segments, with_outputs
 from resnet_lesson.training import Trainer, evaluate
-from resnet_lesson.verdicts import verdict, verdict_above
+from resnet_lesson.verdicts import (
+    paired,
+    verdict,
+    verdict_above,
+    verdict_equal,
+    verdict_paired,
+)
 
 resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 
@@ -54,7 +60,7 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 # ## 1. The residual
 #
 # Lesson 01 ended with a riddle. The extra layers of a deep plain network would do no harm if they
-# were identity mappings. Such weights exist, yet training does not find them.
+# were identity mappings. Such weights exist, yet training did not find them in the time it had.
 #
 # The idea of He, Zhang, Ren and Sun (2016a, Section 3.1) is to give the identity to the network.
 # Take a few layers in a row that should compute some function $H(x)$. Let them compute another
@@ -209,9 +215,8 @@ plain, residual = toy_loss["plain"], toy_loss["residual"]
 verdict_above("near the identity (c = 1), learning H costs a several times higher loss than "
               "learning H − x", plain[-1], residual[-1], ratio=4)
 verdict_above("near zero (c = 0), it is the other way round", residual[0], plain[0], ratio=4)
-halfway = np.mean(plain[2]), np.mean(residual[2])
-verdict("halfway (c = ½), neither form is ahead: the means differ by less than a quarter",
-        max(halfway) < 1.25 * min(halfway), f"plain {halfway[0]:.3f}, residual {halfway[1]:.3f}")
+halfway = paired({"c = ½": (residual[2], plain[2])})["c = ½"]
+verdict_equal("halfway (c = ½), both forms end with the same loss, seed by seed", halfway, margin=0.02)
 
 # %% [markdown]
 # The two lines are mirror images of each other, and they meet in the middle. For a reason: the
@@ -219,9 +224,9 @@ verdict("halfway (c = ½), neither form is ahead: the means differ by less than 
 # sizes of $c$ and $c - 1$ are equal. Halfway between zero and the identity, both have equally far to
 # go.
 #
-# ### Nothing else happens
+# ### In one block on its own, nothing else happens
 #
-# Training a residual block on $H$ is the same as training a plain block on $H - x$.
+# Training one residual block on $H$ is the same as training one plain block on $H - x$.
 #
 # **Predict.** Train one form on $H$ and the other on $H - x$. How far apart are the 100 losses?
 
@@ -232,11 +237,11 @@ for seed in TOY_SEEDS:
     with_shortcut = learn["residual"](x, x + wiggle, seed, rate=0.01)
     on_difference = learn["plain"](x, wiggle, seed, rate=0.01)
     apart += [abs(a / b - 1) for a, b in zip(with_shortcut, on_difference)]
-verdict("learning H with a shortcut goes as learning H − x without one", max(apart) < 1e-3,
+verdict("in one block, learning H with a shortcut matches learning H − x without one", max(apart) < 1e-3,
         f"largest relative difference {max(apart):.1e}, over {len(apart)} updates")
 
 # %% [markdown] tags=["slide"]
-# ## The shortcut only moves the target
+# ## In one block, the shortcut only moves the target
 #
 # <!-- output -->
 #
@@ -244,12 +249,14 @@ verdict("learning H with a shortcut goes as learning H − x without one", max(a
 #
 # <!-- notes -->
 # Ask: then why not subtract x ourselves? Expected: we could. In the toy we can; in the middle of a
-# network there is no target to subtract it from.
+# network there is no target to subtract it from. In a row of blocks something is added: the gradient
+# changes as well.
 
 # %% [markdown]
-# So the shortcut is no magic. It only moves the target. In the toy we could have subtracted $x$
-# ourselves. Inside a network we cannot, since nobody knows the $H$ of a block there. The shortcut
-# moves the target anyway.
+# So in one block on its own the shortcut is no magic. It only moves the target. In the toy we could have
+# subtracted $x$ ourselves. Inside a network we cannot, since nobody knows the $H$ of a block there. The
+# shortcut moves the target anyway. And where many blocks stand in a row, it does something more: it
+# changes the gradient that reaches the first of them, as section 5 shows.
 #
 # ### Far from the identity
 #
@@ -271,11 +278,10 @@ plots.table(["H near", "form", "loss with each seed"], [
 ])
 
 # %%
-for name, forms in far.items():
-    wins = sum(b < a for a, b in zip(forms["plain"], forms["residual"], strict=True))
-    verdict(f"near {name}, neither form wins with every seed", 0 < wins < len(forms["plain"]),
-            f"residual lower with {wins} of {len(forms['plain'])} seeds; means "
-            f"{np.mean(forms['plain']):.3f} plain, {np.mean(forms['residual']):.3f} residual")
+differences = paired({name: (forms["residual"], forms["plain"]) for name, forms in far.items()})
+for name, difference in differences.items():
+    verdict_paired(f"near {name}, the residual form ends with a higher loss than the plain one",
+                   difference)
 
 # %% [markdown] tags=["slide"]
 # ## A shortcut is a bet
@@ -286,11 +292,13 @@ for name, forms in far.items():
 #
 # <!-- notes -->
 # Targets far from both: −x, and a rotation. Ask: which form is ahead? Expected: the plain one,
-# since these lie nearer to zero. Five seeds do not decide it, and that is what the verdict says.
+# since these lie nearer to zero. The verdict compares the forms seed by seed, and finds that five seeds
+# do not decide it. It also says how large a difference would probably have been seen.
 
 # %% [markdown]
 # Both functions lie closer to zero than to the identity, so one would expect the plain form to be
-# ahead. Five seeds do not decide it: each form wins some. A shortcut is a bet: that what a block should do is
+# ahead. Five seeds do not decide it, and the verdict says how large a difference they would probably have
+# shown: a smaller one may be there. A shortcut is a bet: that what a block should do is
 # close to doing nothing. Where that holds, it pays. In a deep network, many blocks share the work,
 # and each may have little to do. Whether the bet pays there is tested in lesson 04, on MNIST.
 #
@@ -587,9 +595,16 @@ plots.show(*diagrams.residual_line(3))
 # $$\frac{\partial x_L}{\partial x_l} = I + \frac{\partial}{\partial x_l} \sum_{i=l}^{L-1} F_i(x_i)
 # \tag{from eq. 5}$$
 #
-# In a plain network the gradient is a product of one matrix a layer. Here it is $I$ plus something.
-# (Their equation 5 is this, multiplied by the gradient of the loss.) It could vanish only if the
-# something were close to $-I$, which is unlikely to be so for a whole batch (Section 2).
+# (Their equation 5 is this, multiplied by the gradient of the loss.) What is special about it? Any matrix
+# is $I$ plus something, so look at how it comes about. Let $J_i$ be the Jacobian of branch number $i$.
+# Without shortcuts, the gradient of a row of blocks is the product $\prod J_i$. With them, it is a product,
+# too, of $I + J_i$. Multiply it out for two blocks:
+#
+# $$(I + J_2)(I + J_1) = I + J_1 + J_2 + J_2 J_1, \qquad\text{without shortcuts only}\qquad J_2 J_1.$$
+#
+# If each $J_i$ is small, $J_2 J_1$ is smaller still, and a long product of them vanishes. With shortcuts the
+# $I$ remains, and each branch adds its share by itself. The gradient could vanish only if all that is
+# added to $I$ came close to $-I$, which is unlikely to be so for a whole batch (Section 2).
 #
 # The chain below has dense branches without biases. `scale` makes all of them smaller or larger.
 
@@ -686,7 +701,7 @@ plots.show(*plots.curves(BLOCKS, small, "blocks", "gain of the gradient", log=Tr
                          title="Branches of 0.3 times the usual size"))
 
 # %% [markdown] tags=["slide"]
-# ## The identity keeps the gradient from vanishing
+# ## With random branches, the identity keeps the gradient alive
 #
 # <!-- output -->
 #
@@ -1146,8 +1161,8 @@ verdict_above("and above that of the residual block with equal first weights, at
 # - With the **usual first weights** it is false at once. A residual block *contains* the identity,
 #   but it does not *start* as the identity. After 60 updates it is close to the control.
 # - A **plain** block with the usual first weights does more harm, and 60 updates do not repair it.
-# - A plain block with **Dirac weights** is as harmless as a zero branch at once, and after 60 updates
-#   the table has it slightly behind. The identity is not out of a plain block's reach; plain blocks
+# - A plain block with **Dirac weights** is as harmless as a zero branch at once. After 60 updates the
+#   ranges in the table overlap, so which of the two is ahead cannot be told. The identity is not out of a plain block's reach; plain blocks
 #   just do not start near it. That was the riddle of lesson 01. (Chen, Goodfellow and Shlens deepen trained networks with such layers, 2016.)
 #
 # The sentence can also be read for networks that have the block from the beginning. Then it is a
@@ -1274,13 +1289,15 @@ plots.table(["block, 16 channels", "milliseconds"],
 #
 # ## Summary
 #
-# - A residual block learns $F(x) = H(x) - x$. That is a plain block with its target moved by $x$.
-# - That is easier where $H$ is near the identity, and harder where $H$ is near zero. Far from both,
-#   neither form won with every seed.
+# - A residual block learns $F(x) = H(x) - x$. On its own, that is a plain block with its target moved
+#   by $x$; in a row of blocks the shortcuts change the gradient as well.
+# - That is easier where $H$ is near the identity, and harder where $H$ is near zero. Far from both, five
+#   seeds cannot tell which form is ahead.
 # - $a^{[l+2]} = \mathrm{ReLU}(z^{[l+2]} + a^{[l]})$; its gradient is
 #   $\mathrm{diag}(1[z + a > 0])(I + \partial F / \partial a)$.
-# - Without the last ReLU, $x_L = x_l + \sum F$, with gradient $I + \partial \sum F / \partial x$. With
-#   it, this is only approximate.
+# - Without the last ReLU, $x_L = x_l + \sum F$. Its gradient is $\prod (I + J_i)$, in which an $I$ is left
+#   when it is multiplied out, where a plain row has $\prod J_i$ alone. With the last ReLU, this is only
+#   approximate.
 # - A shortcut scaled by $\lambda$ has $\lambda^L$ on its line. The whole gradient follows it only if
 #   the branches are small: $L\,g^2 \ll 2\lambda^2$.
 # - A zero branch can be inserted anywhere without changing any logit. A plain block needs Dirac
@@ -1302,9 +1319,9 @@ quizzes.show("02")
 # %% [markdown] tags=["slide"]
 # ## What to remember
 #
-# - A residual block learns $F(x) = H(x) - x$: the same branch, another target.
+# - One residual block learns $F(x) = H(x) - x$: the same branch, another target.
 # - Easier near the identity, harder near zero.
-# - The identity in the gradient keeps it from vanishing, not from exploding.
+# - With random branches, the identity keeps a gradient from vanishing, not from exploding.
 # - A zero branch can be inserted anywhere; a plain block needs Dirac weights.
 #
 # **Exercises:** lesson 02, 1 to 5; number 6 for a discussion.
