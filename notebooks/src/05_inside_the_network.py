@@ -396,29 +396,37 @@ plots.show(*plots.curves(range(1, 17), responses, "3×3 layer in the blocks",
                          "standard deviation of the response", title="18 layers, after training"))
 
 # %%
-means = {name: [np.mean(run) for run in runs] for name, runs in responses.items()}
-apart = max(means["plain 18"] + means["residual 18"]) / min(means["plain 18"] + means["residual 18"])
-verdict("does not show here: after 300 updates the mean responses of plain and residual networks are "
-        "within a tenth of each other", apart < 1.1,
-        f"plain {min(means['plain 18']):.3f} to {max(means['plain 18']):.3f}, residual "
-        f"{min(means['residual 18']):.3f} to {max(means['residual 18']):.3f}")
+stage1 = {name: [np.mean(run[1:8:2]) for run in runs] for name, runs in responses.items()}
+stage2 = {name: [np.mean(run[9:15:2]) for run in runs] for name, runs in responses.items()}
+verdict_above("in stage 1, the second layer of a residual block responds less than that of a plain one, "
+              "on average over the blocks", stage1["plain 18"], stage1["residual 18"])
+verdict_above("in stage 2, all blocks but the last: it responds more", stage2["residual 18"],
+              stage2["plain 18"])
+for name, runs in responses.items():
+    print(f"{name}, mean over all layers:", ", ".join(f"{np.mean(run):.3f}" for run in runs))
 
 # %% [markdown] tags=["slide"]
-# ## Smaller responses: does not show here
+# ## Smaller responses: in stage 1, and not in stage 2
 #
 # <!-- output -->
 #
 # <!-- notes -->
-# He and his colleagues found smaller responses in residual networks. Ask: why not here? Expected:
-# our networks are too small. The response follows from γ and β alone, and 300 updates hardly move
-# them: they trained far longer, with weight decay.
+# He and his colleagues found smaller responses in residual networks. Ask: what do you see in the
+# residual line? Expected: noise. It zigzags: only the second layer of a block, the one before the
+# addition, moves; below 1 in the first stage and above it in the second. A mean over all layers hides
+# both.
 
 # %% [markdown]
-# Why not? Batch normalisation fixes the response: its variance is the mean of $\gamma^2$ plus the
-# variance of $\beta$. So only $\gamma$ and $\beta$ can change it. Ours begin at 1 and 0, and 300
-# updates move them little, except in the last layers. He and his colleagues trained for 64,000
-# updates, with a weight decay
-# that pulls weights towards zero (Section 4.2). A fair test would need that.
+# Look at the zigzag before you average it away. The first layer of each residual block stays at 1.
+# The second one, whose output is added to the shortcut, responds less in stage 1, as He and his
+# colleagues found, and more in stage 2; in the very last layer the plain network responds most of all.
+# The mean over all layers cancels these, and would tell us that nothing had happened.
+#
+# How can a response change at all? Batch normalisation fixes it: its variance is the mean of
+# $\gamma^2$ plus the variance of $\beta$. So only $\gamma$ and $\beta$ can change it. Ours begin at
+# 1 and 0, and 300 updates move them little. He and his colleagues trained for 64,000 updates, with a
+# weight decay that pulls weights towards zero (Section 4.2). A fair test of their finding would need
+# that.
 
 # %%
 def by_formula(net):
@@ -543,8 +551,8 @@ plots.show(*plots.curves(blocks, deleted, "block that is taken out", "accuracy w
 #
 # <!-- notes -->
 # Ask: which block is missed most? Expected: the last one. The first ones, and the one where the
-# stage changes: where the branch is large. At 18 layers the paper's finding shows only halfway, at
-# 34 it shows.
+# stage changes. There the branch is large; but they also come early, and these runs do not tell the
+# two apart. At 18 layers the paper's finding shows only halfway, at 34 it shows.
 
 # %%
 mean = {name: [np.mean(run) for run in runs] for name, runs in deleted.items()}
@@ -557,7 +565,7 @@ verdict_above("at 34 layers, half of the residual blocks can each be taken out, 
 # %% [markdown]
 # On average over the blocks the plain network loses most of its accuracy. Each of its layers has
 # learnt to read what the layer before it writes, and nothing else. The residual network loses little
-# where the branch is small, and much where it is large: at its first blocks. At 18 layers the paper's
+# in its later blocks, whose branches are small, and much in its first ones. At 18 layers the paper's
 # finding shows only halfway. At 34 layers it shows.
 #
 # Veit and his colleagues found that blocks which change the shape are missed more than others. Ours
@@ -587,10 +595,15 @@ def ranks(values):
 
 agreement = [np.corrcoef(ranks(ratio), ranks(lost))[0, 1]
              for ratio, lost in zip(sizes["after training"], losses)]
-verdict_above("at 34 layers, the larger the branch, the more its block is missed: the rankings "
-              "agree", above=agreement, below=[0.6], unit="rank correlation")
+verdict_above("at 34 layers, the blocks with larger branches are those whose loss costs more: the "
+              "rankings agree", above=agreement, below=[0.6], unit="rank correlation")
 
 # %% [markdown]
+# They agree, and that does not yet make the size of the branch the reason. Branches get smaller from
+# block to block, and so does the damage, so the mere *position* of a block would rank them in much the
+# same way. To tell the two apart one would have to change the size of one branch and leave it where it
+# is. We have not done that.
+#
 # ### Take blocks out yourself
 #
 # The figure shows which share of each digit's images the network of 34 layers still reads without one
@@ -919,14 +932,15 @@ plots.show(*plots.dots(exploding, "layers", "gradient at the first layer", log=T
                        title="Without normalisation, before training"))
 
 # %% [markdown] tags=["slide"]
-# ## The shortcut alone does not prevent exploding gradients
+# ## Without normalisation, the shortcut causes the explosion
 #
 # <!-- output -->
 #
 # <!-- notes -->
-# The article says that residual networks avoid both. Ask: what did we find? Expected: it holds.
-# Plain with normalisation explodes, residual without it explodes; together they tame it. With zero
-# branches depth makes no difference at all.
+# The article says that residual networks avoid both. Ask: what did we find? Expected: it holds. The
+# plain chain with these weights stays where it is; adding the shortcut makes it double at each block.
+# Plain with normalisation explodes, too; together the two tame it. With zero branches depth makes no
+# difference at all.
 
 # %%
 verdict_above("without normalisation, the residual gradient explodes with depth: 34 layers against "
@@ -938,17 +952,21 @@ verdict("with zero branches the depth makes no difference at all",
                   for depth, runs in zero.items()))
 
 # %% [markdown]
-# So the shortcut alone does *not* prevent exploding gradients, as the article says it does.
-# Shortcut and normalisation together do: plain with normalisation explodes (section 2), residual
-# without it explodes (here). The article's network has no normalisation. It has five blocks, so it
-# gets away with it. Lesson 06 will look.
+# So it is worse than that the shortcut fails to prevent exploding gradients, as the article says it
+# does. With weights of this size, and without normalisation, the plain chain keeps its mean square,
+# and it is the shortcut that *causes* the explosion: it adds the line to a branch that is already as
+# large. (That is shown for the chain. The figure of the course's own blocks has no plain network in
+# it, so for these we have only seen that the residual ones explode.) Shortcut and normalisation
+# together tame it: plain with normalisation explodes (section 2), residual without it explodes
+# (here). The article's network has no normalisation, but only five blocks and small first weights.
+# Lesson 06 will look.
 #
 # ## 8. Shattered gradients
 #
 # The size of a gradient is one thing. Another is whether it *says* anything about the
 # neighbourhood. Balduzzi and colleagues (2017) compare the gradient at one input with that at the
-# next. If they have nothing to do with each other, a step that helps one image is noise to a
-# similar one.
+# next. If they have nothing to do with each other, they argue, a step that helps one image is noise to
+# a similar one.
 #
 # ### The formula
 #
@@ -1041,8 +1059,9 @@ plots.show(axes[0], " ".join(texts))
 #
 # <!-- notes -->
 # The derivative of a network of 26 layers along one number x, before training. Ask: which picture
-# would you rather walk downhill in? Expected: the right one. On the left the gradient at one input
-# says nothing about its neighbour: a step that helps one image is noise to the next.
+# would you rather walk downhill in? Expected: the right one. On the left the derivative at one input
+# says nothing about that at its neighbour. It is a derivative by the input, in a network that has one
+# input; that the gradients by the weights behave alike is the paper's argument, and not shown here.
 
 # %% [markdown]
 # The **autocorrelation** at lag $k$ says how much a series resembles itself, shifted by $k$ places.
@@ -1063,8 +1082,8 @@ plots.show(*plots.curves(range(LAGS + 1), alike, "lag, in points of the grid", "
 #
 # <!-- notes -->
 # White noise lies near zero at every lag but 0. Ask: can gradients be large and useless? Expected:
-# no, large gradients mean fast learning. They can: that is what lesson 01 left open. It is about
-# the start of training only.
+# no, large gradients mean fast learning. They may be: lesson 01 left that open. What is measured here
+# is the derivative by one input, at the start of training only.
 
 # %%
 NOISE = 3 / np.sqrt(256)  # wider than that: 99.7 in 100
@@ -1080,9 +1099,11 @@ verdict_above("at 4 layers neither is shattered", neighbour["plain 4"] + neighbo
               [0.8])
 
 # %% [markdown]
-# This is an explanation that lesson 01 left room for: the deep plain network's gradients do not
-# vanish, they say nothing. Mind its limit. It is about the start of training, and about one number
-# as input.
+# This is an explanation that lesson 01 left room for: gradients that do not vanish may still be of
+# little use, if they change from one image to the next. Mind how far our measurement goes. It is about
+# the start of training, about a network with a single number as input, and about the derivative with
+# respect to that input. What training uses are gradients with respect to the *weights*, and whether
+# those of two batches agree we have not measured.
 #
 # ## 9. The ground around the weights
 #
@@ -1119,7 +1140,7 @@ plots.show(*plots.curves(ALPHAS, both, "α", "loss, mean of two directions", log
                          title="Around trained networks"))
 
 # %% [markdown] tags=["slide"]
-# ## A smoother valley: does not show here
+# ## A smoother valley: these runs cannot tell
 #
 # <!-- output: 440 -->
 #
@@ -1127,8 +1148,8 @@ plots.show(*plots.curves(ALPHAS, both, "α", "loss, mean of two directions", log
 #
 # <!-- notes -->
 # Li and colleagues: without shortcuts, 20 layers are harmless and 56 chaotic. Ask: which valley is
-# narrower here? Expected: the plain one. If anything the residual one. Around the first weights of
-# 34 layers, though, the plain loss is the rougher one.
+# narrower here? Expected: the plain one. The ranges overlap, so it cannot be told; nothing here says
+# that the plain one is. At 34 layers we can look at the start only.
 
 # %%
 def rise(run):
@@ -1137,12 +1158,13 @@ def rise(run):
 
 
 rises = {name: [rise(run) for pair in pairs for run in pair] for name, pairs in valleys.items()}
-verdict("does not show here: at 18 layers it is not so that the plain slices rise faster than the "
-        "residual ones", min(rises["plain 18"]) < max(rises["residual 18"]), "rise at α = ±0.2: "
-        + "; ".join(f"{name} {min(group):.2f} to {max(group):.2f} nats" for name, group in rises.items()))
+print("rise at α = ±0.2, six slices each:", "; ".join(
+    f"{name} {min(group):.2f} to {max(group):.2f} nats" for name, group in rises.items()))
 
 # %% [markdown]
-# If anything, it is the other way round. (Mind that the residual networks start from a lower loss.)
+# The two ranges overlap, so six slices cannot tell which valley is narrower, and there is no verdict.
+# That is no proof that they are alike. (Mind, too, that the residual networks start from a lower
+# loss.)
 #
 # With a running kernel you can walk on the slice: the sliders choose a network (first seed, first
 # direction) and move its weights, and the loss is measured anew. $e^{-\text{loss}}$ is the
@@ -1207,6 +1229,12 @@ verdict_above("around the first weights of 34 layers, the plain loss is rougher 
               "one", rough["plain 34"], rough["residual 34"], ratio=1.2, unit="nats")
 
 # %% [markdown]
+# The plain loss is the rougher one, but look at the scale: in both networks the roughness is tiny
+# beside the axis of the figure, which has something larger to show. In its slice the plain loss is nearly *flat*, with bumps
+# and without a direction that leads down, while the residual loss falls steadily to one side: there is
+# a slope to follow. It is one direction around the weights of one seed, so take it as a picture of what
+# might go wrong, not as a finding.
+#
 # ### The same in two directions
 #
 # A map of the loss around the first weights of the first seed, along two random directions. The number on
@@ -1234,16 +1262,16 @@ plots.show(axes[0], " ".join(texts))
 # |---|---|
 # | The gradient reaches the first layer. | With normalisation it did not vanish before training. The shortcut keeps it from exploding at 34 layers; at 18 there is less than a factor of ten between them. |
 # | It comes on short paths (Veit 2016). | Holds at 16 blocks, not at 8. |
-# | Residual layers respond less (He 2016a). | Does not show: $\gamma$ moves little in 300 updates. |
+# | Residual layers respond less (He 2016a). | In stage 1, the second layer of each block; in stage 2 it responds more. $\gamma$ moves little in 300 updates. |
 # | Later blocks change their input less (De and Smith 2020). | Holds, before and after training. |
-# | Blocks can be taken out or swapped (Veit 2016, Greff 2017). | Holds at 34 layers for the later blocks: those with small branches. Plain networks lose most of their accuracy. |
+# | Blocks can be taken out or swapped (Veit 2016, Greff 2017). | Holds at 34 layers for the later blocks, which have the small branches. Plain networks lose most of their accuracy. |
 # | Plain layers lose information (the article). | Holds before training, for a linear reader. Training mends it at 18 layers. |
-# | The shortcut avoids exploding gradients (the article). | False without normalisation: the gradient explodes. |
-# | Gradients are shattered (Balduzzi 2017). | Holds at 26 layers, before training. |
-# | The loss is smoother (Li 2018). | Not seen around trained networks of 18. Around the start of 34 layers, where Li did not look, the plain loss is rougher. |
+# | The shortcut avoids exploding gradients (the article). | False without normalisation: in the simplest chain the shortcut causes the explosion. |
+# | Gradients are shattered (Balduzzi 2017). | Holds at 26 layers, before training, for the derivative by a single input. |
+# | The loss is smoother (Li 2018). | Cannot be told around trained networks of 18. Around the start of 34 layers, where Li did not look, the plain loss is rougher by very little. |
 #
-# Most of what shows, shows *before* training and with *depth*. Three findings fit together: behind
-# many plain layers the digit is garbled, the gradient is like noise, and the loss is rough. With a
+# Most of what shows, shows *before* training and with *depth*. Two findings fit together: after
+# many plain layers the digit is garbled, and the derivative by the input is like noise. With a
 # shortcut each later block only adds a little to a line that goes straight through. Which of these is the
 # cause, these experiments cannot say: they show what comes together.
 #
@@ -1257,11 +1285,14 @@ plots.show(axes[0], " ".join(texts))
 #   tames them.
 # - A residual network of $n$ blocks has $2^n$ paths. The gradient is the sum over them, exactly, and
 #   it comes on paths that are shorter than average if there are enough blocks.
-# - Later blocks have smaller branches compared with their inputs, and are missed less.
+# - Later blocks have smaller branches compared with their inputs, and removing them hurts less. Whether
+#   that is due to their size or to their place, we cannot tell.
 # - Without training, plain layers garble the digit for two simple readers; residual ones far less.
-# - Without normalisation, each block of the simplest residual chain doubles the mean square.
-# - Before training, deep plain networks have gradients like noise, and a rough loss.
-# - Not every published finding shows at every size. Here, small responses and smooth valleys did not.
+# - Without normalisation, each block of the simplest residual chain doubles the mean square, while the
+#   plain chain keeps it: there the shortcut is what makes it explode.
+# - Before training, the derivative of a deep plain network with respect to its one input is like noise.
+# - Not every published finding shows at every size. Responses were smaller in one stage and larger in
+#   the other, and which valley is smoother could not be told.
 #
 # ## Quiz
 #
@@ -1275,9 +1306,9 @@ quizzes.show("05")
 # %% [markdown] tags=["slide"]
 # ## What to remember
 #
-# - Shows: no vanishing, but explosion; later blocks change less; blocks can be missed; gradients shatter later.
-# - Does not show here: smaller responses; a smoother valley after training.
-# - Shortcut *and* normalisation keep gradients in bounds; neither alone.
+# - Shows: no vanishing, but explosion; later blocks change less; blocks can be missed; derivatives by the input shatter later.
+# - Half a yes: smaller responses, in stage 1 alone. Cannot be told: a smoother valley after training.
+# - Shortcut *and* normalisation keep gradients in bounds. Without normalisation the shortcut makes them explode.
 #
 # **Exercises:** lesson 05, 1 to 5; number 6: explain it to your neighbour.
 #

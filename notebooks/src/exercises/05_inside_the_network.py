@@ -181,10 +181,10 @@ checks.filter_normalised(filter_normalised)
 # **A model answer.** Without normalisation and with small weights the sentence is right: plain
 # gradients vanish, and the shortcut carries them (lesson 02). With batch normalisation the gradient
 # reaches the first layers of plain networks too; it is even several times larger there (section 2). So
-# its *size* does not explain why deep plain networks learn badly. What the shortcut does change is what
-# the gradient says: in deep plain networks it is like noise from one input to the next (section 8), and
-# what the last layers see of the digit is garbled before training (section 6). These findings come
-# together; which of them is the cause, the lesson does not show.
+# its *size* does not explain why deep plain networks learn badly. Two other things change with the
+# shortcut: before training, the derivative of a deep plain network by its one input is like noise from
+# one input to the next (section 8), and what the last layers see of the digit is garbled (section 6).
+# These findings come together; whether either of them is a cause, the lesson does not show.
 
 # %% [markdown]
 # ## Where you stand
