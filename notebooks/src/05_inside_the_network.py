@@ -395,16 +395,6 @@ responses = {name: [list(run.values()) for run in
 plots.show(*plots.curves(range(1, 17), responses, "3×3 layer in the blocks",
                          "standard deviation of the response", title="18 layers, after training"))
 
-# %%
-stage1 = {name: [np.mean(run[1:8:2]) for run in runs] for name, runs in responses.items()}
-stage2 = {name: [np.mean(run[9:15:2]) for run in runs] for name, runs in responses.items()}
-verdict_above("in stage 1, the second layer of a residual block responds less than that of a plain one, "
-              "on average over the blocks", stage1["plain 18"], stage1["residual 18"])
-verdict_above("in stage 2, all blocks but the last: it responds more", stage2["residual 18"],
-              stage2["plain 18"])
-for name, runs in responses.items():
-    print(f"{name}, mean over all layers:", ", ".join(f"{np.mean(run):.3f}" for run in runs))
-
 # %% [markdown] tags=["slide"]
 # ## Smaller responses: in stage 1, and not in stage 2
 #
@@ -416,9 +406,19 @@ for name, runs in responses.items():
 # addition, moves; below 1 in the first stage and above it in the second. A mean over all layers hides
 # both.
 
+# %%
+stage1 = {name: [np.mean(run[1:8:2]) for run in runs] for name, runs in responses.items()}
+stage2 = {name: [np.mean(run[9:15:2]) for run in runs] for name, runs in responses.items()}
+verdict_above("in stage 1, the second layer of a residual block responds less than that of a plain one, "
+              "on average over the blocks", stage1["plain 18"], stage1["residual 18"])
+verdict_above("in stage 2, all blocks but the last: it responds more", stage2["residual 18"],
+              stage2["plain 18"])
+for name, runs in responses.items():
+    print(f"{name}, mean over all layers:", ", ".join(f"{np.mean(run):.3f}" for run in runs))
+
 # %% [markdown]
-# Look at the zigzag before you average it away. The first layer of each residual block stays at 1.
-# The second one, whose output is added to the shortcut, responds less in stage 1, as He and his
+# Look at the zigzag before you average it away. The first layer of each residual block stays where
+# it was. The second one, whose output is added to the shortcut, responds less in stage 1, as He and his
 # colleagues found, and more in stage 2; in the very last layer the plain network responds most of all.
 # The mean over all layers cancels these, and would tell us that nothing had happened.
 #
