@@ -5,7 +5,8 @@
 #
 # **Objectives.** After this lesson you can
 #
-# 1. say what turns a small residual network into a good one, and choose by validation images alone;
+# 1. name the parts of a recipe that makes a small residual network a good one, and choose by
+#    validation images alone;
 # 2. repeat the course's main experiment on other images, and say whether its result carries over;
 # 3. prepare a photo of your own handwriting so that a network trained on MNIST can read it;
 # 4. find out which missing step makes it fail;
@@ -70,7 +71,10 @@ from resnet_lesson.verdicts import verdict, verdict_above
 #
 # There is something to measure it by. The paper on Highway Networks (Srivastava, Greff and
 # Schmidhuber 2015, Table 1) reports MNIST test accuracies of 99.40 ± 0.03 % with 39,000 parameters
-# and of 99.54 ± 0.02 % with 151,000.
+# and of 99.54 ± 0.02 % with 151,000. They are a yardstick and no opponent: the paper is a pilot of
+# 2015, with another kind of network, another training and other ideas of what to do with the images.
+# We do not know that it distorted its images, as we do, and the same table has older networks of a few
+# hundred thousand parameters that are as good as its own.
 #
 # The recipe has five parts. You know the first two.
 #
@@ -125,7 +129,9 @@ plots.show(*plots.digit_grid(shown, captions, title="Eight digits, each distorte
 # Suppose you try twenty recipes and report the best test accuracy. Then you have fitted the test
 # set, and the number is too good. So the recorded study chose among four candidates by their
 # accuracy on **validation** images. Then it trained the chosen one on all 60,000 training images,
-# with five new seeds, and tested each once, at the end.
+# with five new seeds, and tested each once, at the end. The candidates differ in the blocks and in the
+# strength of the distortion. The rest of the recipe (the peak of the rate, the averaging, the
+# smoothing, the number of passes) was set beforehand, and no record tells how.
 
 # %%
 study = read_study("08_small_network")
@@ -154,7 +160,7 @@ print("chosen:", results["chosen"])
 # %%
 means = {name: np.mean(found) for name, found in tried.items()}
 verdict("the study chose the candidate with the highest mean validation accuracy",
-        means[results["chosen"]] == max(means.values()), f"{results['chosen']}")
+        means[results["chosen"]] == max(means.values()), f"{results['chosen']}", recorded=True)
 spread = 100 * max(np.ptp(found) for found in tried.values())
 between = 100 * np.ptp(list(means.values()))
 print(f"seeds of one candidate differ by up to {spread:.2f} points, the means by {between:.2f}")
@@ -186,15 +192,21 @@ print(f"{min(minutes):.0f} to {max(minutes):.0f} minutes a run, on the machine o
 #
 # <!-- notes -->
 # Compare with the numbers that were written down. Ask: may we say that residual networks are better
-# than highway networks? Expected: yes. No: the recipe differs in everything, and ten years lie
-# between. We may say that this recipe reaches more with fewer parameters.
+# than highway networks? Expected: yes. No: the recipe differs in everything, distorted images among
+# it, and ten years lie between. We may say that this recipe reaches more with fewer parameters, and
+# not which part of it does.
 
 # %%
 verdict("with at most 40,000 parameters, every run is better than the paper's mean with 151,000",
         size <= 40_000 and min(accuracies) > 99.54,
-        f"lowest of {len(accuracies)} runs {min(accuracies):.2f} %")
+        f"lowest of {len(accuracies)} runs {min(accuracies):.2f} %", recorded=True)
 
 # %% [markdown]
+# What does that show? That this recipe, as a whole, reaches more on MNIST than the paper's networks,
+# with fewer parameters. It does not show which part is to be thanked. No part was ever left out, and
+# no network without shortcuts was trained by the same recipe; with 8 weighted layers, section 2 will
+# find that a network hardly needs them. So do not read the result as one of residual networks.
+#
 # ### The trained network
 #
 # The first of the five networks comes with the package. Let us check that it is as good as the
@@ -278,16 +290,16 @@ if fashion:
 # <!-- output -->
 #
 # <!-- notes -->
-# Ask: what does this experiment not show? Expected: that it holds for large colour images. A short
-# training, one learning rate, one more set of small grey images: that is all it tells.
+# Ask: what does this experiment not show? Expected: that it holds for large colour images. True. And
+# how large the difference would be if each network had its own best rate.
 
 # %%
 def compare(runs):
     """State what holds on Fashion-MNIST, and fail where it does not."""
     loss = {name: [record.final_loss(50) for record in group] for name, group in runs.items()}
-    verdict_above("at 56 layers every plain network ends higher than every residual one",
+    verdict_above("at 56 layers, at this rate, every plain network ends higher than every residual one",
                   loss["plain 56"], loss["residual 56"], ratio=1.5, unit="nats")
-    verdict_above("the plain network of 56 layers is worse than that of 8: degradation",
+    verdict_above("at this rate, the plain network of 56 layers is worse than that of 8: degradation",
                   loss["plain 56"], loss["plain 8"], ratio=1.2, unit="nats")
     gaps = {depth: np.mean(loss[f"plain {depth}"]) / np.mean(loss[f"residual {depth}"])
             for depth in (8, 56)}
@@ -300,8 +312,9 @@ compare(runs) if fashion else print("not run: Fashion-MNIST is not here")
 
 # %% [markdown]
 # So degradation, and its cure, are no peculiarity of digits; and, as with digits, a network of 8
-# layers hardly needs the shortcut. That is all that this experiment tells: a short training, one
-# learning rate, one more set of small grey images.
+# layers hardly needs the shortcut. All of it is at one learning rate. On digits, lesson 01 found that
+# the deep plain network does best with a far higher one, at which degradation is smaller, and remains. How large it is on clothes
+# with a rate of its own for each network, this short training does not tell.
 #
 # ## 3. Your own handwriting
 #
@@ -474,9 +487,10 @@ plots.show(*plots.intervals(right, "share of 200 photos that are read correctly"
 # <!-- output -->
 #
 # <!-- notes -->
-# A shift and a stretch do little harm: the training images were shifted and stretched. Size and
-# dark ink it has never seen. Ask: how would you make it read dark ink? Expected: train with both,
-# or turn the colours round beforehand, which is one line.
+# A shift and a stretch do little harm: the training images were shifted and stretched, and the head
+# takes a maximum over all places, which forgives shifts; which of the two it is, we have not tested.
+# Half the size and dark ink it has never seen. Ask: how would you make it read dark ink? Expected:
+# train with both, or turn the colours round beforehand, which is one line.
 
 # %%
 lost = [a - b for a, b in zip(right["MNIST itself"], right["all steps"])]
@@ -494,9 +508,11 @@ for name in ("in a corner", "stretched"):
 
 # %% [markdown]
 # A network is not wrong about "digits". It is right about images *like those that it was trained
-# on*. Distorted images widened that: it has learnt from digits that were shifted and stretched a
-# little, so a shift and a stretch do little harm. It never saw a digit of half the size, or dark
-# ink.
+# on*. It never saw a digit of half the size, or dark ink. That a shift and a stretch do little harm
+# may have two reasons, and we have not told them apart. The training images were shifted and stretched
+# a little; and the network ends in a global maximum over all places, which asks *whether* something is
+# there and not where, so that it forgives a shift by its build. A network trained on images that were
+# never shifted would tell.
 #
 # When your own photo fails, look at the steps above. Is all the ink there, and nothing else? A line
 # of the paper, the edge of the table or a second digit spoil the crop. Are the strokes as thick as
@@ -703,9 +719,10 @@ verdict("with normalisation after the addition it is not", min(apart["after the 
 # ## Summary
 #
 # - Choose by validation images; use the test images once.
-# - Distorted images, one cycle of the learning rate and averaged weights make a small residual
-#   network a good one.
-# - Degradation shows on clothes as well as on digits, and the shortcut cures it there, too.
+# - A recipe with distorted images, one cycle of the learning rate and averaged weights made a small
+#   residual network a good one. Which of its parts matter, the shortcuts among them, was not tested.
+# - Degradation shows on clothes as well as on digits, at one learning rate, and the shortcut cures it
+#   there, too.
 # - A network reads images like those that it was trained on. Most failures with one's own
 #   handwriting come from the preparation.
 # - ResNeXt sums thin branches, DenseNet appends instead of adding, and the Transformer keeps the

@@ -56,16 +56,18 @@ checks.centre_of_mass(centre_of_mass)
 # **medium, 15 minutes**
 #
 # Put a digit that fits into 20 × 20 pixels into an empty field of 28 × 28. Move it by whole pixels,
-# so that its centre of mass comes as near to the middle as it can.
+# so that its centre of mass comes as near to the middle as it can. All of the digit stays on the field.
 
 # %%
 def into_field(boxed):
     """Return the field, shape (28, 28), for a digit of 20 pixels at most on each side."""
     # ANSWER
     row, column = centre_of_mass(boxed)
-    top, left = round(13.5 - row), round(13.5 - column)
+    height, width = boxed.shape
+    top = min(max(round(13.5 - row), 0), 28 - height)  # no row may be cut off
+    left = min(max(round(13.5 - column), 0), 28 - width)
     field = np.zeros((28, 28), np.uint8)
-    field[top : top + boxed.shape[0], left : left + boxed.shape[1]] = boxed
+    field[top : top + height, left : left + width] = boxed
     return field
     # END
 
@@ -77,7 +79,8 @@ checks.into_field(into_field)
 # <details><summary>Hint</summary>
 #
 # With rows from 0 to 27 the middle is at 13.5. If the centre of mass of the digit is in its row 6.2,
-# the digit's first row belongs into row 13.5 − 6.2 of the field, rounded.
+# the digit's first row belongs into row 13.5 − 6.2 of the field, rounded. A tall digit with nearly all
+# its ink at the top would begin too low to fit: then it goes as far as the edge of the field.
 #
 # </details>
 
