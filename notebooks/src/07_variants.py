@@ -35,6 +35,7 @@
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
 import functools
 import itertools
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -185,7 +186,7 @@ print(f"false alarms to expect in {comparisons} comparisons: {comparisons * 2 / 
 #
 # <!-- notes -->
 # Ask: can luck fool the rule of signs? Expected: hardly. In 2 of 32 cases, so among sixty
-# comparisons a few false alarms are certain to come. What the corrected rule leaves open is
+# comparisons a few false alarms are to be expected. What the corrected rule leaves open is
 # undecided, and that is not the same as equal.
 
 # %% [markdown]
@@ -212,6 +213,12 @@ MEASURES = {"training loss, last 100 updates": final_loss, "wrong on the test se
 def word(difference):
     """Say in a word what a paired difference decides."""
     return "undecided" if difference.p >= 0.05 else "higher" if difference.mean > 0 else "lower"
+
+
+def turned(difference):
+    """Return second minus first."""
+    low, high = -difference.high, -difference.low
+    return replace(difference, mean=-difference.mean, low=low, high=high)
 
 
 def against_baseline(*variants):
@@ -457,10 +464,10 @@ verdict_above("at 56 layers and at this rate, norm after addition is the worst o
 orders = against_baseline(*ORDERS[1:])
 verdict_paired("at 56 layers and at this rate, pre-activation ends with a higher training loss than the "
                "baseline", orders["pre-activation 56: loss"], "nats", recorded=True)
-verdict_paired("… and makes more mistakes on the test images", orders["pre-activation 56: wrong, %"],
-               "points", recorded=True)
-verdict_paired("at 56 layers, the ReLU-only form makes more mistakes on the test images than the baseline",
-               orders["relu-only pre-activation 56: wrong, %"], "points", recorded=True)
+verdict_paired("at 56 layers, the baseline makes more mistakes on the test images than pre-activation",
+               turned(orders["pre-activation 56: wrong, %"]), "points", recorded=True)
+verdict_paired("at 56 layers, the baseline makes more mistakes on the test images than the ReLU-only form",
+               turned(orders["relu-only pre-activation 56: wrong, %"]), "points", recorded=True)
 
 # %% [markdown]
 # The one order that puts *more* on the line fails at 56 layers. It is the worst in both columns of
@@ -557,10 +564,10 @@ verdict_paired("a zero γ costs training loss at 20 layers", starts["zero last g
                recorded=True)
 verdict_paired("a zero γ costs training loss at 56 layers", starts["zero last gamma 56: loss"], "nats",
                recorded=True)
-verdict_paired("at 56 layers, a zero γ makes more mistakes on the test images",
-               starts["zero last gamma 56: wrong, %"], "points", recorded=True)
-print("seeds in which it makes fewer:", sum(
-    a < b for a, b in zip(wrong["zero last gamma 56"], wrong["baseline 56"])), "of 5")
+verdict_paired("at 56 layers, the baseline makes more mistakes on the test images than with a zero γ",
+               turned(starts["zero last gamma 56: wrong, %"]), "points", recorded=True)
+print("seeds in which it does:", sum(
+    a > b for a, b in zip(wrong["baseline 56"], wrong["zero last gamma 56"])), "of 5")
 
 # %% [markdown]
 # So De and Smith's idea holds halfway here: at 56 layers, one number a block repairs much of what
@@ -824,8 +831,8 @@ for variant in BROKEN:
 # which is the paper's finding at half its depth. But it is not true that what is on a shortcut is
 # harmless in 6 blocks and fatal in 18: at 20 layers the exclusive gate is clearly behind the
 # baseline, and at 56 layers neither gate comes near the three that fail. For most of the others, 20
-# layers are undecided. The gates had little room, by the way: a bias that starts at −6 and moves by
-# 0.62 at most is still near −6 in the end, so we have seen gates that stay open.
+# layers are undecided. The gates' biases had little room, by the way: what starts at −6 and moves by
+# 0.62 at most is still near −6 in the end, so that a gate could leave its start through $W_g$ alone.
 #
 # Do not read the projected shortcut as "a 1×1 convolution does harm". It changes three things at
 # once: there is a 1×1 convolution on each shortcut, a normalisation beside it, and both start at
@@ -903,7 +910,7 @@ plots.table(["network", "layers trained, on average", "milliseconds an update, m
 # 6.41 % to 5.25 % (2016, Table 1). We have two passes. Its training loss comes from the shortened
 # networks, so it is not comparable: look at the test images.
 #
-# **Predict.** Better, worse, or no clear difference?
+# **Predict.** Better, worse, or undecided?
 
 # %%
 show_group("stochastic depth")
@@ -1115,8 +1122,8 @@ print("undecided:", ", ".join(row[0] for row in rows if row[-1] == "undecided"))
 
 # %% [markdown]
 # The five that put something on the line in every block, or leave it out, degrade with depth at this
-# rate. For those that are undecided, five seeds do not tell whether depth helps or harms, and the
-# network without normalisation is one of them: it ended higher at 56 layers than at 20 in most pairs.
+# rate. For those that are undecided, five seeds do not tell whether depth helps or harms. The network
+# without normalisation is one of them, though it ends higher at 56 layers in every pair.
 #
 # Now the test images, and beside them the paper's test error on CIFAR-10 with 110 layers (He 2016b,
 # Tables 1 and 2; for stochastic depth Huang 2016, Table 1, where the baseline has 6.41 %). The
@@ -1141,9 +1148,9 @@ def same_side(variant):
     if variant == "baseline" or variant not in PAPER:
         return "—"
     theirs, ours = PAPER[variant][1], word(by_errors[f"{variant} 56"])
-    if "too close" == theirs or "undecided" == ours:
-        return theirs if theirs == "too close" else ours
-    return "yes" if ours == theirs else "no"
+    if theirs == "too close":
+        return theirs
+    return ours if ours == "undecided" else "yes" if ours == theirs else "no"
 
 # %%
 rows = []
@@ -1198,8 +1205,9 @@ verdict("at 56 layers, wherever our runs decide and the paper's difference is no
 # reach 1. Five seeds, so small differences stay undecided. Digits, which are easy and stand in the
 # middle. Narrow bottlenecks; the paper's Table 1 has wider blocks of two 3×3 convolutions.
 #
-# You have now seen which choices made a difference in one experiment, and how far it can tell. Can you build one
-# yourself, for your own images, and say honestly how good it is? That is lesson 08, "your turn".
+# You have now seen which choices made a difference in one experiment, and how far such an experiment
+# can tell. Can you build one yourself, for your own images, and say honestly how good it is? That is
+# lesson 08, "your turn".
 #
 # ## Summary
 #

@@ -741,7 +741,7 @@ quizzes.show("08")
 # ## What to remember
 #
 # - Choose by validation images; use the test images once.
-# - Degradation shows on clothes, too, and the shortcut cures it there.
+# - Degradation shows on clothes, too, at one learning rate, and the shortcut cures it there.
 # - A network reads images like those that it was trained on.
 # - Descendants keep the line: ResNeXt, DenseNet, the Transformer.
 #

@@ -188,7 +188,8 @@ else:
 checks.variant_prediction((prediction, changed, usual))
 
 # %% [markdown]
-# A wrong prediction is no mistake. Compare with the table of lesson 07, which has more updates and
+# A wrong prediction is no mistake, and three seeds that overlap do not make two networks equal: they
+# leave the question open. Compare with the table of lesson 07, which has more updates and
 # 56 layers too. Does the order stay?
 
 # %% [markdown]
