@@ -65,9 +65,9 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 # Otherwise we would compare a good network with a bad one. At 18 layers that works. For what only
 # shows in deeper networks we add a residual network of 34 layers.
 #
-# All have basic blocks: two 3×3 convolutions each. They do not narrow, so a plain block can come close
-# to the identity too (lesson 03; its normalisation keeps it from being that exactly, lesson 02). Stage 1 has 8 channels and 14 × 14 pixels, stage 2 has 16 channels and
-# 7 × 7 pixels.
+# All have basic blocks: two 3×3 convolutions each. They do not narrow, so a plain block can come
+# close to the identity too (lesson 03; its normalisation keeps it from being that exactly, lesson
+# 02). Stage 1 has 8 channels and 14 × 14 pixels, stage 2 has 16 channels and 7 × 7 pixels.
 
 # %%
 SHAPE = {"block": "basic", "widths": (8, 16)}
@@ -1230,10 +1230,10 @@ verdict_above("around the first weights of 34 layers, the plain loss is rougher 
 
 # %% [markdown]
 # The plain loss is the rougher one, but look at the scale: in both networks the roughness is tiny
-# beside the axis of the figure, which has something larger to show. In its slice the plain loss is nearly *flat*, with bumps
-# and without a direction that leads down, while the residual loss falls steadily to one side: there is
-# a slope to follow. It is one direction around the weights of one seed, so take it as a picture of what
-# might go wrong, not as a finding.
+# beside the axis of the figure, which has something larger to show. In its slice the plain loss is
+# nearly *flat*, with bumps and without a direction that leads down, while the residual loss falls
+# to one side: there is a slope to follow. It is one direction around the weights of one
+# seed, so take it as a picture of what might go wrong, not as a finding.
 #
 # ### The same in two directions
 #

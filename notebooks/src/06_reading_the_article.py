@@ -367,10 +367,10 @@ for name, floor, factor in (("as written", math.log(math.e + 9) - 1, 1.5), ("one
 # From one seed two networks get the same order of images, and the same first weights in every layer
 # that they share. So we compare them seed by seed. A repair **shows** if in *each* of the five
 # seeds it makes fewer mistakes on the test images than before, by a fifth at least, or in each seed
-# more, by a quarter at least. Else we ask whether the *mean* over the five pairs is clear, corrected
-# for the seven networks that it is done for (`paired`; we take logarithms, so that "half as many" and "twice as
-# many" weigh the same). If it is not, the repair is **undecided**: five seeds cannot tell, which is not
-# the same as no effect.
+# more, by a quarter at least. Else we ask whether the *mean* over the five pairs is clear,
+# corrected for the seven networks that it is done for (`paired`; we take logarithms, so that "half
+# as many" and "twice as many" weigh the same). If it is not, the repair is **undecided**: five
+# seeds cannot tell, which is not the same as no effect.
 
 # %%
 wrong = {name: [1 - run.test_accuracy for run in runs] for name, runs in recorded.items()}
@@ -734,9 +734,10 @@ print("seeds with more mistakes than as written:",
       sum(a > b for a, b in zip(wrong["add before relu"], wrong["as written"])), "of 5")
 
 # %% [markdown]
-# The order that the paper prefers makes more mistakes in most seeds, and fewer in one. Five seeds cannot tell whether it harms; that it helps is nowhere to be seen. With two
-# softmaxes and five blocks, this network is no place to find out. Lesson 07 tries the order in
-# deeper networks, one change at a time.
+# The order that the paper prefers makes more mistakes in most seeds, and fewer in one. Five seeds
+# cannot tell whether it harms; that it helps is nowhere to be seen. With two softmaxes and five
+# blocks, this network is no place to find out. Lesson 07 tries the order in deeper networks, one
+# change at a time.
 
 # %% [markdown]
 # ### A stride that one path follows
@@ -1040,10 +1041,10 @@ plots.table(["repair", "times the mistakes as written, mean", "95 % interval", "
      "undecided" if one.p >= 0.05 else "more" if one.mean > 0 else "fewer"] for name, one in repairs.items()])
 
 # %% [markdown]
-# So the best of these networks on the test images has one repair, and keeps the large matrix. That is
-# no argument for the matrix: the repaired network is far smaller, its normalisation makes each pass
-# slower, the learning rate was chosen for neither and is never lowered. It is a warning. "Repaired" is not the same as "better on
-# this task, in this time".
+# So the best of these networks on the test images has one repair, and keeps the large matrix. That
+# is no argument for the matrix: the repaired network is far smaller, its normalisation makes each
+# pass slower, the learning rate was chosen for neither and is never lowered. It is a warning.
+# "Repaired" is not the same as "better on this task, in this time".
 
 # %% [markdown]
 # ### And the shortcuts?
