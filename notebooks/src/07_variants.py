@@ -232,7 +232,7 @@ def against_baseline(*variants):
         for name, one in found.items()])
     return found
 
-
+# %%
 def interval(values, digits=3):
     """Return mean and range as text."""
     mean, low, high = (f"{value:.{digits}f}" for value in (np.mean(values), min(values), max(values)))
