@@ -72,7 +72,7 @@ DEFECTS = [
     ("plumbing/files", "new = Path(folder, path.name)", "new = path"),
     ("verdicts", "lowest, highest = min(above), max(below)", "lowest, highest = max(above), min(below)"),
     ("verdicts", "high > low if ratio == 1", "high >= low if ratio == 1"),
-    ("verdicts", "raise AssertionError(said)", "print(said)"),
+    ("verdicts", "raise AssertionError(repr(said))", "pass"),
     # -- Diagnostics
     ("diagnostics/gradients", "model(images, training=True)", "model(images, training=False)"),
     ("diagnostics/paths", "zip(by_shortcut[1:], by_branch[:-1], strict=True)", "zip(by_shortcut[1:], by_branch[1:], strict=True)"),
