@@ -73,6 +73,9 @@ DEFECTS = [
     ("verdicts", "lowest, highest = min(above), max(below)", "lowest, highest = max(above), min(below)"),
     ("verdicts", "high > low if ratio == 1", "high >= low if ratio == 1"),
     ("verdicts", "raise AssertionError(repr(said))", "pass"),
+    ("verdicts", "left * differences[name].p", "differences[name].p"),
+    ("verdicts", "max(-difference.low, difference.high) <= margin", "difference.mean <= margin"),
+    ("variants", "branch, scale(carried)", "branch, carried"),
     # -- Diagnostics
     ("diagnostics/gradients", "model(images, training=True)", "model(images, training=False)"),
     ("diagnostics/paths", "zip(by_shortcut[1:], by_branch[:-1], strict=True)", "zip(by_shortcut[1:], by_branch[1:], strict=True)"),
