@@ -30,7 +30,7 @@ DEPTH = Whole(3, 10_000)
 
 @checked(
     depth=DEPTH | None,
-    shortcut=OneOf("none", "padded", "projection"),
+    shortcut=OneOf("none", "padded", "projection"),  # shapes change: no identity
     block=OneOf(*BLOCKS),
     blocks_per_stage=ListOf(WIDTH) | None,
     widths=ListOf(WIDTH),

@@ -16,6 +16,9 @@ import tokenize
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
+from resnet_lesson.data import Examples
 from resnet_lesson.plumbing.constraints import Dictionary, OneOf, checked, instance, received
 from resnet_lesson.plumbing.files import whole_file
 from resnet_lesson.plumbing.processes import each_in_a_process
@@ -101,10 +104,6 @@ class Study:
             self._sessions, self.results = before["sessions"], before["results"]
         self._sessions.append(_here_and_now())
 
-    def result_of(self, task):
-        """Return what a task, a dictionary of plain data, has measured; None if it has not run."""
-        return next((found for found in self.results if found["task"] == task), None)
-
     def run(self, work, tasks, workers=2):
         """Run the tasks that have not run yet, each in a process, and keep each result at once.
 
@@ -117,12 +116,16 @@ class Study:
         Returns:
             list of results, in the order of the tasks.
         """
-        missing = [task for task in tasks if self.result_of(task) is None]
+        missing = [task for task in tasks if self._result(task) is None]
         for task, found in each_in_a_process(work, missing, workers):
             self.results.append({"task": task, "session": len(self._sessions) - 1} | found)
             self._write()
             print(f"{len(self.results)} runs are done. The last was {task}.", flush=True)
-        return [self.result_of(task) for task in tasks]
+        return [self._result(task) for task in tasks]
+
+    def _result(self, task):
+        """Return the result of a task; None if it has not run."""
+        return next((found for found in self.results if found["task"] == task), None)
 
     def best_rate(self, work, tasks_at, rates, lower=(), higher=()):
         """Return the learning rate whose runs end at the lowest mean ``train_loss``.
@@ -135,15 +138,14 @@ class Study:
                 the lowest or the highest, until it is not.
         """
 
-        def mean_loss(rate):
-            losses = [result["train_loss"] for result in self.run(work, tasks_at(rate))]
-            return math.inf if None in losses else sum(losses)  # a run that diverged has None
+        def loss_at(rate):
+            return mean_loss(self.run(work, tasks_at(rate)))
 
-        losses = {rate: mean_loss(rate) for rate in rates}
+        losses = {rate: loss_at(rate) for rate in rates}
         lower, higher = iter(lower), iter(higher)
         while (best := min(losses, key=losses.get)) in (min(losses), max(losses)):
             rate = next(lower if best == min(losses) else higher)
-            losses[rate] = mean_loss(rate)
+            losses[rate] = loss_at(rate)
         return best
 
     def _write(self):
@@ -176,6 +178,12 @@ def complete(records, networks, seeds):
     return records
 
 
+def without_test(data):
+    """Return a Dataset whose test set is empty: ``known`` will look at it, and once is enough."""
+    nothing = Examples(data.test.images[:0], data.test.labels[:0])
+    return data._replace(test=nothing)
+
+
 def known(logits, data):
     """Return losses and mistakes on the training and the test images, in evaluation mode.
 
@@ -192,6 +200,18 @@ def known(logits, data):
         found[f"{part}_loss"] = loss
         found[f"{part}_mistakes"] = round((1 - accuracy) * len(examples))
     return found
+
+
+def learning_curve(run, every=25):
+    """Return the mean loss of each ``every`` updates of a Record and its seconds, as plain data."""
+    losses = np.reshape(run.loss, (-1, every)).mean(axis=1)
+    return {"losses": losses.round(4).tolist(), "seconds": round(run.seconds[-1], 1)}
+
+
+def mean_loss(results):
+    """Return the mean ``train_loss`` of results: infinite if a run diverged and has None."""
+    losses = [result["train_loss"] for result in results]
+    return math.inf if None in losses else float(np.mean(losses))
 
 
 def result_of(record):

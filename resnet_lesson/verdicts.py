@@ -57,7 +57,7 @@ def verdict(claim, holds, measured, recorded=False):
     _say("Holds" if holds else "Does not hold", claim, measured, recorded)
 
 
-@checked(above=VALUES, below=VALUES, ratio=POSITIVE, unit=TEXT)
+@checked(above=VALUES, below=VALUES, ratio=POSITIVE)
 def verdict_above(claim, above, below, ratio=1.0, unit="", recorded=False):
     """Claim that every value of ``above`` is above every value of ``below``.
 
@@ -114,6 +114,7 @@ class Difference:
 
 
 PAIR = Row("(first, second)", Numbers((None,)), Numbers((None,)))
+DIFFERENCE = instance("a Difference, as paired gives it", Difference)
 
 
 @checked(family=Dictionary(PAIR))
@@ -168,7 +169,7 @@ def _holm(differences):
     return {name: corrected[name] for name in differences}
 
 
-@checked(difference=instance("a Difference, as paired gives it", Difference), unit=TEXT)
+@checked(difference=DIFFERENCE)
 def verdict_paired(claim, difference, unit="", recorded=False):
     """Claim that the first is above the second, on average over the seeds.
 
@@ -191,9 +192,7 @@ def verdict_paired(claim, difference, unit="", recorded=False):
     _say(word, claim, _words(difference, unit, word), recorded)
 
 
-@checked(
-    difference=instance("a Difference, as paired gives it", Difference), margin=POSITIVE, unit=TEXT
-)
+@checked(difference=DIFFERENCE, margin=POSITIVE)
 def verdict_equal(claim, difference, margin, unit="", recorded=False):
     """Claim that first and second are equal but for a margin (Schuirmann 1987).
 

@@ -26,7 +26,7 @@ from keras.optimizers.schedules import CosineDecay
 
 from resnet_lesson.data import load_mnist
 from resnet_lesson.models import network, reset_weights
-from resnet_lesson.studies import Study, known
+from resnet_lesson.studies import Study, known, learning_curve, without_test
 from resnet_lesson.training import Trainer
 
 SETTINGS = {
@@ -133,18 +133,16 @@ def one_run(task):
     model = built(task["arm"])
     start(model, task["arm"], task["seed"])
     trainer = Trainer(model, SETTINGS["batch_size"], CosineDecay(task["rate"], updates))
-    run = trainer.run(data, task["seed"], updates, reset=False)
-    return known(trainer.logits, data) | {
-        "losses": np.reshape(run.loss, (-1, 25)).mean(axis=1).round(4).tolist(),  # of 25 updates
-        "seconds": round(run.seconds[-1], 1),
-    }
+    run = trainer.run(without_test(data), task["seed"], updates, reset=False)
+    return known(trainer.logits, data) | learning_curve(run)
 
 
 def one_copy(task):
     """Train 10 dense layers, copy them into a network of some depth, train that on."""
     data, updates, chosen = images(), SETTINGS["updates"], SETTINGS["copy"]
     shallow = network(10, **chosen["network"])
-    Trainer(shallow, 64, CosineDecay(chosen["rate"], updates)).run(data, task["copy"], updates)
+    trainer = Trainer(shallow, 64, CosineDecay(chosen["rate"], updates))
+    trainer.run(without_test(data), task["copy"], updates)
     deep = network(task["depth"], **chosen["network"])
     names = {layer.name for layer in shallow.layers}
     for layer in deep.layers:
@@ -154,9 +152,8 @@ def one_copy(task):
             layer.set_weights([np.eye(71), np.zeros(71)])
     trainer = Trainer(deep, 64, CosineDecay(task["rate"], updates))
     before = known(trainer.logits, data)
-    run = trainer.run(data, 100 + task["copy"], updates, reset=False)
-    losses = np.reshape(run.loss, (-1, 25)).mean(axis=1).round(4).tolist()
-    return {"before": before, "losses": losses} | known(trainer.logits, data)
+    run = trainer.run(without_test(data), 100 + task["copy"], updates, reset=False)
+    return {"before": before} | known(trainer.logits, data) | learning_curve(run)
 
 
 def task(arm, rate, seed):

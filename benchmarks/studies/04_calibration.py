@@ -15,8 +15,8 @@ from keras.optimizers.schedules import CosineDecay
 
 from resnet_lesson.data import load_mnist
 from resnet_lesson.models import network, reset_weights
-from resnet_lesson.studies import Study
-from resnet_lesson.training import Trainer, evaluate
+from resnet_lesson.studies import Study, known, without_test
+from resnet_lesson.training import Trainer
 
 SETTINGS = {
     "train": 12800,
@@ -43,7 +43,7 @@ def one_run(task):
     data, updates = images(), SETTINGS["updates"]
     model = network(**SETTINGS["networks"][task["name"]])
     trainer = Trainer(model, SETTINGS["batch_size"], CosineDecay(SETTINGS["rate"], updates))
-    found = {"train_loss": [], "train_mistakes": [], "test_mistakes": []}
+    found = []
     for perturbed in (False, True):
         reset_weights(model, task["seed"])
         if perturbed:
@@ -51,12 +51,9 @@ def one_run(task):
             for variable in model.trainable_variables:
                 noise = SETTINGS["perturbation"] * random.normal(size=variable.shape)
                 variable.assign(variable.numpy() * (1 + noise))
-        run = trainer.run(data, task["seed"], updates, reset=False)
-        loss, accuracy = evaluate(trainer.logits(data.train.images), data.train.labels)
-        found["train_loss"].append(loss)
-        found["train_mistakes"].append(round((1 - accuracy) * len(data.train)))
-        found["test_mistakes"].append(round((1 - run.test_accuracy) * len(data.test)))
-    return found
+        trainer.run(without_test(data), task["seed"], updates, reset=False)
+        found.append(known(trainer.logits, data))
+    return {"as it is": found[0], "perturbed": found[1]}
 
 
 def main():

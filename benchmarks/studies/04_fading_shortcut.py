@@ -19,7 +19,7 @@ from keras.optimizers.schedules import CosineDecay
 
 from resnet_lesson.data import load_mnist
 from resnet_lesson.models import network, segments
-from resnet_lesson.studies import Study, known
+from resnet_lesson.studies import Study, known, learning_curve, without_test
 from resnet_lesson.training import Trainer
 from resnet_lesson.variants import with_fading_shortcuts, without_shortcuts
 
@@ -85,11 +85,9 @@ def one_run(task):
         model = with_fading_shortcuts(model)
         on_update = fade(model.get_layer("shortcut_scale").scale, *task["fade"])
     trainer = Trainer(model, SETTINGS["batch_size"], schedule(task["rate"]))
-    run = trainer.run(data, task["seed"], SETTINGS["updates"], on_update=on_update)
-    found = known(trainer.logits, data) | {
-        "losses": np.reshape(run.loss, (-1, 25)).mean(axis=1).round(4).tolist(),  # of 25 updates
-        "seconds": round(run.seconds[-1], 1),
-    }
+    updates = SETTINGS["updates"]
+    run = trainer.run(without_test(data), task["seed"], updates, on_update=on_update)
+    found = known(trainer.logits, data) | learning_curve(run)
     if task["arm"] == "plain":
         return found | {"blocks": block_measurements(model)}
     plain = without_shortcuts(model)

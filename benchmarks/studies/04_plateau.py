@@ -12,12 +12,18 @@ searched here in the same way.
 import functools
 from pathlib import Path
 
-import numpy as np
 from keras.optimizers.schedules import CosineDecay
 
 from resnet_lesson.data import load_mnist
 from resnet_lesson.models import network
-from resnet_lesson.studies import Study, known, read_study
+from resnet_lesson.studies import (
+    Study,
+    known,
+    learning_curve,
+    mean_loss,
+    read_study,
+    without_test,
+)
 from resnet_lesson.training import Trainer
 
 DENSE = {"shortcut": "none", "block": "dense", "widths": (71,), "normalisation": False}
@@ -78,13 +84,10 @@ def one_run(task):
     data = images()
     model = network(**SETTINGS["networks"][task["name"]])
     trainer = Trainer(model, SETTINGS["batch_size"], CosineDecay(task["rate"], task["updates"]))
-    run = trainer.run(data, task["seed"], task["updates"])
+    run = trainer.run(without_test(data), task["seed"], task["updates"])
     reached = {str(loss): run.updates_to(loss) for loss in SETTINGS["losses_to_reach"]}
-    return known(trainer.logits, data) | {
-        "updates_to_loss": reached,
-        "losses": np.reshape(run.loss, (-1, 50)).mean(axis=1).round(4).tolist(),  # of 50 updates
-        "seconds": round(run.seconds[-1], 1),
-    }
+    found = known(trainer.logits, data) | learning_curve(run, every=50)
+    return found | {"updates_to_loss": reached}
 
 
 def task(name, rate, seed, updates):
@@ -93,14 +96,13 @@ def task(name, rate, seed, updates):
 
 def map_rates():
     """Return the best rate of each network of the rate map: by the search seeds' training loss."""
-    losses = {}
+    at_rate = {}
     for result in read_study("04_rate_map")["results"]:
         name, rate, seed = (result["task"][key] for key in ("name", "rate", "seed"))
         if seed in SETTINGS["search_seeds"]:
-            losses.setdefault(name, {}).setdefault(rate, []).append(result["train_loss"])
+            at_rate.setdefault(name, {}).setdefault(rate, []).append(result)
     return {
-        name: min(found, key=lambda rate: np.inf if None in found[rate] else np.mean(found[rate]))
-        for name, found in losses.items()
+        name: min(found, key=lambda rate: mean_loss(found[rate])) for name, found in at_rate.items()
     }
 
 

@@ -362,6 +362,7 @@ NAMED = {
     "stride": WIDTH,
     "name": TEXT,
     "claim": TEXT,
+    "unit": TEXT,
     "xlabel": TEXT,
     "ylabel": TEXT,
     "seconds": POSITIVE,

@@ -99,7 +99,7 @@ def each_in_a_process(work, tasks, workers):
         workers: number of processes.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start_alone) as pool:
+    with ProcessPoolExecutor(workers, context, _start_computing, (1,)) as pool:
         tasks_of = {pool.submit(work, task): task for task in tasks}
         try:
             for future in as_completed(tasks_of):
@@ -148,19 +148,14 @@ def _cancel(futures):
 def _start_worker(threads, stop, done):
     # The main process decides when to stop, and tells by the event.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     # TensorFlow takes a second to leave; there is nothing left to be done then.
     atexit.register(os._exit, 0)
     _work.stop, _work.done = stop, done
     _start_computing(threads)
 
 
-def _start_alone():
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _start_computing(threads=1)
-
-
 def _start_computing(threads):
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     set_threads(threads)
     _share_gpus()
     deterministic()
