@@ -120,8 +120,8 @@ def main(arguments=None, run=call):
     if options.quick:
         print(tables.table(results.read(path)))
     elif results.RESULTS.exists():
-        text = tables.README.read_text()
-        tables.README.write_text(tables.with_table(text, results.read()))
+        text = tables.PAGE.read_text()
+        tables.PAGE.write_text(tables.with_table(text, results.read()))
     return status
 
 

@@ -1,7 +1,8 @@
-"""The README's tables, made from the results."""
+"""The tables of docs/benchmarks.md, made from the results."""
 
 import collections
 import statistics
+from functools import partial
 
 import course
 import growth
@@ -11,7 +12,7 @@ import time_to_accuracy
 from contestants import ROOT
 from results import values
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 LABELS = {
@@ -39,27 +40,26 @@ def label(contestant):
 
 
 def table(results):
-    """Return the README's tables as Markdown."""
+    """Return the page's tables as Markdown, with a heading each."""
     if not results["parts"]:
         return "Nothing has been measured yet."
     parts = results["parts"]
-    lines = ["| goal | aim | measured | met |", "| --- | ---: | ---: | --- |"]
+    lines = ["## Goals", "", "| goal | aim | measured | met |", "| --- | ---: | ---: | --- |"]
     for entry in results["goals"]:
         measured = "none" if entry["measured"] is None else f"{entry['measured']:,.4g}"
         met = "yes" if entry["met"] else "no"
         lines.append(f"| {entry['name']} | {entry['goal']:,} | {measured} | {met} |")
-    lines.append("")
-    columns = (
-        (time_to_accuracy.NAME, "seconds", "seconds to 99.0 %"),
-        (images_per_second.NAME, "images_per_second", "images a second"),
-    )
-    for name, key, head in columns:
-        if name in parts:
-            lines += [*_contest(parts[name], key, head), ""]
-    for part, rows in ((step_profile, _profile), (growth, _growth), (course, _course)):
+    for part, heading, rows in TABLES:
         if part.NAME in parts:
-            lines += [*rows(parts[part.NAME]), ""]
-    return "\n".join(lines).rstrip("\n")
+            measured = parts[part.NAME]
+            lines += ["", f"## {heading}", "", *rows(measured), "", _where(measured)]
+    return "\n".join(lines)
+
+
+def _where(part):
+    machine, version = part["machine"], part["versions"]["tensorflow"]
+    where = f"{machine['cores']} cores, {machine['processor']}, {machine['system']}"
+    return f"*Measured on {part['date']}: {where}, TensorFlow {version}.*"
 
 
 def _contest(part, key, head):
@@ -130,7 +130,24 @@ def _course(part):
     return lines
 
 
+TABLES = (
+    (
+        time_to_accuracy,
+        "Time to 99 %",
+        partial(_contest, key="seconds", head="seconds to 99.0 %"),
+    ),
+    (
+        images_per_second,
+        "Images a second",
+        partial(_contest, key="images_per_second", head="images a second"),
+    ),
+    (step_profile, "Where an update's time goes", _profile),
+    (growth, "Growth", _growth),
+    (course, "Notebooks and commands", _course),
+)
+
+
 def with_table(text, results):
-    """Return the README's text with the tables between the markers."""
+    """Return the page's text with the tables between the markers."""
     before, rest = text.split(BEGIN)
     return f"{before}{BEGIN}\n\n{table(results)}\n\n{END}{rest.split(END)[1]}"

@@ -4,8 +4,8 @@ project = "Residual networks, tested"
 author = "the authors of the course"
 copyright = "Text and figures: CC BY 4.0. Code: MIT"
 
-# The second one brings MathJax along, so formulas need no network.
-extensions = ["myst_nb", "sphinx-mathjax-offline"]
+extensions = ["myst_nb", "sphinx.ext.mathjax"]
+mathjax_path = "mathjax/es5/tex-svg.js"  # in _static, so that formulas need no network
 nb_execution_mode = "off"  # the notebooks are committed with their outputs
 nb_merge_streams = True
 nb_render_markdown_format = "myst"  # of the outputs, which have tables

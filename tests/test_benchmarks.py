@@ -42,8 +42,8 @@ def fake(contestant, task, seed, quick):
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results.json")
-    monkeypatch.setattr(tables, "README", tmp_path / "README.md")
-    tables.README.write_text(f"a\n{tables.BEGIN}\n{tables.END}\nz\n")
+    monkeypatch.setattr(tables, "PAGE", tmp_path / "benchmarks.md")
+    tables.PAGE.write_text(f"a\n{tables.BEGIN}\n{tables.END}\nz\n")
 
 
 ARTICLE = article_network().count_params()
@@ -110,13 +110,13 @@ def test_contestants_take_turns_and_goals_come_from_the_measurements(files):
     assert goals[:2] == [(0.1, True), (4000 / 2002, True)]
     assert goals[3] == (pytest.approx(0), True)
     assert goals[4:] == [(60, True), (600, True), (60, True), (60, True)]
-    assert tables.README.read_text() == tables.with_table(tables.README.read_text(), found)
-    assert "| ours | 4,000 | 4,000 … 4,000 | 5 |" in tables.README.read_text()
+    assert tables.PAGE.read_text() == tables.with_table(tables.PAGE.read_text(), found)
+    assert "| ours | 4,000 | 4,000 … 4,000 | 5 |" in tables.PAGE.read_text()
 
 
 def test_the_profile_s_table_accounts_for_all_the_time(files):
     run.main(["--only", step_profile.NAME], fake)
-    text = tables.README.read_text()
+    text = tables.PAGE.read_text()
     assert "| A | 30.0 | 75% |" in text and "| all else, and idle | 5.0 | 12% |" in text
     assert "50 billion operations a second, 25% of" in text
 
@@ -129,7 +129,7 @@ def test_a_run_that_misses_the_accuracy_misses_the_goal(files):
     run.main([], miss)
     goal = results.read()["goals"][0]
     assert goal["measured"] is None and goal["met"] is False
-    assert "| ours | 10 | 10 … 10 | 3, 1 not there |" in tables.README.read_text()
+    assert "| ours | 10 | 10 … 10 | 3, 1 not there |" in tables.PAGE.read_text()
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -212,6 +212,6 @@ def test_accuracy_for_its_size_comes_from_the_study(tmp_path):
 
 def test_the_results_in_the_repository():
     found = results.read()
-    text = tables.README.read_text()
+    text = tables.PAGE.read_text()
     assert text == tables.with_table(text, found)
     assert found.get("goals", []) == results.goals(found["parts"])

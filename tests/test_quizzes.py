@@ -112,6 +112,7 @@ def test_quiz_is_a_page_that_needs_nothing_from_outside(shell):
     assert not re.search(r"<(?:script|img|link|iframe)[^>]*(?:src|href)=", page)
     assert "(function (MathJax) {" in page
     assert "})(undefined);" in page
+    assert re.search(r"MIT License\s+Copyright .* John M\. Shea", page)  # as the licence asks
     assert "stand below as text" in output.data["text/plain"]
     assert page.count("<div") == page.count("</div>")
 

@@ -5,12 +5,22 @@ import re
 import book
 import browser
 import nbformat
+import notices
 import pytest
 from notebook_kinds import ROOT, notebooks
 
 pytestmark = pytest.mark.slow
 COURSE = {f"notebooks/{made.name}.html": made for made in notebooks()}
-PAGES = ["index.html", "glossary.html", "references.html", "instructors.html", *COURSE]
+OWN = [
+    "glossary",
+    "references",
+    "verdicts",
+    "instructors",
+    "troubleshooting",
+    "benchmarks",
+    "licences",
+]
+PAGES = ["index.html", *(f"{name}.html" for name in OWN), *COURSE]
 each_page = pytest.mark.parametrize("path", PAGES)
 SERIOUS = {"serious", "critical"}
 COLOURS = ["color-contrast", "link-in-text-block"]  # all else is the same in the dark
@@ -71,6 +81,35 @@ def test_a_page_is_good_in_the_dark_and_does_not_scroll_sideways_where_it_is_nar
     dark, phone = others
     assert violations(dark.go(path), runOnly=COLOURS) == []
     assert phone.go(path).evaluate("document.documentElement.scrollWidth") <= 320
+
+
+# What others wrote: where it lies, and the name under which docs/licences.md has it.
+OWNERS = {
+    r"mathjax/": "MathJax",
+    r"vendor/fontawesome/|scripts/fontawesome": "Font Awesome Free",
+    r"scripts/bootstrap": "Bootstrap",
+    r"(scripts|styles)/(pydata-sphinx-theme|theme)": "PyData Sphinx Theme",
+    r"(scripts|styles)/sphinx-book-theme": "Sphinx Book Theme",
+    r"(mystnb|pygments)": "MyST-NB",
+    r"\w+-stemmer": "Snowball",
+    r"(basic|doctools|documentation_options|language_data|searchtools)\.": "Sphinx",
+    r"sphinx_highlight\.|locales/|searchindex": "Sphinx",
+    r"course\.css": "CC BY 4.0",
+}
+
+
+def test_all_that_others_wrote_is_named_with_its_licence(site):
+    static = ROOT / book.SITE / "_static"
+    carried = [
+        p for p in static.rglob("*") if p.suffix in (".js", ".css", ".woff", ".woff2", ".ttf")
+    ]
+    assert len(carried) > 10
+    page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+    for path in (path.relative_to(static).as_posix() for path in carried):
+        owners = [name for where, name in OWNERS.items() if re.match(where, path)]
+        assert owners and owners[0] in page, path
+    for package in notices.SITE:
+        assert "opyright" in (static / "licences" / f"{package}.txt").read_text(encoding="utf-8")
 
 
 def test_search_finds_the_bottleneck(light):

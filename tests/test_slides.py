@@ -1,5 +1,6 @@
 """The slides: what they are in a source; each deck opens in a browser and fits its screen."""
 
+import json
 import re
 
 import browser
@@ -114,6 +115,20 @@ def test_a_notebook_has_no_slide_and_does_not_change_with_one(tmp_path):
     assert made_from(SOURCE.replace("c = 3", "c = 4"))[0] != whole[0]
 
 
+def test_scripts_of_others_are_of_the_versions_that_are_named():
+    locked = json.loads((slides.THIRD_PARTY / "package-lock.json").read_text())["packages"]
+    page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+    # reveal.js says 5.2.0 of itself where its package is 5.2.1.
+    for name, file, says in (
+        ("mathjax", "es5/tex-svg.js", r'VERSION="([\d.]+)"'),
+        ("reveal.js", "dist/reveal.js", r" \* reveal\.js (\d+\.\d+)"),
+    ):
+        version = locked[f"node_modules/{name}"]["version"]
+        text = (slides.THIRD_PARTY / name / file).read_text(encoding="utf-8")
+        assert version.startswith(re.search(says, text)[1])
+        assert re.search(rf"\[{name}\]\([^)]*\) {re.escape(version)} ", page, re.IGNORECASE)
+
+
 def test_an_unknown_name_gets_a_sentence(capsys):
     assert slides.main(["00", "99"]) == 1
     assert capsys.readouterr().err == "No notebook with slides starts so. Received: 99\n"
@@ -124,6 +139,8 @@ def test_an_unknown_name_gets_a_sentence(capsys):
 def test_a_deck_opens_alone_and_no_slide_overflows(chromium, name, tmp_path):
     folder = slides.write(DECKS[name], tmp_path)
     assert tmp_path in folder.parents and ROOT not in folder.parents
+    for licence in ("reveal.js/LICENSE", "mathjax/LICENSE", "licences/nbconvert.txt"):
+        assert "opyright" in (folder / licence).read_text(encoding="utf-8")
     with browser.served(folder) as address:
         watched = browser.Watched(chromium, address, width=1280, height=720)
         page = watched.go("index.html")

@@ -14,10 +14,12 @@ import sys
 from pathlib import Path
 
 import nbformat
+import notices
 from nbformat import NotebookNode
 from notebook_kinds import EXERCISE, ROOT, SOLUTION, Notebook, notebooks, short_name
 
 SOURCE, SITE = "build/site-source", "build/site"
+MATHJAX = Path(__file__).resolve().parent / "third_party" / "mathjax"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,6 +56,8 @@ def stage(root: Path = ROOT) -> None:
     source = root / SOURCE
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(root / "docs", source)
+    shutil.copytree(MATHJAX, source / "_static" / "mathjax")
+    notices.write(notices.SITE, source / "_static" / "licences")
     for path in source.glob("*.md"):  # in the repository a folder lies between
         text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](notebooks/")
         path.write_text(text, encoding="utf-8")

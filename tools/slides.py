@@ -6,13 +6,13 @@ they show comes from the committed notebook; nothing is executed, nothing is fet
 """
 
 import argparse
-import importlib.util
 import shutil
 import sys
 from html import escape
 from pathlib import Path
 
 import nbformat
+import notices
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 from notebook_kinds import ROOT, Notebook, notebooks
@@ -20,6 +20,7 @@ from slide_cells import OUTPUT, Slide, slides, without_slides
 
 DECKS = "build/slides"
 TEMPLATE = Path(__file__).resolve().parent / "slides_template"
+THIRD_PARTY = Path(__file__).resolve().parent / "third_party"
 
 
 def decks(root: Path = ROOT) -> dict[str, Notebook]:
@@ -91,26 +92,12 @@ def write(made: Notebook, folder: Path) -> Path:
 
 
 def _supply(target: Path) -> None:
-    """Put into a deck's folder what its page asks for: reveal.js, MathJax, the look."""
-    reveal = _package("sphinx_revealjs") / "_static" / "revealjs"
-    mathjax = _package("sphinx-mathjax-offline") / "static" / "mathjax"
-    for source, part in [
-        *((reveal, name) for name in ("dist", "plugin/notes", "LICENSE")),
-        *((mathjax, name) for name in ("tex-chtml.js", "output/chtml/fonts")),
-    ]:
-        place = target / ("reveal.js" if source == reveal else "mathjax") / part
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if (source / part).is_dir():
-            shutil.copytree(source / part, place, ignore=shutil.ignore_patterns("*.map"))
-        else:
-            shutil.copy(source / part, place)
+    """Put into a deck's folder what its page asks for: reveal.js, MathJax, licences, the look."""
+    shutil.copytree(THIRD_PARTY / "reveal.js", target / "reveal.js")
+    shutil.copytree(THIRD_PARTY / "mathjax", target / "mathjax")
+    notices.write(notices.SLIDES, target / "licences")
     shutil.copy(TEMPLATE / "deck.css", target)
     shutil.copy(ROOT / "docs" / "_static" / "favicon.svg", target)
-
-
-def _package(name: str) -> Path:
-    """Return where an installed package lies: two bring reveal.js and MathJax along."""
-    return Path(importlib.util.find_spec(name).origin).parent
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -5,6 +5,7 @@ the text with unfolding answers from the same file, for readers without JavaScri
 words, Unicode and the tags em, sub, sup and code, which mean the same in HTML and in Markdown.
 """
 
+import importlib.metadata
 import importlib.util
 import re
 import tomllib
@@ -84,9 +85,16 @@ def html(questions, box):
     page = page["text/html"]
     script = SCRIPT.replace("/* the library's script */", script["application/javascript"])
     note = f'<p class="without-script">{NO_SCRIPT}</p></div>'
-    whole = f"{page}\n<style>\n{STYLE}</style>\n{note}\n<script>\n{script}</script>"
+    notice = f"/* The script and most of the style are those of jupyterquiz.\n\n{_licence()}*/\n"
+    whole = f"{page}\n<style>\n{STYLE}</style>\n{note}\n<script>\n{notice}{script}</script>"
     drawn = re.search(r'<div id="(\w+)"', page)[1]  # the library draws a name
     return whole.replace(drawn, box).replace("quiz-box", box)
+
+
+def _licence():
+    """Return the library's licence, which must go wherever a page takes its script along."""
+    files = importlib.metadata.files("jupyterquiz")
+    return next(file for file in files if file.name.startswith("LICENSE")).read_text("utf-8")
 
 
 def library_form(questions):
