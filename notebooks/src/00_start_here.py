@@ -28,9 +28,12 @@
 # false. To run a cell, click it and press Shift + Enter. You can run any cell twice, and start
 # again from the top at any time (*Run → Run All Cells*).
 #
-# **Where the course comes from.** It grew out of a blog article in Chinese that explains residual
-# networks and gives one for MNIST, written for TensorFlow 1. Lessons quote its sentences, in our words,
-# as *the article*, and test them. Lesson 06 reads its code.
+# **Where the course comes from.** It grew out of a post on the Chinese blog platform CSDN,
+# <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span> ("the residual neural
+# network Resnet, for MNIST, in TensorFlow"). The post explains residual networks in a page and then builds
+# one, in TensorFlow 1. Our copy names neither its author nor its date nor its address, and its pictures
+# are lost, so we cannot link to it. The lessons call it *the article*: they put its sentences into our
+# words and test each of them, and lesson 06 reads its code.
 #
 # ## 2. Does my machine work?
 #

@@ -597,7 +597,8 @@ verdict_above("after 100 updates, it is at least a tenth of the last layer's: it
 # our verdicts judge the first layer alone, before training and, for the convolutional network, after 100
 # updates.
 #
-# The article behind this course says that residual networks avoid vanishing and exploding
+# The article behind this course, <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>
+# ([what is known of it](00_start_here.ipynb)), says that residual networks avoid vanishing and exploding
 # gradients. Keep both words in mind. Lesson 05 will look at the gradients again, with shortcuts.
 #
 # ## 7. What this shows, and what it does not

@@ -304,8 +304,8 @@ for name, difference in differences.items():
 #
 # ## 3. A branch of zero is the identity
 #
-# The article behind this course, a Chinese blog post, says: if $F(x) = 0$, the block is the identity
-# mapping. Its blocks end in a ReLU, though. What is true?
+# The article behind this course, <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>
+# ([what is known of it](00_start_here.ipynb)), says: if $F(x) = 0$, the block is the identity mapping. Its blocks end in a ReLU, though. What is true?
 #
 # $$\mathrm{ReLU}(0 + x) = \mathrm{ReLU}(x) = x \quad\text{where } x \ge 0.$$
 #

@@ -930,8 +930,9 @@ verdict("v1.5 costs less than a tenth more than the ResNet-50 of 2015", 1 < v15 
 #
 # ## 10. As accurate, and cheaper?
 #
-# The article behind this course says that replacing two 3×3 by 1×1 + 3×3 + 1×1 keeps the accuracy and
-# reduces the computation. It also says that residual networks improve efficiency. Neither sentence
+# The article behind this course, <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>
+# ([what is known of it](00_start_here.ipynb)), says that replacing two 3×3 by 1×1 + 3×3 + 1×1 keeps the
+# accuracy and reduces the computation. It also says that residual networks improve efficiency. Neither sentence
 # says what is held fixed. The second is about shortcuts, and lesson 04 tests it: here all networks are
 # residual. There are two ways to read the first:
 #

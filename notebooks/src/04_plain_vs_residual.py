@@ -194,8 +194,9 @@ verdict("at each depth the additions are at most a fiftieth of the work, and the
 # lesson reports the seconds and does not judge them: they depend on the machine.
 
 # %% [markdown]
-# The table is in millions of multiply-adds. The article behind this course, a Chinese blog post that
-# lesson 06 will read, says that the simple addition brings the network little extra computation. In
+# The table is in millions of multiply-adds. The article behind this course,
+# <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>
+# ([what is known of it](00_start_here.ipynb)), says that the simple addition brings the network little extra computation. In
 # arithmetic that holds: the normalisation, which plain networks have too, costs more than twice as
 # much. In seconds the addition's share may well be larger, since it computes little with each number
 # that it moves (lesson 03, section 4). Section 5 reports it.

@@ -142,7 +142,8 @@ images, labels = mnist.train.images[:64], mnist.train.labels[:64]
 # %% [markdown]
 # ## 2. Does the gradient arrive?
 #
-# The article behind this course says that residual networks avoid vanishing *and* exploding
+# The article behind this course, <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>
+# ([what is known of it](00_start_here.ipynb)), says that residual networks avoid vanishing *and* exploding
 # gradients. Lesson 01 looked at plain networks with batch normalisation, and found gradients that
 # *grow* on their way back to the first layer. What does the shortcut do to that?
 #

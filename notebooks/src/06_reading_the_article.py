@@ -23,8 +23,10 @@
 #
 # What does the article's network really do?
 #
+# *The article:* <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>
+#
 # <!-- notes -->
-# A blog article in Chinese, with a program in TensorFlow 1. Give pairs the list of its parts and
+# A post on a Chinese blog platform, with a program in TensorFlow 1. Give pairs the list of its parts and
 # ten minutes: what would you complain about in a review? Expected: style. The one defect that
 # decides is rarely found.
 
@@ -53,8 +55,12 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 # %% [markdown]
 # ## 1. What the article says, and what it builds
 #
-# This course grew out of a blog article in Chinese. It has two parts. The first explains residual
-# networks in a page: the residual $F(x) = H(x) - x$, the shortcut, the equation of a block, the
+# This course grew out of <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>
+# ("the residual neural network Resnet, for MNIST, in TensorFlow"), a post on the Chinese blog platform
+# CSDN. Our copy names neither its author nor its date nor its address, and it may be an excerpt: the
+# pictures are lost, and the program imports nothing and loads no data.
+#
+# It has two parts. The first explains residual networks in a page: the residual $F(x) = H(x) - x$, the shortcut, the equation of a block, the
 # bottleneck, and what all that is good for. You know its sentences from the lessons before; section
 # 7 collects them. The second part is a program in TensorFlow 1: a residual network for MNIST.
 #

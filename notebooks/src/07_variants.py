@@ -938,8 +938,9 @@ for depth in (20, 56):
 #
 # ## 8. The head: an average, or a dense layer?
 #
-# The baseline takes the average over all pixels, then one dense layer. The older way, and the
-# article's, is to keep all pixels and give them to a dense layer of many units, here 128. Lin, Chen
+# The baseline takes the average over all pixels, then one dense layer. The older way, and that
+# of the article behind this course, <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>
+# ([what is known of it](00_start_here.ipynb)), is to keep all pixels and give them to a dense layer of many units, here 128. Lin, Chen
 # and Yan (2014, Section 3.2) proposed the average: it has no parameters, so it can hardly over-fit.
 #
 # **Predict.** How many parameters has the dense head, compared with all the rest of the network?

@@ -1,6 +1,7 @@
 """The article's network, rebuilt as it is written, and repairs that can be made one at a time.
 
-The article is the Chinese blog post that this course starts from. Its code is a graph of
+The article is 残差神经网络Resnet(MNIST数据集tensorflow实现), a post on the Chinese blog platform
+CSDN, whose author, date and address are not known here. Its code is a graph of
 TensorFlow 1; ``article.tf1`` has that graph, and tests compare the two, weight by weight.
 
 Layer names follow the place in the network: ``stem_conv``, ``stem_out``, ``pool1``,

@@ -161,7 +161,7 @@ checks.changing_block(changing_block)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# The article of this course once took the third convolution for the shortcut as well. A layer object
+# The article behind this course (lesson [06](../06_reading_the_article.ipynb) reads it) once took the third convolution for the shortcut as well. A layer object
 # that is used twice has one set of weights. Make a new one.
 #
 # </details>

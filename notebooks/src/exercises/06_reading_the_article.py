@@ -1,7 +1,8 @@
 # %% [markdown]
 # # Exercises to lesson 06: reading the article
 #
-# They go with lesson [06](../06_reading_the_article.ipynb). Write each answer in place of the
+# They go with lesson [06](../06_reading_the_article.ipynb), which reads
+# <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>, the article behind this course. Write each answer in place of the
 # `...`, run the cell, then the one below it: it checks the answer at once and says what is wrong.
 # The hints unfold. You can run all cells at any time; what is not attempted does no harm.
 
