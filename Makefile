@@ -21,24 +21,35 @@ BENCH_ENV = build/bench-env
 STUDIES = $(sort $(wildcard benchmarks/studies/$(N)*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test check slow notebooks studies site slides bench bench-torch colab colab-test
+.PHONY: setup setup-lab may-start
+.PHONY: help lab test check slow notebooks studies site slides bench bench-torch colab colab-test
 .PHONY: matrix audit verdicts mutations wheel lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-setup:
+# All that the tests and builders need; setup-lab: what a reader needs.
+setup setup-lab:
 	@"$(PYTHON)" -c "import sys" 2>/dev/null || { \
 	  echo "'$(PYTHON)' does not start a Python, but the course needs Python" \
 	    "$$(sed -n 's/^requires-python = "\(.*\)"/\1/p' pyproject.toml):" \
 	    "name one that does, for example \`make lab PYTHON=python3.12\` or its full path." >&2; \
 	  exit 1; }
-	@"$(PYTHON)" tools/setup.py
+	@"$(PYTHON)" tools/setup.py $(if $(filter setup-lab,$@),--lab)
 
-lab: setup ## open the course in JupyterLab (LAB_ARGS=... goes to jupyter)
+# JupyterLab refuses root, unless an option or a file of its settings says otherwise.
+may-start:
+	@test "$$(id -u)" != 0 || test -n "$(filter --allow-root% --ServerApp.allow_root%,$(LAB_ARGS))" || \
+	  grep -qs allow_root "$${JUPYTER_CONFIG_DIR:-$$HOME/.jupyter}"/*.* /etc/jupyter/*.* || { \
+	  echo "JupyterLab does not start as root on its own: type" \
+	    "\`make lab LAB_ARGS=--allow-root\`, or, in a container whose port 8888 is published," \
+	    "\`make lab LAB_ARGS='--allow-root --ip=0.0.0.0'\`, and open the address that it prints." >&2; \
+	  exit 1; }
+
+lab: may-start setup-lab ## open the course in JupyterLab (LAB_ARGS=... goes to jupyter)
 	@test -w "$${HOME:-/tmp}" || { mkdir -p build/home && export HOME="$(CURDIR)/build/home"; }; \
-	$(VENV_PYTHON) -m jupyterlab --ip=127.0.0.1 --ServerApp.root_dir=. $(LAB_ARGS) \
-	  notebooks/00_start_here.ipynb
+	$(VENV_PYTHON) -m jupyterlab $(if $(filter --ip --ip=% --ServerApp.ip=%,$(LAB_ARGS)),,--ip=127.0.0.1) \
+	  --ServerApp.root_dir=. $(LAB_ARGS) notebooks/00_start_here.ipynb
 
 test: setup ## lint, all tests, and every notebook run again
 	@$(LINT)
@@ -102,11 +113,12 @@ wheel: setup ## pack the helper package, MNIST included, into one file in build/
 	@$(VENV_PYTHON) -m flit_core.wheel --outdir build >/dev/null
 	@ls build/resnet_lesson-*.whl
 
-lock: setup ## make requirements.lock anew (UPGRADE=1: with the newest versions)
-	@$(UV) pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 \
-	  --generate-hashes --only-binary :all: --emit-build-options --no-emit-index-url \
-	  --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
-	  -o requirements.lock
+LOCK = $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+  --generate-hashes --only-binary :all: --emit-build-options --no-emit-index-url \
+  --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+lock: setup ## make both locks anew, the reader's and the whole (UPGRADE=1: with the newest versions)
+	@$(LOCK) --all-extras -o requirements.lock
+	@$(LOCK) --extra lab --constraints requirements.lock -o requirements-lab.lock
 
 clean: ## remove build/ and caches; .venv stays
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis

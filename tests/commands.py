@@ -17,7 +17,8 @@ def environment():
 
 def make(*arguments):
     """Return the words of ``make ARGUMENTS`` with the Python of the tests, whose set-up is done."""
-    return ["make", "-o", "setup", f"VENV_PYTHON={sys.executable}", *arguments]
+    done = ["-o", "setup", "-o", "setup-lab"]
+    return ["make", *done, f"VENV_PYTHON={sys.executable}", *arguments]
 
 
 def run(*command):

@@ -5,8 +5,10 @@ import contextlib
 import csv
 import hashlib
 import importlib.util
+import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import struct
@@ -15,6 +17,7 @@ import sys
 import time
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,6 +36,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 REQUIRES_PYTHON = SpecifierSet(PROJECT["project"]["requires-python"])
 SUPPORTED = [f"3.{minor}" for minor in range(50) if REQUIRES_PYTHON.contains(f"3.{minor}.0")]
 STAMP = ".venv/.resnet-lesson-stamp"
+READERS, WHOLE = LOCKS = ["requirements-lab.lock", "requirements.lock"]
 DOCUMENTS = ["README.md", "CONTRIBUTING.md"]
 DOCUMENTS += sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md"))
 
@@ -60,10 +64,10 @@ def assert_one_sentence(text):
 # -- Versions --------------------------------------------------------------------------------------
 
 
-def lock_entries():
-    """Every entry of requirements.lock with its hashes."""
+def lock_entries(name=WHOLE):
+    """Every entry of a lock with its hashes."""
     entries = []
-    for line in read("requirements.lock").replace("\\\n", " ").splitlines():
+    for line in read(name).replace("\\\n", " ").splitlines():
         if line.strip() and not line.startswith(("#", "--only-binary")):
             requirement, *hashes = re.split(r"\s+--hash=", line.strip())
             entries.append((Requirement(requirement), hashes))
@@ -77,9 +81,10 @@ SYSTEMS = {
 }
 
 
+@pytest.mark.parametrize("name", LOCKS)
 @pytest.mark.parametrize("system", SYSTEMS)
 @pytest.mark.parametrize("python", [f"{minor}.{patch}" for minor in SUPPORTED for patch in (0, 99)])
-def test_lock_satisfies_pyproject(python, system):
+def test_lock_satisfies_pyproject(python, system, name):
     version = {"python_version": python.rpartition(".")[0], "python_full_version": python}
     kind = {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
     where = default_environment() | {"platform_system": system} | SYSTEMS[system] | version | kind
@@ -88,13 +93,14 @@ def test_lock_satisfies_pyproject(python, system):
         return requirement.marker is None or requirement.marker.evaluate(where)
 
     locked = {}
-    for entry, _ in lock_entries():
+    for entry, _ in lock_entries(name):
         if applies(entry):
             (pin,) = entry.specifier
             locked.setdefault(canonicalize_name(entry.name), []).append(pin.version)
     project = PROJECT["project"]
     texts = [*project["dependencies"], *PROJECT["build-system"]["requires"]]
-    texts += [text for extra in project["optional-dependencies"].values() for text in extra]
+    extras = project["optional-dependencies"]
+    texts += [text for extra in (["lab"] if name == READERS else extras) for text in extras[extra]]
     wanted = list(filter(applies, map(Requirement, texts)))
     assert len(wanted) > 10
     for requirement in wanted:
@@ -103,17 +109,69 @@ def test_lock_satisfies_pyproject(python, system):
         assert requirement.specifier.contains(versions[0]), f"{requirement}: {versions[0]}"
 
 
-def test_the_lock_is_exact_and_hashed_and_names_no_address():
-    entries = lock_entries()
+@pytest.mark.parametrize("name", LOCKS)
+def test_the_lock_is_exact_and_hashed_and_names_no_address(name):
+    entries = lock_entries(name)
     assert len(entries) > 100
     for entry, hashes in entries:
         assert re.fullmatch(r"==[^*,]+", str(entry.specifier)), entry
         assert hashes, f"{entry} has no hash"
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", text) for text in hashes), entry
-    lock = read("requirements.lock")
+    lock = read(name)
     assert not re.search(r"://|file:|--[a-z-]*index|--find-links| @ ", lock)
     # A source package would fetch what builds it, and that has no hash in the lock.
     assert re.search(r"^--only-binary :all:$", lock, re.MULTILINE)
+
+
+def test_the_readers_lock_is_a_part_of_the_whole_one():
+    whole = {str(entry): hashes for entry, hashes in lock_entries()}
+    readers = {str(entry): hashes for entry, hashes in lock_entries(READERS)}
+    assert readers.items() < whole.items()
+    left_out = {Requirement(text).name for text in whole.keys() - readers.keys()}
+    assert {"playwright", "sphinx", "ruff", "uv"} <= left_out
+
+
+def test_the_readers_lock_holds_what_a_reader_needs_and_no_more():
+    """The packages that pyproject.toml and what is installed here ask for, one after the other."""
+    project = PROJECT["project"]
+    texts = [*project["dependencies"], *project["optional-dependencies"]["lab"]]
+    left = [(Requirement(text), "") for text in texts]
+    needed, seen = set(), set()
+    while left:
+        requirement, extra = left.pop()
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        name = canonicalize_name(requirement.name)
+        needed.add(name)
+        for extra in {"", *requirement.extras}:
+            if (name, extra) not in seen:
+                seen.add((name, extra))
+                left += [(Requirement(text), extra) for text in metadata.requires(name) or []]
+    entries = [entry for entry, _ in lock_entries(READERS)]
+    here = [entry for entry in entries if not entry.marker or entry.marker.evaluate()]
+    assert {canonicalize_name(entry.name) for entry in here} == needed
+
+
+def test_what_a_reader_runs_imports_what_the_readers_lock_holds():
+    held = {canonicalize_name(entry.name) for entry, _ in lock_entries(READERS)}
+    distributions = metadata.packages_distributions()
+    sources = [*ROOT.glob("resnet_lesson/**/*.py"), *ROOT.glob("notebooks/src/**/*.py")]
+    imported = set()
+    for path in sources:
+        for node in ast.walk(ast.parse(re.sub(r"(?m)^%", "#", path.read_text("utf-8")))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module.partition(".")[0])
+    ours = {"resnet_lesson", *sys.stdlib_module_names}
+    assert {"tensorflow", "ipywidgets", "jupyterquiz"} <= imported
+    for name in imported - ours:
+        assert {canonicalize_name(held_by) for held_by in distributions[name]} & held, name
+
+
+def dev_container():
+    """The settings of the dev container, without their comments."""
+    return json.loads(re.sub(r"(?m)^\s*//.*$", "", read(".devcontainer/devcontainer.json")))
 
 
 def workflow(name):
@@ -130,14 +188,26 @@ def test_same_pythons_everywhere():
     assert action["inputs"]["version"]["default"] in SUPPORTED
     (locked_for,) = re.findall(r"--python-version (\S+)", read("Makefile"))
     assert locked_for == SUPPORTED[0]
+    assert read("binder/runtime.txt").strip().removeprefix("python-") in SUPPORTED
+    assert dev_container()["image"].rpartition(":")[2] in SUPPORTED
 
 
-def test_conda_installs_the_lock_and_nothing_else():
-    *conda, pip = yaml.safe_load(read("environment.yml"))["dependencies"]
-    python, *others = map(str, conda)
+def test_conda_brings_python_and_the_lock_the_rest():
+    text = read("environment.yml")
+    python, *others = yaml.safe_load(text)["dependencies"]
     assert others == ["pip"]
     assert python.removeprefix("python=") in SUPPORTED
-    assert pip == {"pip": ["-r requirements.lock"]}
+    commands = re.findall(r"^#   (.+)$", text, re.MULTILINE)
+    assert "pip install -r requirements-lab.lock" in commands
+    tested = [step["run"] for step in workflow("weekly")["conda"]["steps"] if "run" in step]
+    tested = [command.removeprefix("conda run -n resnet-lesson ") for command in tested]
+    told = [command for command in commands if not command.startswith("conda activate")]
+    assert [command for command in tested if command in told] == told
+    (named,) = re.findall(r"The lock brings (.+) and what", text.replace("\n# ", " "))
+    card = ["jupyter", "tensorflow", "matplotlib", "numpy", "nbval", "pytest"]
+    assert named.split(", ")[:-1] == card[:-1]
+    assert named.endswith(card[-1])
+    assert set(card) <= {entry.name for entry, _ in lock_entries(READERS)}
 
 
 def test_what_is_tested_when():
@@ -234,7 +304,8 @@ class Course:
         (self.root / "tools").mkdir(parents=True)
         for name in ("pyproject.toml", "Makefile", "tools/setup.py", "tools/environment.py"):
             shutil.copy(ROOT / name, self.root / name)
-        (self.root / "requirements.lock").write_text("numpy==2.1.0\n")
+        for name in LOCKS:
+            (self.root / name).write_text("numpy==2.1.0\n")
         self.bin.mkdir()
         (self.bin / "uv").write_text(FAKE_UV)
         (self.bin / "uv").chmod(0o755)
@@ -246,12 +317,12 @@ class Course:
         where = {"cwd": self.root, "env": commands.environment() | names}
         return subprocess.Popen(command, start_new_session=True, **where, **pipes)
 
-    def start_setup(self, uv_does=""):
-        return self.start(sys.executable, "tools/setup.py", uv_does=uv_does)
+    def start_setup(self, *options, uv_does=""):
+        return self.start(sys.executable, "tools/setup.py", *options, uv_does=uv_does)
 
-    def set_up(self, uv_does=""):
+    def set_up(self, *options, uv_does=""):
         """Run tools/setup.py; its exit code and what it wrote to stderr."""
-        process = self.start_setup(uv_does)
+        process = self.start_setup(*options, uv_does=uv_does)
         _, errors = process.communicate(timeout=60)
         assert "Traceback" not in errors
         return process.returncode, errors
@@ -286,19 +357,38 @@ def done(course):
     return course
 
 
-def test_setup_installs_the_lock_and_then_the_package(course):
-    code, errors = course.set_up()
+@pytest.mark.parametrize(("options", "name"), [((), WHOLE), (("--lab",), READERS)])
+def test_setup_installs_the_lock_and_then_the_package(course, options, name):
+    code, errors = course.set_up(*options)
     assert (code, len(errors.splitlines())) == (0, 1)
     lock, package = course.installs()
     assert lock.startswith("pip install ")
-    assert lock.endswith("/.venv/bin/python --require-hashes -r requirements.lock")
+    assert lock.endswith(f"/.venv/bin/python --require-hashes -r {name}")
     assert package.endswith(" --no-deps --no-build-isolation -e .")
     assert (course.root / ".venv/bin/python").exists()
-    assert course.set_up() == (0, "")  # there is nothing left to do
+    assert course.set_up(*options) == (0, "")  # there is nothing left to do
     assert len(course.installs()) == 2
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
+def test_the_rest_is_added_to_what_a_reader_has_and_never_taken_away(course):
+    assert course.set_up("--lab")[0] == 0
+    (course.root / ".venv/mine").touch()
+    code, errors = course.set_up()
+    assert (code, errors) == (0, "Bringing .venv up to date ...\n")
+    assert course.installs()[2].endswith(f"-r {WHOLE}")
+    assert course.set_up("--lab") == (0, "")
+    with open(course.root / WHOLE, "a") as file:
+        file.write("# changed\n")
+    assert course.set_up("--lab") == (0, "")  # what a reader has is still the right thing
+    assert course.set_up()[0] == 0
+    with open(course.root / READERS, "a") as file:
+        file.write("# changed\n")
+    assert course.set_up("--lab")[0] == 0
+    assert course.installs()[6].endswith(f"-r {READERS}")
+    assert (course.root / ".venv/mine").exists()
+
+
+@pytest.mark.parametrize("name", [*LOCKS, "pyproject.toml"])
 def test_changed_versions_are_installed_into_the_same_venv(done, name):
     with open(done.root / name, "a") as file:
         file.write("# changed\n")
@@ -336,7 +426,7 @@ def test_a_venv_that_is_of_no_use_is_made_anew(done, harm):
 
 
 def test_failed_install_ends_in_a_sentence_and_can_be_repeated(course):
-    code, errors = course.set_up("echo no such version >&2; exit 3")
+    code, errors = course.set_up(uv_does="echo no such version >&2; exit 3")
     assert code == 1
     started, reason, sentence = errors.splitlines()
     assert started.startswith("Setting up .venv with Python ")
@@ -350,7 +440,7 @@ def test_failed_install_ends_in_a_sentence_and_can_be_repeated(course):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_install_can_be_repeated(course, how):
     # exec: a shell between the two could start the sleep after Ctrl-C, and leave it behind.
-    process = course.start_setup("exec sleep 60")
+    process = course.start_setup(uv_does="exec sleep 60")
     course.wait_for_uv()
     os.killpg(process.pid, how)
     _, errors = process.communicate(timeout=30)
@@ -366,7 +456,7 @@ def test_interrupted_install_can_be_repeated(course, how):
 
 @pytest.mark.slow
 def test_second_of_two_setups_waits(course):
-    first = course.start_setup("sleep 1")
+    first = course.start_setup(uv_does="sleep 1")
     course.wait_for_uv()
     second = course.start_setup()
     _, errors = second.communicate(timeout=60)
@@ -447,11 +537,54 @@ def test_make_alone_lists_the_commands(course):
     code, out, errors = course.make()
     assert (code, errors) == (0, "")
     targets = " ".join(re.findall(r"^\.PHONY: (.+)$", read("Makefile"), re.MULTILINE))
-    assert {line.split()[1] for line in out.splitlines()} == set(targets.split()) - {"setup"}
+    hidden = {"setup", "setup-lab", "may-start"}
+    assert {line.split()[1] for line in out.splitlines()} == set(targets.split()) - hidden
+
+
+@pytest.fixture
+def lab(course):
+    """Call `make lab`: its exit code, the options of JupyterLab or None, and the errors."""
+    (course.root / "jupyterlab.py").write_text("import sys\nprint(*sys.argv[1:])\n")
+
+    def make_lab(*arguments, user=0):
+        (course.bin / "id").write_text(f"#!/bin/sh\necho {user}\n")
+        (course.bin / "id").chmod(0o755)
+        code, out, errors = course.make("lab", f"PYTHON={sys.executable}", *arguments)
+        return code, out.split() or None, errors
+
+    return make_lab
+
+
+def test_make_lab_installs_what_a_reader_needs(course, lab):
+    code, options, errors = lab(user=1000)
+    assert code == 0, errors
+    assert course.installs()[0].endswith(f"-r {READERS}")
+    assert {"--ip=127.0.0.1", "notebooks/00_start_here.ipynb"} <= set(options)
+
+
+def test_root_is_told_what_to_type_before_anything_is_installed(course, lab, monkeypatch):
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(course.root))
+    code, options, errors = lab()
+    assert (code, options) == (2, None)
+    assert_one_sentence(errors)
+    assert course.installs() == []
+    told = re.findall(r"`make lab ([^`]+)`", errors)
+    assert len(told) == 2
+    for arguments in told:
+        code, options, errors = lab(*shlex.split(arguments))
+        assert code == 0, errors
+        assert "--allow-root" in options
+        # JupyterLab refuses an option that it is given twice.
+        assert len([option for option in options if "ip=" in option]) == 1
+    assert "--ip=0.0.0.0" in options
+    (course.root / "jupyter_server_config.py").write_text("c.ServerApp.allow_root = True\n")
+    assert lab()[0] == 0
 
 
 @pytest.mark.parametrize("python", ["./no such python", "../bin/shim", ""])
 def test_make_with_a_python_that_does_not_start(course, python):
+    (course.bin / "id").write_text("#!/bin/sh\necho 1000\n")
+    (course.bin / "id").chmod(0o755)
     shim = course.bin / "shim"  # as pyenv leaves one for a version that is not chosen
     shim.write_text("#!/bin/sh\necho 'shim: command not found' >&2\nexit 127\n")
     shim.chmod(0o755)
@@ -531,7 +664,7 @@ TESTED = {
 def named_in(text):
     """Return the commands in lines of code, with the names of their options: `make studies N=`."""
     ours = r"(?<=python )(?:-m resnet_lesson\.\w+|tools/\w+\.py)"
-    found = set(re.findall(rf"{ours}|conda env create|pip install --no-deps|jupyter lab", text))
+    found = set(re.findall(rf"{ours}|conda env create|pip install -[-\w]+|jupyter lab", text))
     option = r"[A-Z_]+=(?:'[^']*'|\S*)"
     for call in re.findall(rf"\bmake((?: +(?:{option}|[a-z-]+\b))+)", text):
         names = re.findall(r"([A-Z_]+=)", call)

@@ -17,20 +17,24 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".resnet-lesson-stamp"
+READERS, WHOLE = "requirements-lab.lock", "requirements.lock"  # the first is a part of the second
 GIGABYTE = 1e9
 NEEDED = 4 * GIGABYTE  # .venv takes 3.0 GB, the wheels on their way into it 0.9 GB
 
 
-def main() -> None:
-    """Make .venv, or bring it up to date. Any trouble ends in one sentence and exit code 1."""
+def main(lab: bool = False) -> None:
+    """Make .venv, or bring it up to date. Any trouble ends in one sentence and exit code 1.
+
+    With `lab`, what a reader needs will do; a .venv that has more keeps it.
+    """
     try:
-        wanted = wanted_stamp()
-        if found_stamp() == wanted:
+        wanted = wanted_stamp([READERS] if lab else [READERS, WHOLE])
+        if wanted.items() <= found_stamp().items():
             return
         with one_at_a_time():
             found = found_stamp()  # another call may have made it while this one waited
-            if found != wanted:
-                install(found, wanted)
+            if not wanted.items() <= found.items():
+                install(found, wanted, READERS if lab else WHOLE)
     except subprocess.CalledProcessError:
         sys.exit(
             "The set-up failed, for the reason shown above: "
@@ -43,16 +47,13 @@ def main() -> None:
         sys.exit(130)
 
 
-def wanted_stamp() -> dict[str, str]:
-    """What .venv has to be made from: this folder, this Python, these files."""
-    inputs = hashlib.sha256()
-    for name in ("requirements.lock", "pyproject.toml"):
-        inputs.update((ROOT / name).read_bytes())
-    return {
-        "root": str(ROOT),
-        "python": platform.python_version(),
-        "inputs": inputs.hexdigest(),
-    }
+def wanted_stamp(locks: list[str]) -> dict[str, str]:
+    """What .venv has to be made from: this folder, this Python, the text of these locks."""
+    stamp = {"root": str(ROOT), "python": platform.python_version()}
+    project = (ROOT / "pyproject.toml").read_bytes()
+    for lock in locks:
+        stamp[lock] = hashlib.sha256((ROOT / lock).read_bytes() + project).hexdigest()
+    return stamp
 
 
 def found_stamp() -> dict[str, str]:
@@ -64,7 +65,7 @@ def found_stamp() -> dict[str, str]:
     return stamp if starts(VENV_PYTHON, "-I", "-S", "-c", "") else {}
 
 
-def install(found: dict[str, str], wanted: dict[str, str]) -> None:
+def install(found: dict[str, str], wanted: dict[str, str], lock: str) -> None:
     """Install the lock and the package into .venv, made anew unless `found` fits."""
     if os.path.lexists(VENV) and not (VENV / "pyvenv.cfg").is_file():
         sys.exit(
@@ -102,7 +103,7 @@ def install(found: dict[str, str], wanted: dict[str, str]) -> None:
         # -I: packages that the reader's PYTHONPATH names must not pass for installed ones.
         pip = [VENV_PYTHON, "-I", "-m", "pip", "install", "--quiet"]
         pip += ["--disable-pip-version-check"]
-    run(*pip, "--require-hashes", "-r", "requirements.lock")
+    run(*pip, "--require-hashes", "-r", lock)
     run(*pip, "--no-deps", "--no-build-isolation", "-e", ".")
     STAMP.write_text(json.dumps(wanted), encoding="utf-8")
 

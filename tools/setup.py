@@ -1,5 +1,6 @@
 """Make .venv with all that the course needs. Returns at once when nothing is to do.
 
+With --lab: what a reader needs, without what tests and builds it. A .venv that has all keeps it.
 Any Python since 2.7 must be able to read this file: a wrong one gets a sentence, not a
 syntax error. The work itself is in environment.py, for the right ones.
 """
@@ -56,7 +57,7 @@ def main():
         sys.exit(reason)
     import environment  # only a supported Python can read it
 
-    environment.main()
+    environment.main(lab="--lab" in sys.argv[1:])
 
 
 if __name__ == "__main__":
