@@ -47,7 +47,7 @@ may-start:
 	  exit 1; }
 
 lab: may-start setup-lab ## open the course in JupyterLab (LAB_ARGS=... goes to jupyter)
-	@test -w "$${HOME:-/tmp}" || { mkdir -p build/home && export HOME="$(CURDIR)/build/home"; }; \
+	@test -w "$$HOME" || { mkdir -p build/home && export HOME="$(CURDIR)/build/home"; }; \
 	$(VENV_PYTHON) -m jupyterlab $(if $(filter --ip --ip=% --ServerApp.ip=%,$(LAB_ARGS)),,--ip=127.0.0.1) \
 	  --ServerApp.root_dir=. $(LAB_ARGS) notebooks/00_start_here.ipynb
 

@@ -543,8 +543,9 @@ def test_make_alone_lists_the_commands(course):
 
 @pytest.fixture
 def lab(course):
-    """Call `make lab`: its exit code, the options of JupyterLab or None, and the errors."""
-    (course.root / "jupyterlab.py").write_text("import sys\nprint(*sys.argv[1:])\n")
+    """Call `make lab`: its exit code, JupyterLab's home and options or None, and the errors."""
+    stub = "import os, sys\nprint(os.environ['HOME'], *sys.argv[1:])\n"
+    (course.root / "jupyterlab.py").write_text(stub)
 
     def make_lab(*arguments, user=0):
         (course.bin / "id").write_text(f"#!/bin/sh\necho {user}\n")
@@ -560,6 +561,17 @@ def test_make_lab_installs_what_a_reader_needs(course, lab):
     assert code == 0, errors
     assert course.installs()[0].endswith(f"-r {READERS}")
     assert {"--ip=127.0.0.1", "notebooks/00_start_here.ipynb"} <= set(options)
+
+
+@pytest.mark.parametrize("home", [None, "/no/such/folder"])
+def test_where_a_container_has_no_home_there_is_one(course, lab, monkeypatch, home):
+    if home:
+        monkeypatch.setenv("HOME", home)
+    else:
+        monkeypatch.delenv("HOME")
+    code, options, errors = lab(user=1000)
+    assert code == 0, errors
+    assert " ".join(options).startswith(f"{course.root}/build/home ")
 
 
 def test_root_is_told_what_to_type_before_anything_is_installed(course, lab, monkeypatch):
