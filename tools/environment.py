@@ -19,7 +19,7 @@ VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".resnet-lesson-stamp"
 READERS, WHOLE = "requirements-lab.lock", "requirements.lock"  # the first is a part of the second
 GIGABYTE = 1e9
-NEEDED = 4 * GIGABYTE  # .venv takes 3.0 GB, the wheels on their way into it 0.9 GB
+NEEDED = 4 * GIGABYTE  # .venv takes 3.0 GB (a reader's 2.6), the wheels on their way into it 0.9
 
 
 def main(lab: bool = False) -> None:
