@@ -23,10 +23,10 @@ STUDIES = $(sort $(wildcard benchmarks/studies/$(N)*.py))
 .DEFAULT_GOAL := help
 .PHONY: setup setup-lab may-start
 .PHONY: help lab test check slow notebooks studies site slides bench bench-torch colab colab-test
-.PHONY: matrix audit verdicts mutations wheel lock clean
+.PHONY: matrix audit verdicts mutations wheel lock third-party clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 # All that the tests and builders need; setup-lab: what a reader needs.
 setup setup-lab:
@@ -119,6 +119,11 @@ LOCK = $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.1
 lock: setup ## make both locks anew, the reader's and the whole (UPGRADE=1: with the newest versions)
 	@$(LOCK) --all-extras -o requirements.lock
 	@$(LOCK) --extra lab --constraints requirements.lock -o requirements-lab.lock
+
+third-party: ## take MathJax and reveal.js again, as tools/third_party/package.json says (needs npm)
+	@cd tools/third_party && npm ci --loglevel=error --ignore-scripts && \
+	  for file in $$(find mathjax reveal.js -type f); do cp "node_modules/$$file" "$$file"; done; \
+	  status=$$?; rm -rf node_modules; exit $$status
 
 clean: ## remove build/ and caches; .venv stays
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -666,6 +666,7 @@ TESTED = {
     "make studies N=": "test_repository.test_studies_run_one_after_the_other_until_one_fails",
     "make mutations ONLY=": "test_mutations.test_an_unknown_module_gets_a_sentence",
     "make wheel": "test_repository.test_the_wheel_holds_all_files_of_the_package",
+    "make third-party": "test_slides.test_scripts_of_others_are_those_of_their_packages",
     "make clean": "test_repository.test_clean_keeps_the_venv",
     "-m resnet_lesson.distributed": "test_distributed.test_the_command_line_where_a_proxy_is_set",
     "-m resnet_lesson.grading": "test_repository.test_the_grader_as_a_lecturer_starts_it",

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 
 import browser
 import build_notebooks as builder
@@ -127,6 +129,23 @@ def test_scripts_of_others_are_of_the_versions_that_are_named():
         text = (slides.THIRD_PARTY / name / file).read_text(encoding="utf-8")
         assert version.startswith(re.search(says, text)[1])
         assert re.search(rf"\[{name}\]\([^)]*\) {re.escape(version)} ", page, re.IGNORECASE)
+
+
+@pytest.mark.slow
+def test_scripts_of_others_are_those_of_their_packages(tmp_path):
+    if not shutil.which("npm"):
+        pytest.skip("`make third-party` needs npm")
+    kept = tmp_path / "tools" / "third_party"
+    shutil.copytree(slides.THIRD_PARTY, kept)
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    script = kept / "mathjax" / "es5" / "tex-svg.js"
+    script.write_text("changed")
+    done = subprocess.run(["make", "third-party"], cwd=tmp_path, capture_output=True, text=True)
+    if done.returncode and re.search("network|registry|ECONN|ENOTFOUND", done.stderr):
+        pytest.skip("npm does not reach its packages")
+    assert done.returncode == 0, done.stderr
+    for path in (path for path in slides.THIRD_PARTY.rglob("*") if path.is_file()):
+        assert path.read_bytes() == (kept / path.relative_to(slides.THIRD_PARTY)).read_bytes(), path
 
 
 def test_an_unknown_name_gets_a_sentence(capsys):

@@ -60,9 +60,9 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 # CSDN. Our copy names neither its author nor its date nor its address, and it may be an excerpt: the
 # pictures are lost, and the program imports nothing and loads no data.
 #
-# It has two parts. The first explains residual networks in a page: the residual $F(x) = H(x) - x$, the shortcut, the equation of a block, the
-# bottleneck, and what all that is good for. You know its sentences from the lessons before; section
-# 7 collects them. The second part is a program in TensorFlow 1: a residual network for MNIST.
+# It has two parts. The first explains residual networks in a page: the residual $F(x) = H(x) - x$,
+# the shortcut, the equation of a block, the bottleneck, and what all that is good for. You know its
+# sentences from the lessons before; section 7 collects them. The second part is a program in TensorFlow 1: a residual network for MNIST.
 #
 # The program has two classes and a script.
 #
