@@ -17,6 +17,7 @@ References
     Ioffe, Szegedy 2015: Batch Normalization, ICML (arXiv:1502.03167).
 """
 
+from contextlib import contextmanager
 from itertools import chain, zip_longest
 
 import keras
@@ -26,6 +27,20 @@ from resnet_lesson.plumbing.constraints import WIDTH, Constraint, OneOf, checked
 from resnet_lesson.plumbing.fused import FusedBatchNorm
 
 SHORTCUTS = ("none", "identity", "padded", "projection")
+
+
+@contextmanager
+def channels_last():
+    """Let layers that are made meanwhile take images with the channels last, as all blocks do.
+
+    What Keras's own setting says, each layer keeps for good when it is made. Used as a decorator.
+    """
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_last")
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(before)
 
 
 class Widths(Constraint):
@@ -60,6 +75,7 @@ class _Block(layers.Layer):
     """The output's width over that of the layers before it, where only the output's is given."""
 
     @checked(filters=Widths(), shortcut=OneOf(*SHORTCUTS))
+    @channels_last()
     def __init__(
         self, filters, shortcut="identity", normalisation=True, zero_init=False, stride=1, **kwargs
     ):

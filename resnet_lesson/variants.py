@@ -31,7 +31,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from resnet_lesson.blocks import BottleneckBlock, batch_norm
+from resnet_lesson.blocks import BottleneckBlock, batch_norm, channels_last
 from resnet_lesson.models import DEPTH, blocks_for_depth, network, segments, stem
 from resnet_lesson.plumbing.constraints import TEXT, OneOf, Real, checked
 
@@ -83,6 +83,7 @@ ORDERS = {
 
 
 @checked(depth=DEPTH, variant=OneOf(*VARIANTS), name=TEXT | None)
+@channels_last()
 def variant_network(depth, variant="baseline", name=None):
     """Build the baseline with one change.
 

@@ -24,7 +24,7 @@ from functools import partial
 import keras
 from keras import layers, ops
 
-from resnet_lesson.blocks import batch_norm
+from resnet_lesson.blocks import batch_norm, channels_last
 from resnet_lesson.plumbing.constraints import SYMBOLIC, TRUTH, WIDTH, NamesIn, Row, checked
 
 FIXES = {
@@ -56,6 +56,7 @@ class Bias(layers.Layer):
 
 
 @checked(fixes=NamesIn(*FIXES), shortcut=TRUTH)
+@channels_last()
 def article_network(fixes=(), shortcut=True, name="article"):
     """Build the article's network, as written or repaired.
 
@@ -111,6 +112,7 @@ def article_network(fixes=(), shortcut=True, name="article"):
 @checked(
     x=SYMBOLIC, widths=Row("(8, 8, 16)", WIDTH, WIDTH, WIDTH), fixes=NamesIn(*FIXES), shortcut=TRUTH
 )
+@channels_last()
 def article_block(x, widths, *, changing=False, stride=1, fixes=(), shortcut=True, name="block"):
     """Lay one of the article's blocks into a functional model.
 

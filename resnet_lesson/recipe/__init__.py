@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from resnet_lesson.blocks import BasicBlock, batch_norm
+from resnet_lesson.blocks import BasicBlock, batch_norm, channels_last
 from resnet_lesson.data import PIXEL_MEAN, PIXEL_STD
 from resnet_lesson.plumbing.constraints import (
     MODEL,
@@ -54,6 +54,7 @@ _conv = partial(layers.Conv2D, padding="same", use_bias=False, kernel_initialize
     blocks=ListOf(Row("(width, stride)", WIDTH, WIDTH)),
     stem=Row("(channels, kernel size)", WIDTH, WIDTH),
 )
+@channels_last()
 def small_network(blocks=((16, 1), (32, 2), (32, 1)), stem=(16, 5)):
     """Build the recipe's residual network.
 
