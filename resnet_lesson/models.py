@@ -21,7 +21,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from resnet_lesson.blocks import BasicBlock, BottleneckBlock, DenseBlock, batch_norm
+from resnet_lesson.blocks import BasicBlock, BottleneckBlock, DenseBlock, batch_norm, channels_last
 from resnet_lesson.plumbing.constraints import TEXT, WIDTH, ListOf, NamesIn, OneOf, Whole, checked
 
 BLOCKS = {"basic": BasicBlock, "bottleneck": BottleneckBlock, "dense": DenseBlock}
@@ -39,6 +39,7 @@ DEPTH = Whole(3, 10_000)
     classes=WIDTH,
     name=TEXT | None,
 )
+@channels_last()
 def network(
     depth=None,
     shortcut="padded",
@@ -167,7 +168,8 @@ def reset_weights(model, seed):
 
     Each variable's random numbers depend on the seed and on its layer's name alone. So a plain and
     a residual network of one depth start from the same weights, whatever else they contain. What
-    layers such as Dropout will draw is set too.
+    layers such as Dropout will draw is set too. Frozen layers, whose ``trainable`` is False, stay
+    as they are.
 
     Args:
         model: keras.Model built from layers with unique names.
@@ -178,7 +180,7 @@ def reset_weights(model, seed):
             whose layers know how their weights begin.
     """
     for layer in model.layers:
-        for variable in layer.variables:
+        for variable in layer.variables if layer.trainable else ():
             place = zlib.crc32(f"{layer.name}/{variable.name}".encode())
             drawn = int(np.random.SeedSequence([seed, place]).generate_state(1)[0])
             if variable.name == "seed_generator_state":  # of keras.random.SeedGenerator

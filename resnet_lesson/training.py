@@ -64,6 +64,10 @@ class Trainer:
     has been called. Layers that draw must use Keras's seed generators, as Dropout does;
     ``reset_weights`` sets those.
 
+    A layer may be frozen before or after a trainer is made, and between two runs: while its
+    ``trainable`` is False it stays as it is, and the others are trained. What changes in a run
+    counts from the next one on.
+
     Args:
         model: keras.Model, float32 (batch, …) → logits, float32 (batch, classes).
         batch_size: number of images in each update.
@@ -82,10 +86,26 @@ class Trainer:
         self.model = model
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self._logits = tf.function(
+            lambda images: tf.cast(model(images, training=False), tf.float32), **COMPILED
+        )
+        self._trained = None
+        self._prepare()
+
+    def _prepare(self):
+        """Make the optimiser and the training step, unless they fit what is trained now.
+
+        A layer may be frozen at any time: its weights are no longer among the trainable ones, and
+        a normalisation takes its moving averages, with or without weights of its own.
+        """
+        layers = [layer.trainable for layer in self.model._flatten_layers()]
+        trained = layers, [id(weight) for weight in self.model.trainable_variables]
+        if trained == self._trained:
+            return
+        self._trained = trained
         self._optimizer = self._new_optimizer()
         self._fresh = [variable.numpy() for variable in self._optimizer.variables]
-        self._step = tf.function(self._update, **COMPILED)
-        self._logits = tf.function(lambda images: model(images, training=False), **COMPILED)
+        self._new_step()
 
     def _update(self, images, labels):
         """Change the weights by one step; return loss and accuracy of the batch before it."""
@@ -94,10 +114,11 @@ class Trainer:
         return loss, accuracy
 
     def _gradients(self, images, labels):
+        weights = self.model.trainable_variables
         with tf.GradientTape() as tape:
+            watch(tape, weights)
             logits = self.model(images, training=True)
             loss = batch_loss(logits, labels)
-        weights = self.model.trainable_variables
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
         correct = tf.equal(tf.argmax(logits, axis=1, output_type=labels.dtype), labels)
         return gradients, loss, tf.reduce_mean(tf.cast(correct, tf.float32))
@@ -120,6 +141,7 @@ class Trainer:
             on_update: function called after each update, without arguments.
         """
         check_run(self.model, data, self.batch_size, self.learning_rate, after_epoch)
+        self._prepare()
         record = self._new_record(seed, updates, name, config)
         if after_epoch is not None:
             record.learning_rate = [(0, self.learning_rate)]
@@ -169,6 +191,9 @@ class Trainer:
         optimizer = Adam(_schedule(self.learning_rate))
         optimizer.build(self.model.trainable_variables)
         return optimizer
+
+    def _new_step(self):
+        self._step = tf.function(self._update, **COMPILED)
 
     def _batch(self, examples, at):
         return tf.constant(examples.images[at]), tf.constant(examples.labels[at])
@@ -327,8 +352,16 @@ def progress_bar(updates, wanted=True, label=""):
     return tqdm(total=updates, desc=label or None, unit="update", leave=False, disable=hidden)
 
 
+def watch(tape, weights):
+    """Let a tape watch weights that began as frozen ones, too: by itself it passes over them."""
+    for weight in weights:
+        tape.watch(weight.value)
+
+
 def batch_loss(logits, labels):
     """Return the mean cross-entropy of a batch in nats, as a tensor that has a gradient."""
+    # A loss of 16 bits would have two digits.
+    logits = tf.cast(logits, keras.backend.result_type(logits.dtype, "float32"))
     return tf.reduce_mean(
         tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     )

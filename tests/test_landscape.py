@@ -88,3 +88,16 @@ def test_directions_that_do_not_fit_the_model(model):
         with pytest.raises(ValueError, match="broadcast|must match"):
             losses_around(model, [wrong], [1], IMAGES, LABELS)
         assert_weights(model, before)
+
+
+@pytest.mark.parametrize("setting", ["floatx", "dtype_policy"])
+def test_losses_of_a_network_in_double_precision(setting):
+    set_precision = getattr(keras.config, f"set_{setting}")
+    set_precision("float64")
+    try:
+        model = small()
+    finally:
+        set_precision("float32")
+    direction = filter_normalised_direction(model, 0)
+    losses = losses_around(model, [direction], np.array([0.0]), IMAGES, LABELS)
+    np.testing.assert_allclose(losses, evaluate(model(IMAGES).numpy(), LABELS)[0], rtol=1e-5)

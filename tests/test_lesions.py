@@ -2,6 +2,7 @@
 
 import functools
 
+import keras
 import numpy as np
 import pytest
 from small import IMAGES, small
@@ -106,3 +107,14 @@ def test_blocks_that_are_not_there_or_cannot_change_places():
         without_branch(parts, "stem")
     with pytest.raises(ValueError, match=r"images must have the shape \(n, 8, 8, 1\). Received"):
         run_parts(parts, IMAGES[:, :4])
+
+
+def test_parts_run_in_double_precision():
+    keras.config.set_dtype_policy("float64")
+    try:
+        net = small()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    logits = run_parts(segments(net), IMAGES)
+    assert logits.dtype == np.float64
+    np.testing.assert_allclose(logits, net(IMAGES, training=False), rtol=1e-9)

@@ -15,8 +15,11 @@ import pytest
 import tensorflow as tf
 
 from resnet_lesson import deterministic, training
+from resnet_lesson.blocks import batch_norm
 from resnet_lesson.data import Examples, load_mnist
+from resnet_lesson.distributed.trainer import DistributedTrainer
 from resnet_lesson.models import network, reset_weights
+from resnet_lesson.recipe.fast import FastTrainer
 from resnet_lesson.training import Trainer, cross_entropy, evaluate, train
 
 
@@ -177,6 +180,133 @@ def test_many_short_runs_bring_no_warning_of_retracing(mnist, caplog):
     finally:
         logger.removeHandler(caplog.handler)
     assert "retracing" not in caplog.text
+
+
+# -- Frozen layers ---------------------------------------------------------------------------------
+
+
+def deep_network():
+    """Two convolutions with normalisation, and the logits."""
+    x = inputs = keras.Input((28, 28, 1))
+    for number in (1, 2):
+        options = {"kernel_initializer": "he_normal", "name": f"conv{number}"}
+        x = batch_norm(f"norm{number}")(keras.layers.Conv2D(4, 3, 4, **options)(x))
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(inputs, keras.layers.Dense(10, name="logits")(x))
+
+
+def changed_by(trainer, data, **options):
+    """Train; return the names of the layers whose weights or averages have changed."""
+    net = trainer.model
+    before = {layer.name: layer.get_weights() for layer in net.layers}
+    trainer.run(data, updates=3, **options)
+    after = {layer.name: layer.get_weights() for layer in net.layers}
+    return {
+        name
+        for name, old in before.items()
+        if any(not np.array_equal(a, b) for a, b in zip(old, after[name], strict=True))
+    }
+
+
+TRAINERS = {
+    "Trainer": Trainer,
+    "FastTrainer": lambda net: FastTrainer(net, 64, average=0.9),
+    "DistributedTrainer": DistributedTrainer,
+}
+WEIGHTED = {"conv1", "norm1", "conv2", "norm2", "logits"}
+
+
+@pytest.mark.parametrize("kind", TRAINERS)
+def test_a_frozen_layer_stays_and_the_others_train(kind, mnist):
+    """Frozen before the trainer is made, after it, and between two runs, in which others thaw."""
+    net = deep_network()
+    frozen = set()
+
+    def freeze(*names):
+        frozen.clear()
+        frozen.update(names)
+        for layer in net.layers:
+            layer.trainable = layer.name not in frozen
+
+    freeze("conv1", "norm1")
+    trainer = TRAINERS[kind](net)
+    assert changed_by(trainer, mnist) == WEIGHTED - frozen
+    freeze("norm2")
+    assert changed_by(trainer, mnist) == WEIGHTED - frozen
+    freeze("conv1", "conv2", "logits")
+    assert changed_by(trainer, mnist, seed=1) == WEIGHTED - frozen
+    freeze(*WEIGHTED)
+    assert changed_by(trainer, mnist, seed=2) == set()
+    freeze()
+    again = TRAINERS[kind](deep_network()).run(mnist, seed=3, updates=3)
+    np.testing.assert_allclose(trainer.run(mnist, seed=3, updates=3).loss, again.loss, rtol=1e-4)
+
+
+def test_going_on_leaves_what_was_frozen_meanwhile(mnist):
+    trainer = Trainer(deep_network())
+    trainer.run(mnist, updates=3)
+    trainer.model.get_layer("conv1").trainable = False
+    assert changed_by(trainer, mnist, reset=False) == WEIGHTED - {"conv1"}
+
+
+def test_a_normalisation_without_weights_may_be_frozen(mnist):
+    inputs = keras.Input((28, 28, 1))
+    options = {"center": False, "scale": False, "name": "norm"}
+    x = keras.layers.BatchNormalization(**options)(inputs)
+    x = keras.layers.Dense(10, name="logits")(keras.layers.Flatten(name="flat")(x))
+    trainer = Trainer(keras.Model(inputs, x))
+    assert changed_by(trainer, mnist) == {"norm", "logits"}
+    trainer.model.get_layer("norm").trainable = False
+    assert changed_by(trainer, mnist, seed=1) == {"logits"}
+
+
+@pytest.mark.parametrize("kind", ["Trainer", "FastTrainer"])
+def test_a_layer_that_was_made_frozen_trains_when_it_is_thawed(kind, mnist):
+    """TensorFlow's own variables were made as those that a tape passes over."""
+    inputs = keras.Input((28, 28, 1))
+    x = keras.layers.Flatten(name="flat")(inputs)
+    x = keras.layers.Dense(4, trainable=False, name="first")(x)
+    net = keras.Model(inputs, keras.layers.Dense(10, name="logits")(x))
+    trainer = TRAINERS[kind](net)
+    assert changed_by(trainer, mnist) == {"logits"}
+    net.get_layer("first").trainable = True
+    assert changed_by(trainer, mnist, seed=1) == {"first", "logits"}
+
+
+# -- Other precisions ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 1e-5), ("float64", 1e-12)])
+def test_adam_computes_in_the_precision_of_the_weights(dtype, rtol):
+    """Against its formula: Keras's own takes 0.9 for a number of 32 bits first."""
+    draw = np.random.default_rng(0)
+    weight, (w, m, v) = keras.Variable(np.zeros(5), dtype=dtype), np.zeros((3, 5))
+    adam = training.Adam(0.5)  # a rate without rounding
+    adam.build([weight])
+    for update in (1, 2, 3):
+        g = draw.normal(size=5)
+        adam.update([tf.constant(g, dtype)], [weight])
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        rate = 0.5 * np.sqrt(1 - 0.999**update) / (1 - 0.9**update)
+        w = w - rate * m / (np.sqrt(v) + 1e-7)
+    np.testing.assert_allclose(weight.numpy(), w, rtol=rtol)
+
+
+@pytest.mark.parametrize("kind", TRAINERS)
+@pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16"])
+def test_networks_of_other_precisions_train(policy, kind, mnist):
+    usual = TRAINERS[kind](deep_network()).run(mnist, updates=2)
+    keras.config.set_dtype_policy(policy)
+    try:
+        net = deep_network()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    record = TRAINERS[kind](net).run(mnist, updates=2)
+    assert record.test_logits.dtype == np.float32
+    # What the seed gives depends on the dtype: these are other first weights.
+    np.testing.assert_allclose(record.loss, usual.loss, rtol=0.5)
+    # A loss of 16 bits would be a multiple of 2 ** -7.
+    assert all(loss * 2**7 % 1 for loss in record.loss)
 
 
 def test_learning_rate_in_pieces(mnist):

@@ -50,7 +50,7 @@ DEFECTS = [
     ("plumbing/fused", "mean, variance = self.moving_mean, self.moving_variance", "mean, variance = self.moving_variance, self.moving_mean"),
     # -- Training
     ("plumbing/adam", '"beta2_power": self.beta_2**updates', '"beta2_power": self.beta_1**updates'),
-    ("plumbing/adam", "updates = tf.cast(self.iterations + 1, tf.float32)", "updates = tf.cast(self.iterations + 2, tf.float32)"),
+    ("plumbing/adam", "updates = tf.cast(self.iterations + 1, dtype)", "updates = tf.cast(self.iterations + 2, dtype)"),
     ("plumbing/adam", "        self.iterations.assign_add(1)\n", ""),
     ("training", "order[place * self.batch_size :]", "order[0:]"),
     ("training", "if place == 0:", "if update == 0:"),
@@ -63,7 +63,7 @@ DEFECTS = [
     ("recipe/fast", "tf.reduce_sum(losses) / self.batch_size", "tf.reduce_mean(losses)"),
     ("recipe/fast", "self.smoothing / classes", "self.smoothing"),
     ("recipe/fast", "keep = tf.minimum(self.average, updates / (updates + 9))", "keep = tf.minimum(self.average, updates / (updates + 8))"),
-    ("recipe/fast", "mean * keep + weight.value * (1 - keep)", "mean * (1 - keep) + weight.value * keep"),
+    ("recipe/fast", "mean * part + weight.value * (1 - part)", "mean * (1 - part) + weight.value * part"),
     # -- Data and records
     ("data", "scaled -= np.float32(mean / deviation)", "scaled -= np.float32(mean)"),
     ("data", 'quota[np.argsort(quota - shares, kind="stable")[:missing]] += 1', "quota[:missing] += 1"),

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from resnet_lesson.diagnostics.modes import kept_averages
 from resnet_lesson.plumbing.constraints import Images, Labels, Numbers, Whole, checked
-from resnet_lesson.training import batch_loss
+from resnet_lesson.training import batch_loss, watch
 
 # What a measurement takes that needs a loss.
 LABELLED = {"images": Images(), "labels": Labels(model="model")}
@@ -45,6 +45,7 @@ def gradient_norms(model, images, labels):
     """
     kernels = {layer.name: layer.kernel for layer in model.layers if hasattr(layer, "kernel")}
     with kept_averages(model), tf.GradientTape() as tape:
+        watch(tape, kernels.values())
         loss = batch_loss(model(images, training=True), labels)
     gradients = tape.gradient(loss, [kernel.value for kernel in kernels.values()])
     return {

@@ -66,7 +66,7 @@ def losses_around(model, directions, distances, images, labels):
     weights = model.trainable_variables
     start = [weight.numpy() for weight in weights]
     losses = np.zeros((len(distances),) * len(directions))
-    images = tf.constant(images)
+    images = tf.constant(images, model.input.dtype)
     logits = compiled(model)
     with kept(weights):
         for at in np.ndindex(losses.shape):

@@ -35,7 +35,7 @@ def run_parts(parts, images):
     first = next(iter(parts.values()))
     x = tf.constant(Images().check("images", images, {"model": first}))
     for part in parts.values():
-        x = compiled(part)(x)
+        x = compiled(part)(tf.cast(x, part.input.dtype))
     return x.numpy()
 
 

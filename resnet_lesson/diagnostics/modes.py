@@ -42,7 +42,8 @@ def set_averages(model, images):
     """Set all moving averages of a model to the means and variances over ``images``.
 
     Afterwards ``training=False`` normalises with the statistics of these images. An untrained model
-    needs this: its moving averages still have their first values, 0 and 1.
+    needs this: its moving averages still have their first values, 0 and 1. A frozen normalisation
+    keeps its own.
 
     Args:
         model: keras.Model, float32 (batch, …) → anything. Changed in place.
@@ -65,17 +66,17 @@ def compiled(model):
     Where a model is called often, this is several times as fast as calling it.
 
     Args:
-        model: keras.Model with one input, float32.
+        model: keras.Model with one input.
 
     Returns:
-        function: float32 tensor (batch, …) → what the model returns, with its weights of the
-        moment, for as long as the model exists.
+        function: tensor (batch, …) of the input's dtype → what the model returns, with its weights
+        of the moment, for as long as the model exists.
     """
     if model not in _functions:
         # A function that held its own model would keep both for ever.
         held = weakref.proxy(model)
         step = tf.function(lambda x: held(x, training=False), jit_compile=False, autograph=False)
         # Called as it is, TensorFlow would warn of many small functions that are traced.
-        signature = tf.TensorSpec(model.input_shape, tf.float32)
+        signature = tf.TensorSpec(model.input_shape, model.input.dtype)
         _functions[model] = step.get_concrete_function(signature)
     return _functions[model]

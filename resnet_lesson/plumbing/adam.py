@@ -8,6 +8,8 @@ References
         of computation at the end of Section 2.
 """
 
+from functools import cache
+
 import keras
 import tensorflow as tf
 
@@ -27,18 +29,22 @@ class Adam(keras.optimizers.Adam):
             variables: list of Keras variables, of the same shapes.
             rate: step size, a float32 scalar; that of the optimiser by default.
         """
-        updates = tf.cast(self.iterations + 1, tf.float32)
-        shared = {
-            "lr": self.learning_rate if rate is None else rate,
-            "beta1": self.beta_1,
-            "beta2": self.beta_2,
-            "beta1_power": self.beta_1**updates,
-            "beta2_power": self.beta_2**updates,
-            "epsilon": self.epsilon,
-        }
-        shared = {name: tf.convert_to_tensor(value, tf.float32) for name, value in shared.items()}
+
+        @cache
+        def shared(dtype):
+            updates = tf.cast(self.iterations + 1, dtype)
+            values = {
+                "lr": tf.cast(self.learning_rate if rate is None else rate, dtype),
+                "beta1": self.beta_1,
+                "beta2": self.beta_2,
+                "beta1_power": self.beta_1**updates,
+                "beta2_power": self.beta_2**updates,
+                "epsilon": self.epsilon,
+            }
+            return {name: tf.convert_to_tensor(value, dtype) for name, value in values.items()}
+
         moments = zip(self._momentums, self._velocities, strict=True)
         for gradient, variable, (m, v) in zip(gradients, variables, moments, strict=True):
             handles = {"var": variable.value.handle, "m": m.value.handle, "v": v.value.handle}
-            tf.raw_ops.ResourceApplyAdam(**handles, grad=gradient, **shared)
+            tf.raw_ops.ResourceApplyAdam(**handles, grad=gradient, **shared(gradient.dtype))
         self.iterations.assign_add(1)

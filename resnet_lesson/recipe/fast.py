@@ -26,7 +26,7 @@ import tensorflow as tf
 from resnet_lesson.models import reset_weights
 from resnet_lesson.plumbing.constraints import FUNCTION, POSITIVE, Real, Whole, checked
 from resnet_lesson.plumbing.processes import cores
-from resnet_lesson.training import COMPILED, Trainer, check_run
+from resnet_lesson.training import COMPILED, Trainer, check_run, watch
 
 UPDATES_A_CALL = 20
 WARM_UP = 0.25
@@ -97,14 +97,20 @@ class FastTrainer(Trainer):
         change=None,
         average=0.0,
     ):
-        super().__init__(model, batch_size, learning_rate)
         self.pieces, self.smoothing, self.change, self.average = pieces, smoothing, change, average
-        # Pairs: the moving average of a weight, and the weight.
-        self._averages = [(tf.Variable(w.value), w) for w in model.weights] if average else []
+        super().__init__(model, batch_size, learning_rate)
+
+    def _new_step(self):
+        # Pairs: the moving average of a weight, and the weight. An average of equal numbers is not
+        # quite that number, so frozen layers have none.
+        weights = self.model.weights if self.average else []
+        frozen = [layer for layer in self.model._flatten_layers() if not layer.trainable]
+        still = {id(weight) for layer in frozen for weight in layer.weights}
+        self._averages = [(tf.Variable(w.value), w) for w in weights if id(w) not in still]
         signature = [
-            tf.TensorSpec((None, *model.input_shape[1:]), tf.float32),  # images
+            tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32),  # images
             tf.TensorSpec([None], tf.int32),  # labels
-            tf.TensorSpec([None, batch_size], tf.int64),  # batches
+            tf.TensorSpec([None, self.batch_size], tf.int64),  # batches
             tf.TensorSpec([None], tf.float32),  # rates
             tf.TensorSpec([], tf.int32),  # seed
         ]
@@ -138,13 +144,15 @@ class FastTrainer(Trainer):
         """Return the piece's part of the batch's mean loss, and of its gradient."""
         if self.change is not None:
             images = self.change(images, seed)
+        weights = self.model.trainable_variables
         with tf.GradientTape() as tape:
-            logits = self.model(images, training=True)
+            watch(tape, weights)
+            logits = tf.cast(self.model(images, training=True), tf.float32)
             classes = logits.shape[-1]
             targets = tf.one_hot(labels, classes) * (1 - self.smoothing) + self.smoothing / classes
             losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
             loss = tf.reduce_sum(losses) / self.batch_size
-        return loss, tape.gradient(loss, self.model.trainable_variables)
+        return loss, tape.gradient(loss, weights, unconnected_gradients="zero")
 
     def _move_averages(self):
         """Let each average follow its weight: more closely at the start, when it knows only few.
@@ -154,7 +162,8 @@ class FastTrainer(Trainer):
         updates = tf.cast(self._optimizer.iterations, tf.float32)
         keep = tf.minimum(self.average, updates / (updates + 9))
         for mean, weight in self._averages:
-            mean.assign(mean * keep + weight.value * (1 - keep))
+            part = tf.cast(keep, mean.dtype)
+            mean.assign(mean * part + weight.value * (1 - part))
 
     @checked(seed=Whole(most=2**31 - 1))
     def run(self, data, seed=0, updates=300, name="", on_update=None):
@@ -165,6 +174,7 @@ class FastTrainer(Trainer):
             ``seconds`` once in ``UPDATES_A_CALL`` updates, which share it evenly.
         """
         check_run(self.model, data, self.batch_size, self.learning_rate)
+        self._prepare()
         record = self._new_record(seed, updates, name, config=None)
         reset_weights(self.model, seed)
         self._start(record)
