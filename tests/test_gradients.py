@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small import IMAGES, small
 
 from resnet_lesson.diagnostics import autocorrelation, gradient_norms, input_gradients, set_averages
 from resnet_lesson.models import network, reset_weights
@@ -54,6 +55,13 @@ def test_input_gradients_against_differences():
     by_differences = (outputs[1] - outputs[0]) / (2 * step)
     close = np.isclose(found.ravel(), by_differences, rtol=0.02, atol=0.02)
     assert close.mean() > 0.85  # the others have a kink within the step
+
+
+def test_on_a_gpu_input_gradients_do_without_the_fused_operation(monkeypatch):
+    """Its gradient in evaluation mode is refused there under op determinism."""
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None: ["a GPU"])
+    monkeypatch.delattr(tf.compat.v1.nn, "fused_batch_norm")
+    assert np.any(input_gradients(small(), IMAGES))
 
 
 def test_input_gradients_of_a_linear_model():

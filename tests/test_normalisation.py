@@ -81,6 +81,79 @@ def test_blocks_normalise_by_the_operation(training):
     assert "Rsqrt" not in kinds  # Keras's own
 
 
+def test_averages_stay_numbers_where_the_operation_gives_none(monkeypatch):
+    """From one value for each channel, a GPU computes a variance of 0 / 0."""
+    fused = tf.compat.v1.nn.fused_batch_norm
+
+    def on_gpu(x, *arguments, **options):
+        y, mean, variance = fused(x, *arguments, **options)
+        one_value = x.shape[0] * x.shape[1] * x.shape[2] == 1
+        return y, mean, variance * np.nan if one_value else variance
+
+    monkeypatch.setattr(tf.compat.v1.nn, "fused_batch_norm", on_gpu)
+
+    def measure(layer):
+        for shape in ((1, 1, 1, 3), (8, 2, 2, 3), (1, 1, 1, 3)):
+            yield layer(2 + 3 * normal(*shape), training=True)
+        yield from (layer.moving_mean, layer.moving_variance)
+
+    for keras_s, ours in of_both(measure, momentum=0.9):
+        np.testing.assert_allclose(ours, keras_s, rtol=1e-4, atol=1e-5)
+
+
+def operations(function, *arguments):
+    """Return the kinds of all operations that a function needs, in functions of its graph too."""
+    traced = tf.function(function, autograph=False).get_concrete_function(*arguments)
+    whole = traced.graph.as_graph_def()
+    parts = [whole.node, *(part.node_def for part in whole.library.function)]
+    return {node.op for part in parts for node in part}
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Let this machine seem to have a GPU."""
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None: ["a GPU"])
+
+
+@pytest.mark.parametrize("case", ["evaluation", "frozen"])
+def test_on_a_gpu_gradients_with_moving_averages_do_without_the_operation(case, gpu):
+    """TensorFlow has none there that is the same in each run, and says so by an error."""
+    block = BasicBlock(4, "projection")
+    x = tf.constant(normal(2, 5, 5, 3))
+    block(x)
+    for norm in (*block.norms, block.shortcut_layers[1]):
+        norm.trainable = case != "frozen"
+
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = block(x, training=case == "frozen")
+        return tape.gradient(y, [x, block.weight_layers[0].kernel.value])
+
+    assert not [kind for kind in operations(gradients, x) if "FusedBatchNorm" in kind]
+
+
+def test_on_a_gpu_training_takes_the_operation(gpu):
+    block = BasicBlock(4)
+    x = tf.constant(normal(2, 5, 5, 4))
+    assert "FusedBatchNormV3" in operations(lambda x: block(x, training=True), x)
+
+
+def test_keras_s_own_layer_never_takes_the_operation():
+    layer, x = layers.BatchNormalization(), tf.constant(normal(2, 5, 5, 4))
+    for training in (True, False):
+        kinds = operations(lambda x, training=training: layer(x, training=training), x)
+        assert "FusedBatchNormV3" not in kinds
+
+
+def test_without_the_operation_evaluation_is_the_same(request):
+    layer, x = FusedBatchNorm(), 2 + 3 * normal(8, 5, 5, 4)
+    layer(x, training=True)
+    usual = layer(x)
+    request.getfixturevalue("gpu")
+    np.testing.assert_allclose(layer(x), usual, rtol=1e-5, atol=1e-5)
+
+
 def test_fused_normalisation_is_saved_and_loaded(tmp_path):
     inputs = keras.Input((8, 8, 1))
     net = keras.Model(inputs, FusedBatchNorm(name="norm")(inputs))

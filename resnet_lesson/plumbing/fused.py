@@ -20,26 +20,30 @@ class FusedBatchNorm(layers.BatchNormalization):
 
     Arguments, weights and results are those of ``keras.layers.BatchNormalization``. On images,
     float32 (batch, height, width, channels), the operation computes; for anything else Keras does.
+    So does it with moving averages on a GPU, where the operation has no gradient then that is the
+    same in each run: after ``resnet_lesson.deterministic`` TensorFlow raises an error.
     """
 
     def call(self, inputs, training=None, mask=None):
-        if not self._can_be_fused(inputs, mask):
+        learns = training and self.trainable
+        no_gradient = not learns and tf.config.get_visible_devices("GPU")
+        if no_gradient or not self._can_be_fused(inputs, mask):
             return super().call(inputs, training=training, mask=mask)
         normalise = partial(
             tf.compat.v1.nn.fused_batch_norm, inputs, self.gamma, self.beta, epsilon=self.epsilon
         )
         mean, variance = self.moving_mean, self.moving_variance
-        if not (training and self.trainable):
+        if not learns:
             return normalise(mean, variance, is_training=False)[0]
         # The operation's variance has n − 1 in its denominator, Keras's has n. Where n = 1, it is
-        # zero in both.
+        # zero for Keras, and on a GPU the operation says NaN.
         count = tf.cast(tf.size(inputs) / inputs.shape[-1], inputs.dtype)
         shrink = tf.maximum(count - 1, 1) / count
         outputs, new_mean, new_variance = normalise(
             mean, variance / shrink, exponential_avg_factor=1 - self.momentum
         )
         mean.assign(new_mean)
-        variance.assign(new_variance * shrink)
+        variance.assign(tf.where(count > 1, new_variance * shrink, variance * self.momentum))
         return outputs
 
     def _can_be_fused(self, inputs, mask):
