@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -15,7 +16,7 @@ import tensorflow as tf
 
 import resnet_lesson
 from resnet_lesson.data import load_mnist
-from resnet_lesson.distributed import cluster
+from resnet_lesson.distributed import cluster, replicas
 from resnet_lesson.distributed.__main__ import main
 from resnet_lesson.distributed.checkpoints import KEPT, Checkpoints
 from resnet_lesson.distributed.cluster import LOST
@@ -312,6 +313,19 @@ def worker():
 
 
 @pytest.mark.slow
+def test_a_chief_and_a_worker_train_together_and_the_chief_writes(tmp_path):
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    jobs, started = {"chief": addresses[:1], "worker": addresses[1:]}, []
+    for kind in jobs:
+        config = json.dumps({"cluster": jobs, "task": {"type": kind, "index": 0}})
+        command = [*COMMAND, "--images", "640", "--updates", "2", "--result", tmp_path / kind]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CONFIG": config}
+        started.append(subprocess.Popen(command, env=environment))
+    assert [process.wait(120) for process in started] == [0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["chief"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_worker_whose_peer_never_comes(index, worker):
     ports = free_ports(2)
@@ -387,6 +401,36 @@ def test_tf_config():
 
 
 @pytest.mark.parametrize(
+    ("jobs", "kind", "index", "place"),
+    [
+        ({"chief": ["a:1"], "worker": ["b:2", "c:3"]}, "chief", 0, 0),
+        ({"worker": ["b:2", "c:3"], "chief": ["a:1"]}, "worker", 0, 1),
+        ({"chief": ["a:1"], "worker": ["b:2", "c:3"]}, "worker", 1, 2),
+    ],
+)
+def test_tf_config_of_a_cluster_with_a_chief(jobs, kind, index, place):
+    text = json.dumps({"cluster": jobs, "task": {"type": kind, "index": index}})
+    assert cluster.read_tf_config(text) == (["a:1", "b:2", "c:3"], place)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "kind", "index", "writes"),
+    [
+        ({"worker": ["a:1", "b:2"]}, "worker", 0, True),
+        ({"worker": ["a:1", "b:2"]}, "worker", 1, False),
+        ({"chief": ["a:1"], "worker": ["b:2"]}, "chief", 0, True),
+        ({"chief": ["a:1"], "worker": ["b:2"]}, "worker", 0, False),
+    ],
+)
+def test_one_process_of_a_cluster_writes(jobs, kind, index, writes):
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec(jobs), task_type=kind, task_id=index
+    )
+    strategy = SimpleNamespace(cluster_resolver=resolver)
+    assert replicas.is_chief(strategy) == writes
+
+
+@pytest.mark.parametrize(
     "config",
     [
         "{'cluster'",
@@ -394,6 +438,8 @@ def test_tf_config():
         {"task": GOOD["task"]},
         {"cluster": GOOD["cluster"]},
         GOOD | {"cluster": {"chief": ["a:1"]}},
+        {"cluster": {"chief": ["a:1", "b:2"]}, "task": {"type": "chief", "index": 1}},
+        GOOD | {"cluster": GOOD["cluster"] | {"evaluator": ["c:3"]}},
         GOOD | {"cluster": GOOD["cluster"] | {"ps": ["c:3"]}},
         GOOD | {"task": {"type": "ps", "index": 0}},
         GOOD | {"task": {"type": "worker"}},

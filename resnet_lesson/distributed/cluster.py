@@ -24,6 +24,8 @@ def read_tf_config(text):
         text: JSON, as in ``{"cluster": {"worker": ["host1:12345", "host2:12345"]},
             "task": {"type": "worker", "index": 0}}``.
 
+    A cluster may have a chief as well: the worker that comes before the others.
+
     Returns:
         (addresses of all workers, index of this one).
 
@@ -32,13 +34,18 @@ def read_tf_config(text):
     """
     try:
         config = json.loads(text)
-        [(kind, addresses)], task = config["cluster"].items(), config["task"]
-        Whole(0, len(addresses) - 1).check("index", task["index"])
-        if kind == task["type"] == "worker" and all(map(_split, addresses)):
-            return addresses, task["index"]
+        jobs, task = config["cluster"], config["task"]
+        Whole(0, len(jobs[task["type"]]) - 1).check("index", task["index"])
+        chief, workers = jobs.get("chief", []), jobs.get("worker", [])
+        addresses = [*chief, *workers]
+        if jobs.keys() <= {"chief", "worker"} and len(chief) < 2 and all(map(_split, addresses)):
+            return addresses, task["index"] + (len(chief) if task["type"] == "worker" else 0)
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
-    raise ValueError(f"TF_CONFIG must be of the form {FORM}. Received: {received(text)}")
+    raise ValueError(
+        f'TF_CONFIG must be of the form {FORM}, where one "chief" may stand before the workers. '
+        f"Received: {received(text)}"
+    )
 
 
 def slurm_tf_config(port=12345):
@@ -156,5 +163,5 @@ def leave(message="", status=LOST):
     """Print a message and end this process at once: TensorFlow's own end would wait for others."""
     if message:
         print(message, file=sys.stderr, flush=True)
-    sys.stdout.flush()
+    print(end="", flush=True)  # not sys.stdout.flush(): there may be none
     os._exit(status)

@@ -162,6 +162,11 @@ def shares(strategy, array):
 
 
 def is_chief(strategy):
-    """Tell whether this process is the one that writes files: the first worker, or the only one."""
+    """Tell whether this process is the one that writes files: the first worker, or the only one.
+
+    Where a cluster has a worker that is called its chief, that is the first.
+    """
     resolver = strategy.cluster_resolver
-    return resolver is None or not resolver.task_id
+    if resolver is None or resolver.task_id:
+        return resolver is None
+    return resolver.task_type == "chief" or "chief" not in resolver.cluster_spec().jobs
