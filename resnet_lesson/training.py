@@ -404,7 +404,8 @@ def cross_entropy(logits, labels):
         TypeError, ValueError: as ``evaluate``.
     """
     shifted = logits.astype(np.float64) - np.max(logits, axis=1, keepdims=True)
-    log_sum = np.log(np.sum(np.exp(shifted), axis=1))
+    with np.errstate(under="ignore"):  # where a reader lets NumPy raise: e⁻⁸⁰⁰ is rightly zero
+        log_sum = np.log(np.sum(np.exp(shifted), axis=1))
     return log_sum - shifted[np.arange(len(labels)), labels]
 
 

@@ -1,6 +1,8 @@
 """Figures: what is drawn, and the text alternatives that say it."""
 
 import io
+import subprocess
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -309,3 +311,15 @@ def test_labels_of_a_logarithmic_axis_are_read_as_numbers():
     assert {"0.001", "0.1", "10"} <= labels([5e-4, 30], ticks=[0.001, 0.1, 10])
     assert {"10⁻⁴", "10⁻²", "1", "10²"} <= labels([1e-6, 1e4], ticks=[1e-4, 0.01, 1, 100])
     assert {"4·10⁻⁷", "6·10⁻⁷"} <= labels([3e-7, 8e-7])
+
+
+@pytest.mark.slow
+def test_figures_need_no_latex_whatever_a_matplotlibrc_says(tmp_path, monkeypatch):
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path))
+    code = (
+        "from resnet_lesson import plots; "
+        "ax, alt = plots.curves([1, 2], {'100 % of a_b': [1, 2]}, 'x', 'y'); plots.page.png(ax)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -12,6 +12,9 @@ from matplotlib.ticker import LogFormatter
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
+# A reader's matplotlibrc may ask for LaTeX, which may be missing and takes % and _ for commands.
+plt.rcParams["text.usetex"] = False
+
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
