@@ -165,7 +165,7 @@ CALLS = {
     "distributed.trainer.DistributedTrainer": lambda: {"model": one_layer()},
     "distributed.worker.build": lambda: {"depth": 8, "normalisation": "none"},
     "grading.grade": lambda: {"path": "nowhere.ipynb"},
-    "grading.table": lambda: {"grades": []},
+    "grading.lesson_of": lambda: {"path": "nowhere.ipynb"},
     "handwriting.centre_by_mass": lambda: {"boxed": np.full((20, 9), 200, "uint8")},
     "handwriting.like_mnist": lambda: {"grey": grey()},
     "handwriting.read_photo": lambda: {"path": photo()},

@@ -2,117 +2,455 @@
 
 import csv
 import json
+import os
+import re
+import subprocess
+import sys
 
 import pytest
 
 from resnet_lesson import grading
-from resnet_lesson.grading.__main__ import main
+from resnet_lesson.grading import __main__ as command
+from resnet_lesson.grading.feedback import page
+from resnet_lesson.grading.kernel import environment
 
 START = "import resnet_lesson\nfrom resnet_lesson import checks"
 RIGHT = "import numpy as np\ndef f(n):\n    return np.eye(n), np.zeros(n)"
 CHECK = "checks.identity_layer(f)"
 SUMMARY = 'checks.summary("01")'
+REST = f"checks.gradient_left()\nchecks.diagnosis()\nchecks.deepened()\n{SUMMARY}"
 
 
-def notebook(folder, name, *cells):
+def as_json(*sources):
     text = {"cell_type": "markdown", "source": ["# A title\n", "and a text"], "metadata": {}}
-    code = [{"cell_type": "code", "source": cell, "metadata": {}, "outputs": []} for cell in cells]
+    code = [{"cell_type": "code", "source": one, "metadata": {}, "outputs": []} for one in sources]
+    return json.dumps({"cells": [text, *code], "nbformat": 4, "nbformat_minor": 5}).encode()
+
+
+def notebook(folder, name, *sources):
     path = folder / f"{name}.ipynb"
-    path.write_text(json.dumps({"cells": [text, *code], "nbformat": 4, "nbformat_minor": 5}))
+    path.write_bytes(as_json(*sources))
     return path
 
 
-@pytest.mark.slow
-def test_a_good_hand_in(tmp_path):
-    magics = "%matplotlib inline\n!ls\n"
-    wrong = "checks.gradient_left(lambda c, n: c * n)"
-    file = "open('answer.txt', 'w').write('x')"
-    path = notebook(tmp_path, "good", START, magics + RIGHT, CHECK, wrong, file, SUMMARY)
-    grade = grading.grade(path)
-    assert (grade.lesson, grade.passed, grade.remark) == ("01", 1, "")
-    assert grade.statuses == {
-        "identity_layer": "passed",
-        "gradient_left": "not yet",
-        "diagnosis": "not attempted",
-        "deepened": "not attempted",
+def with_(*strange):
+    """A hand-in that has passed one exercise before and one after the strange cells."""
+    power = "checks.gradient_left(lambda c, n: c**n)\nchecks.diagnosis()\nchecks.deepened()"
+    return as_json(START, RIGHT, CHECK, *strange, power, SUMMARY)
+
+
+NOT_JSON = "is no notebook: the file is not JSON"
+NO_CELLS = "is no notebook: the file has no cells"
+NO_LESSON = "belongs to no lesson"
+SHEET = {"cells": [{"cell_type": "code", "input": [SUMMARY]}]}
+OLD = {"nbformat": 3, "worksheets": [SHEET]}
+# What is read and not run: name → content, score and remark.
+FILES = {
+    "empty.ipynb": (b"", "0", NOT_JSON),
+    "picture.ipynb": (b"\x89PNG\r\n", "0", NOT_JSON),
+    "list.ipynb": (b"[]", "0", NO_CELLS),
+    "nothing.ipynb": (b"null", "0", NO_CELLS),
+    "no cells.ipynb": (b"{}", "0", NO_CELLS),
+    "null.ipynb": (b'{"cells": null}', "0", NO_CELLS),
+    "bare cell.ipynb": (b'{"cells": [{}]}', "0", NO_CELLS),
+    "number.ipynb": (as_json(5), "0", NO_CELLS),
+    "no code.ipynb": (b'{"cells": []}', "0", NO_LESSON),
+    "no lesson 99.ipynb": (as_json('checks.summary("99")'), "0", NO_LESSON),
+    "deep.ipynb": (b'{"cells":' + b"[" * 10**5 + b"]" * 10**5 + b"}", "0", NOT_JSON),
+    "long number.ipynb": (b'{"cells":' + b"1" * 5000 + b"}", "0", NOT_JSON),
+    "half.ipynb": (as_json(SUMMARY)[:-20], "0", NOT_JSON),
+    "latin.ipynb": ('{"cells": "é"}'.encode("latin-1"), "0", NOT_JSON),
+    "large.ipynb": (grading.MOST_BYTES + 1, "0", "is no notebook: the file has more than 256 MiB"),
+}
+
+
+def write(path, content):
+    """Write a hand-in; an integer stands for a file of that length with nothing in it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.truncate(content) if isinstance(content, int) else file.write(content)
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return {row["hand-in"]: row for row in csv.DictReader(file)}
+
+
+def run_nothing(monkeypatch, status="passed"):
+    """Let the grader read hand-ins without running them."""
+    found = {"results": {"identity_layer": [status, "a message"]}, "forged": [], "replaced": []}
+    monkeypatch.setattr(grading, "_run", lambda *_: found)
+
+
+def test_whatever_the_file_it_has_a_row(tmp_path, monkeypatch):
+    run_nothing(monkeypatch)
+    for name, (content, *_) in FILES.items():
+        write(tmp_path / "in" / name, content)
+    write(tmp_path / "in/zz good.ipynb", as_json(SUMMARY))
+    assert command.main([str(tmp_path / "in"), "--csv", str(tmp_path / "grades.csv")]) == 0
+    rows = rows_of(tmp_path / "grades.csv")
+    for name, (_, score, remark) in FILES.items():
+        assert rows[name]["passed"] == score, name
+        assert remark in rows[name]["remark"], name
+    assert len(rows) == len(FILES) + 1
+    assert rows["zz good.ipynb"]["passed"] == "1 of 4"
+
+
+READ = {
+    "null source": as_json(None, SUMMARY),
+    "lines": as_json(["import os\n", "os"], SUMMARY.splitlines()),
+    "half a surrogate pair": as_json("'\ud800'", SUMMARY),
+    "format 3": json.dumps(OLD).encode(),
+    "BOM": b"\xef\xbb\xbf" + as_json(SUMMARY),
+    "UTF-16": as_json(SUMMARY).decode().encode("utf-16"),
+    "other quotes": as_json("checks . summary( '01')"),
+    "no summary": as_json(CHECK),
+}
+
+
+@pytest.mark.parametrize("content", READ.values(), ids=READ)
+def test_every_way_to_write_a_notebook_is_read(tmp_path, content):
+    write(tmp_path / "hand-in.ipynb", content)
+    assert grading.lesson_of(tmp_path / "hand-in.ipynb") == "01"
+
+
+def test_the_lesson_is_known_by_the_checks_the_summary_or_the_name(tmp_path):
+    checks = "checks.bottleneck(f)\nchecks.depth_of(f)\nchecks.identity_layer(f)"
+    assert grading.lesson_of(notebook(tmp_path, "02_x", checks, SUMMARY)) == "03"
+    assert grading.lesson_of(notebook(tmp_path, "02_x", SUMMARY)) == "01"
+    assert grading.lesson_of(notebook(tmp_path, "Ann 02_residual_learning (1)", "x")) == "02"
+    assert grading.lesson_of(notebook(tmp_path, "2002_x", "checks.nothing()")) == ""
+    assert grading.lesson_of(tmp_path / "nowhere.ipynb") == ""
+
+
+def test_what_is_no_file(tmp_path):
+    (tmp_path / "folder.ipynb").mkdir()
+    (tmp_path / "loop.ipynb").symlink_to("loop.ipynb")
+    (tmp_path / "gone.ipynb").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    remarks = {path.stem: grading.grade(path).remark for path in tmp_path.iterdir()}
+    assert remarks == {
+        "folder": "is no notebook: it is not a file",
+        "loop": "cannot be read: Too many levels of symbolic links",
+        "gone": "cannot be read: No such file or directory",
+        "pipe": "is no notebook: it is not a file",
     }
-    assert list(tmp_path.iterdir()) == [path], "nothing is left behind"
 
 
-@pytest.mark.slow
-def test_one_failing_cell_does_not_cost_the_other_exercises(tmp_path):
-    cells = (START, "unknown + 1", "raise SystemExit(1)", RIGHT, CHECK, SUMMARY)
-    grade = grading.grade(notebook(tmp_path, "failing", *cells))
-    assert grade.passed == 1
-    assert grade.remark == "code cell 2 raises NameError: name 'unknown' is not defined"
+def test_folders_as_a_platform_unpacks_them(tmp_path, capsys, monkeypatch):
+    run_nothing(monkeypatch)
+    for name in ("Ann/02.ipynb", "Bob/02.ipynb", "Eve/attempt 2/02.IPYNB"):
+        write(tmp_path / "in" / name, as_json(SUMMARY))
+    for name in ("Bob/.ipynb_checkpoints/02.ipynb", "__MACOSX/Bob/._02.ipynb"):
+        write(tmp_path / "in" / name, as_json(SUMMARY))
+    for name in ("Bob/._02.ipynb", "Dan/02.zip", "Dan/notes.txt"):
+        write(tmp_path / "in" / name, b"")
+    (tmp_path / "in/again").symlink_to(tmp_path / "in")
+    feedback = tmp_path / "feedback"
+    options = ["--csv", str(tmp_path / "grades.csv"), "--feedback", str(feedback)]
+    assert command.main([str(tmp_path / "in"), *options]) == 0
+    names = ["Ann/02.ipynb", "Bob/02.ipynb", "Eve/attempt 2/02.IPYNB"]
+    assert list(rows_of(tmp_path / "grades.csv")) == names
+    pages = [path.relative_to(feedback).as_posix() for path in sorted(feedback.rglob("*.html"))]
+    assert pages == [f"{name}.html" for name in names]
+    others = capsys.readouterr().err.replace(str(tmp_path), "").splitlines()[:4]
+    assert others == [
+        "/in/again is not a notebook, left out.",
+        "/in/Bob/._02.ipynb is not a notebook, left out.",
+        "/in/Dan/02.zip is packed: unpack it first.",
+        "/in/Dan/notes.txt is not a notebook, left out.",
+    ]
 
 
-ENDS = {
-    "while True:\n    pass": "was ended after 40 seconds",
-    "x = []\nwhile True:\n    x.append(bytearray(2**26))": "it used more than 2 GiB",
-    "import os\nos._exit(7)": "died with exit code 7",
+def test_files_of_equal_names_keep_their_folders(tmp_path, monkeypatch):
+    run_nothing(monkeypatch)
+    paths = [tmp_path / "in" / name for name in ("Ann/02.ipynb", "Bob/02.ipynb")]
+    for path in paths:
+        write(path, as_json(SUMMARY))
+    assert command.main([*map(str, paths), "--csv", str(tmp_path / "grades.csv")]) == 0
+    assert list(rows_of(tmp_path / "grades.csv")) == ["Ann/02.ipynb", "Bob/02.ipynb"]
+
+
+NAMES = {
+    b"caf\xe9": r"caf\udce9",
+    b"two\nlines": r"two\nlines",
+    b"=HYPERLINK(1)": "'=HYPERLINK(1)",
+    b"@sum": "'@sum",
+    b"-1": "'-1",
+    "汉字 ✔".encode(): "汉字 ✔",
+    b"<b>&": "<b>&",
+}
+
+
+def test_names_of_any_kind(tmp_path, monkeypatch):
+    """On a console that knows few letters, in a spreadsheet that computes, and as a page's name."""
+    for name in NAMES:
+        path = os.fsencode(tmp_path / "in") + b"/" + name + b".ipynb"
+        write(type(tmp_path)(os.fsdecode(path)), b"")
+    line = [sys.executable, "-m", "resnet_lesson.grading", "in", "--csv", "grades.csv"]
+    variables = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [*line, "--feedback", "pages"], cwd=tmp_path, env=variables, capture_output=True
+    )
+    assert (done.returncode, done.stderr.count(b" of 7: ")) == (0, 7), done.stderr
+    assert set(rows_of(tmp_path / "grades.csv")) == {f"{name}.ipynb" for name in NAMES.values()}
+    assert {name + b".ipynb.html" for name in NAMES} == {
+        *os.listdir(os.fsencode(tmp_path / "pages"))
+    }
+
+
+def test_the_paths_are_tried_before_the_first_run(tmp_path, capsys, monkeypatch):
+    notebook(tmp_path, "a", SUMMARY)
+    target = tmp_path / "grades.csv"
+    monkeypatch.setattr(grading, "_run", lambda *_: pytest.fail("it was run"))
+    monkeypatch.setattr(command, "grade", lambda *_: pytest.fail("it was run"))
+    assert command.main([str(tmp_path), "--csv", str(tmp_path / "nowhere/grades.csv")]) == 2
+    assert "cannot be written: No such file" in capsys.readouterr().err
+    target.write_text("old")
+    assert command.main([str(tmp_path), "--csv", str(target)]) == 2
+    assert "nothing is overwritten" in capsys.readouterr().err
+    assert target.read_text() == "old"
+    new = tmp_path / "new.csv"
+    assert command.main([str(tmp_path), "--csv", str(new), "--feedback", str(target)]) == 2
+    assert "nothing is overwritten" in capsys.readouterr().err
+    assert not new.exists()
+    (tmp_path / "bare").mkdir()
+    assert command.main([str(tmp_path / "bare")]) == 2
+    assert "no notebook" in capsys.readouterr().err
+
+
+def test_rows_are_written_as_they_come(tmp_path, capsys, monkeypatch):
+    """An error in the grader itself costs one row its grade; Ctrl-C keeps the rows that are there."""
+    target = tmp_path / "grades.csv"
+    for name in "abcd":
+        notebook(tmp_path, name, SUMMARY)
+    seen = []
+
+    def graded(path, *_):
+        seen.append(len(rows_of(target)))
+        if path.stem == "b":
+            raise MemoryError("the grader's own")
+        if path.stem == "d":
+            raise KeyboardInterrupt
+        return grading.Grade(path, statuses={"identity_layer": "passed"}, remarks=["a remark"])
+
+    monkeypatch.setattr(command, "grade", graded)
+    assert command.main([str(tmp_path), "--csv", str(target)]) == 130
+    assert seen == [0, 1, 2, 3]
+    rows = rows_of(target)
+    assert list(rows) == ["a.ipynb", "b.ipynb", "c.ipynb"]
+    assert rows["b.ipynb"]["remark"] == 'could not be graded: MemoryError("the grader\'s own")'
+    shown = capsys.readouterr()
+    assert "Stopped: 3 of 4 are graded." in shown.err
+    heading, a, _, c = shown.out.splitlines()
+    assert heading.split()[:3] == ["hand-in", "passed", "identity_layer"]
+    assert a.split() == ["a.ipynb", "1", "of", "1", "passed", "a", "remark"]
+    assert c.startswith("c.ipynb")
+
+
+def test_a_page_of_feedback(tmp_path):
+    evil = "<script>alert(1)</script>"
+    grade = grading.Grade(
+        tmp_path / f"{evil[:8]}.ipynb",
+        lesson="01",
+        statuses={"identity_layer": "passed", "deepened": "not yet", "diagnosis": "not attempted"},
+        messages={"identity_layer": evil, "deepened": "two layers & more"},
+        failures=[f"code cell {number} raises {evil}" for number in range(1, 6)],
+        remarks=["the summary is missing"],
+    )
+    text = page(grade)
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert re.findall(r"<h(\d)>", text) == ["1", "2", "2", "2"]
+    for part in (
+        'lang="en"',
+        "1 of 3",
+        "✘</span> not yet",
+        "two layers &amp; more",
+        "the summary is",
+    ):
+        assert part in text
+    assert text.count("<li>") == 6
+    assert "4 raises" not in grade.remark and "; 2 more; the summary is missing" in grade.remark
+    assert "could not be graded" in page(grading.Grade(tmp_path, remarks=["cannot be read"]))
+
+
+WINDOWS = ("SYSTEMROOT", "COMSPEC", "PATHEXT", "TEMP", "TMP")
+
+
+def test_the_variables_of_a_kernel(tmp_path, monkeypatch):
+    """On Windows too, where Matplotlib wants a home and sockets want the system's folder."""
+    for name in WINDOWS:
+        monkeypatch.setenv(name, f"the {name}")
+    monkeypatch.setenv("GRADES_KEY", "secret")
+    home = tmp_path / "work"
+    given = environment(home)
+    assert {name: given[name] for name in WINDOWS} == {name: f"the {name}" for name in WINDOWS}
+    for name in ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"):
+        assert given[name] == str(home)
+    assert given["HOMEDRIVE"] + given["HOMEPATH"] == str(home)
+    assert "GRADES_KEY" not in given
+
+
+def test_the_old_command_says_what_it_is_called_now(tmp_path):
+    line = [sys.executable, "-m", "resnet_lesson.checks", str(tmp_path / "nowhere.ipynb")]
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert done.stderr.startswith("This command is called python -m resnet_lesson.grading now.\n")
+    assert "cannot be read: No such file" in done.stdout
+
+
+MAGICS = (
+    "%load_ext autoreload\n%autoreload 2\n%matplotlib inline",
+    "%%time\n" + RIGHT.replace("def f", "def timed"),
+    "%time f = timed",
+    "!ls\n%pip install resnet-lesson\n%env HOME",
+    "%%bash\nexit 0",
+    "%%javascript\nalert(1)",
+    "%%html\n<b>",
+    "%%capture\n" + CHECK,
+)
+SHOWS = (
+    "from IPython.display import HTML, clear_output\ndisplay(HTML('<b>'), {1: 2})\nclear_output()",
+    "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
+    "import ipywidgets\nipywidgets.interact(lambda x: x, x=3)",
+    "import asyncio\nawait asyncio.sleep(0.01)",
+    "import builtins, sys\nprint = 5\nsys.stderr.write('x' * 10**8)\nsys.stdout.close",
+    "π = 3\r\nif π:\r\n\tname = 'naïve'\r\nname",
+    "import resnet_lesson, pathlib\nassert pathlib.Path.home() == pathlib.Path.cwd()",
+)
+BEHIND = (
+    "import subprocess, threading, time\nsubprocess.Popen(['sleep', '3141'])",
+    "threading.Thread(target=time.sleep, args=(3141,)).start()",
+    "%%bash --bg\nsleep 3141",
+    "import os, shutil\nshutil.rmtree(os.getcwd())",
+)
+RAISING = (
+    "raise KeyboardInterrupt",
+    "raise ValueError('\\ud800')",
+    "class Bad(Exception):\n    def __str__(self):\n        raise self\nraise Bad",
+    "def deep():\n    deep()\ndeep()",
+    "f(",
+    "%matplotlib nonsense\nimport no_such_module",
+    "1 / 0",
+)
+FORGED = (
+    "from resnet_lesson.checks import core",
+    "one = core.Result('diagnosis', 'passed', '')\ncore.results.update(diagnosis=one)",
+    "core.results['deepened'] = core.Result('deepened', 'passed', '')",
+)
+UNDEAF = (
+    "import time, signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(1)"
+)
+DIED = "code cell 4 ended the kernel"
+# What is run: cells, how many exercises are passed, and the whole remark, as a pattern.
+STRANGE = {
+    "magics": (with_(*MAGICS), 2, ""),
+    "shows": (with_(*SHOWS), 2, ""),
+    "leaves things behind": (with_(*BEHIND), 2, ""),
+    "reset": (with_("%reset -f", START), 2, ""),
+    "raises": (
+        with_(*RAISING),
+        2,
+        r"code cell 4 raises KeyboardInterrupt; code cell 5 raises ValueError: \\ud800; "
+        "code cell 6 raises Bad.*; 4 more",
+    ),
+    "input": (with_("name = input('Name?')"), 2, "code cell 4 asks for input, and nobody .*"),
+    "getpass": (with_("import getpass\ngetpass.getpass()"), 2, "code cell 4 asks for input.*"),
+    "sys.exit": (with_("import sys\nsys.exit(3)"), 2, "code cell 4 raises SystemExit: 3"),
+    "quit": (with_("quit()"), 2, DIED),
+    "shutdown": (with_("get_ipython().kernel.do_shutdown(False)"), 2, DIED),
+    "dies": (with_("import os\nos._exit(7)"), 2, rf"{DIED} \(exit code 7\)"),
+    "crashes": (with_("import ctypes\nctypes.string_at(0)"), 2, rf"{DIED} \(exit code -11\)"),
+    "endless": (with_("while True:\n    pass"), 2, "code cell 4 was interrupted after 20 seconds"),
+    "deaf": (with_(UNDEAF), 2, "code cell 4 was ended after 20 seconds"),
+    "greedy": (
+        with_("x = []\nwhile True:\n    x.append(bytearray(2**26))"),
+        2,
+        "code cell 4 was ended: it used more than 2 GiB",
+    ),
+    "forged": (
+        with_(*FORGED, "checks.diagnosis()").replace(
+            b"\\nchecks.diagnosis()\\nchecks.deepened()", b""
+        ),
+        2,
+        "checks that are missing: deepened; results that no check has given, which do not count: "
+        "deepened",
+    ),
+    "replaced": (
+        as_json(START, "checks.identity_layer = print", RIGHT, CHECK, REST),
+        0,
+        "checks without a result: identity_layer; parts of the checks that are replaced: "
+        "identity_layer",
+    ),
+    "endless answer": (
+        as_json(
+            START,
+            RIGHT,
+            CHECK,
+            "def g(c, n):\n    while True: pass\nchecks.gradient_left(g)",
+            SUMMARY,
+        ),
+        1,
+        "code cell 4 was interrupted after 20 seconds; checks that are missing: diagnosis, "
+        "deepened; checks without a result: gradient_left",
+    ),
+    "cells deleted": (
+        as_json(START, RIGHT, CHECK),
+        1,
+        "checks that are missing: gradient_left, diagnosis, deepened; the summary is missing",
+    ),
+    "a check renamed": (
+        as_json(START, RIGHT, "checks.identity_layr(f)", REST),
+        0,
+        "code cell 3 raises AttributeError: .*; checks that are missing: identity_layer",
+    ),
+    "del checks": (
+        as_json(START, RIGHT, CHECK, "del checks", REST),
+        1,
+        "code cell 5 raises NameError: name 'checks' is not defined; "
+        "checks without a result: gradient_left, diagnosis, deepened",
+    ),
+    "output closed": (with_("import sys\nsys.stdout.close()\nsys.stdout = None"), 2, ".*"),
+    "warnings are errors": (with_("import warnings\nwarnings.simplefilter('error')"), 2, ""),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("cell", "remark"), ENDS.items(), ids=["endless", "greedy", "dead"])
-def test_what_was_passed_before_the_end_counts(tmp_path, cell, remark):
-    path = notebook(tmp_path, "ending", START, RIGHT, CHECK, cell, SUMMARY)
-    grade = grading.grade(path, seconds=40, gibibytes=2)
-    assert remark in grade.remark
-    assert grade.statuses["identity_layer"] == "passed"
+def test_strange_hand_ins(tmp_path):
+    """Each of them has its row, with what it has earned before and after the strange cell."""
+    for name, (content, *_) in STRANGE.items():
+        write(tmp_path / "in" / f"{name}.ipynb", content)
+    options = ["--csv", str(tmp_path / "grades.csv"), "--cell-seconds", "20", "--memory", "2"]
+    assert command.main([str(tmp_path / "in"), *options]) == 0
+    rows = rows_of(tmp_path / "grades.csv")
+    found = {
+        name: (rows[f"{name}.ipynb"]["passed"], rows[f"{name}.ipynb"]["remark"]) for name in STRANGE
+    }
+    wrong = {
+        name: found[name]
+        for name, (_, passed, remark) in STRANGE.items()
+        if found[name][0] != f"{passed} of 4" or not re.fullmatch(remark, found[name][1])
+    }
+    assert wrong == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["in", "grades.csv"], "nothing is left"
+    processes = subprocess.run(["pgrep", "-f", "sleep 3141"], capture_output=True)
+    assert processes.stdout == b"", "nothing runs on"
 
 
 @pytest.mark.slow
-def test_the_graders_variables_and_home_stay_with_the_grader(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRADES_KEY", "secret")
-    look = "import os\nassert not {'GRADES_KEY', 'secret'} & {*os.environ, *os.environ.values()}"
-    home = "from pathlib import Path\nassert Path.home() == Path.cwd()\nPath('left').touch()"
-    grade = grading.grade(notebook(tmp_path, "looking", START, look, home, SUMMARY))
+def test_an_exercise_as_it_is_handed_out(tmp_path):
+    exercises = grading.Path(__file__).parents[1] / "notebooks/exercises"
+    grade = grading.grade(exercises / "01_degradation.ipynb")
+    assert set(grade.statuses.values()) == {"not attempted"}
     assert grade.remark == ""
 
 
-NO_HAND_INS = {
-    b"\x89PNG\r\n": "is no notebook: the file is not JSON",
-    b"": "is no notebook: the file is not JSON",
-    b"[]": "is no notebook: the file has no cells",
-    b'{"cells": [{}]}': "is no notebook: the file has no cells",
-    b'{"cells": []}': "names no lesson",
-}
-
-
-def test_no_notebook(tmp_path):
-    path = tmp_path / "thing.ipynb"
-    assert "cannot be read: No such file" in grading.grade(path).remark
-    for content, remark in NO_HAND_INS.items():
-        path.write_bytes(content)
-        grade = grading.grade(path)
-        assert remark in grade.remark
-        assert (grade.passed, grade.statuses) == (0, {})
-
-
-def test_table_of_a_folder(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(grading, "_run", lambda *_: ({"identity_layer": "passed"}, "a remark"))
-    notebook(tmp_path, "b", SUMMARY)
-    notebook(tmp_path, "a", 'checks.summary("99")')
-    target = tmp_path / "grades.csv"
-    assert main([str(tmp_path), "--csv", str(target)]) == 0
-    shown = capsys.readouterr()
-    assert shown.err == "1 of 2: a.ipynb\n2 of 2: b.ipynb\n"
-    heading, a, b = shown.out.splitlines()
-    assert heading.split()[:3] == ["hand-in", "passed", "identity_layer"]
-    assert a.startswith("a.ipynb  0 ")
-    assert b.startswith("b.ipynb  1 of 4  passed")
-    assert b.endswith("a remark")
-    rows = list(csv.reader(target.open(encoding="utf-8")))
-    assert [len(row) for row in rows] == [7, 7, 7]
-    assert rows[2][:3] == ["b.ipynb", "1 of 4", "passed"]
-
-    before = target.read_bytes()
-    assert main([str(tmp_path), "--csv", str(target)]) == 2
-    assert "nothing is overwritten" in capsys.readouterr().err
-    assert target.read_bytes() == before
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    assert main([str(empty)]) == 2
-    assert "no notebook" in capsys.readouterr().err
+@pytest.mark.slow
+def test_the_time_of_a_whole_hand_in_is_limited(tmp_path):
+    wait = "import time\ntime.sleep(8)"
+    path = notebook(tmp_path, "slow", START, RIGHT, CHECK, *[wait] * 9, REST)
+    grade = grading.grade(path, seconds=30)
+    assert grade.statuses["identity_layer"] == "passed"
+    assert re.match(
+        r"(code cell \d+ was .*)?was ended after 30 seconds, at code cell", grade.failures[-1]
+    )

@@ -1,36 +1,36 @@
-"""Grading of handed-in exercise notebooks: each runs in a process of its own, with limits.
+"""Grading of handed-in exercise notebooks: each runs in a Jupyter kernel of its own, with limits.
 
 The cells of a hand-in run one after the other, in an empty folder that is thrown away. A cell that
-fails is noted and the next one runs, so that one mistake does not cost the other exercises. What
-counts is the last result of each check.
+fails is noted and the next one runs, so that one mistake does not cost the other exercises. Where a
+cell ends the kernel or has to be ended, a new kernel runs the cells before it again, and then those
+after it. What counts is the last result of each check.
 
 This protects against accidents: endless loops, too much memory, crashes, files written into the
 current folder. A hand-in does not get the grader's environment variables, which may hold keys. But
-it can still read and delete the grader's files and use the network, and whoever means to cheat can
-report results of his own. Grade strangers' hand-ins in a container.
+it can still read and delete the grader's files and use the network. A result that is plainly forged
+does not count and gets a remark; whoever means to cheat can forge a better one. Grade strangers'
+hand-ins in a container.
 """
 
-import contextlib
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 import tempfile
+import textwrap
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from resnet_lesson.checks.core import NOT_ATTEMPTED, PASSED, exercises
-from resnet_lesson.plumbing.constraints import POSITIVE, ListOf, checked, instance
+from resnet_lesson.grading.kernel import Ended, Kernel
+from resnet_lesson.plumbing.constraints import POSITIVE, checked
 
-SECONDS, GIBIBYTES = 120, 4
-# The variables without which Python or TensorFlow may not start.
-NEEDED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "TEMP")
-_SUMMARY = re.compile(r"""\bchecks\.summary\(\s*["'](\d\d)["']\s*\)""")
+SECONDS, CELL_SECONDS, GIBIBYTES = 600, 60, 4
+MOST_BYTES = 2**28  # of a file: more is no notebook of this course
+_CHECK = re.compile(r"\bchecks\s*\.\s*(\w+)\s*\(")
+_SUMMARY = re.compile(r"""\bchecks\s*\.\s*summary\(\s*["'](\d\d)["']""")
+_FILE_NAME = re.compile(r"(?<!\d)(\d\d)_[a-z]")
+_LESSONS = {name: lesson for lesson, checks in exercises.items() for name in checks}
 
 
 @dataclass
@@ -38,134 +38,180 @@ class Grade:
     """What one hand-in earned."""
 
     path: Path
+    name: str = ""
+    """What tables and pages call the hand-in: the file's name unless another one is given."""
     lesson: str = ""
-    """Two digits, or nothing where the hand-in names no lesson."""
+    """Two digits, or nothing where the hand-in belongs to no lesson."""
     statuses: dict = field(default_factory=dict)
     """Exercise → ``"passed"``, ``"not yet"`` or ``"not attempted"``."""
-    remark: str = ""
-    """What went wrong besides, in one line."""
+    messages: dict = field(default_factory=dict)
+    """Exercise → what its check said."""
+    failures: list = field(default_factory=list)
+    """Which cells failed and how, a line each."""
+    remarks: list = field(default_factory=list)
+    """What else is to be said, a line each."""
+
+    def __post_init__(self):
+        self.name = printable(self.name or self.path.name)
 
     @property
     def passed(self):
         return list(self.statuses.values()).count(PASSED)
 
+    @property
+    def score(self):
+        return f"{self.passed} of {len(self.statuses)}" if self.statuses else "0"
 
-@checked(gibibytes=POSITIVE)
-def grade(path, seconds=SECONDS, gibibytes=GIBIBYTES):
+    @property
+    def remark(self):
+        """All in one line, but not more than three cells that failed."""
+        more = len(self.failures) - 3
+        rest = [f"{more} more"] if more > 0 else []
+        return "; ".join(self.failures[:3] + rest + self.remarks)
+
+
+@checked(gibibytes=POSITIVE, cell_seconds=POSITIVE)
+def grade(path, seconds=SECONDS, gibibytes=GIBIBYTES, cell_seconds=CELL_SECONDS, name=""):
     """Run one hand-in and return its Grade; nothing that it does ends the grading.
 
     Args:
         path: of the notebook.
-        seconds: after so many the process is ended; the checks that it has run by then count.
-        gibibytes: so much memory ends it, too.
+        seconds: after so many no more cells are run; the checks that have run by then count.
+        gibibytes: a cell is ended when it and those before it use more memory.
+        cell_seconds: a cell that takes longer is interrupted, and ended if it takes no notice.
+        name: what to call the hand-in, for example its path within a folder.
 
     Raises:
         TypeError, ValueError: an argument is unusable.
     """
+    done = Grade(path, name)
     try:
         cells = _code_cells(path)
     except OSError as error:
-        return Grade(path, remark=f"cannot be read: {error.strerror or error}")
+        done.remarks.append(f"cannot be read: {error.strerror or error}")
     except ValueError as error:
-        return Grade(path, remark=f"is no notebook: {error}")
-    summary = _SUMMARY.search("\n".join(cells))
-    if not summary or summary[1] not in exercises:
-        return Grade(path, remark='names no lesson: its last cell should be checks.summary("…")')
-    statuses = dict.fromkeys(exercises[summary[1]], NOT_ATTEMPTED)
-    results, remark = _run(cells, seconds, gibibytes)
-    statuses.update((name, results[name]) for name in statuses if name in results)
-    return Grade(path, summary[1], statuses, remark)
+        done.remarks.append(f"is no notebook: {error}")
+    else:
+        done.lesson = _lesson(cells, path)
+        if done.lesson:
+            done.statuses = dict.fromkeys(exercises[done.lesson], NOT_ATTEMPTED)
+            found = _run(cells, done.failures, seconds, gibibytes, cell_seconds)
+            _enter(found, done, "\n".join(cells))
+        else:
+            done.remarks.append("belongs to no lesson: it calls no check and has no lesson's name")
+    return done
 
 
-@checked(grades=ListOf(instance("a list of Grade", Grade), least=0))
-def table(grades):
-    """Return the grades as rows of text, a heading first.
+@checked
+def lesson_of(path):
+    """Return the lesson that a hand-in belongs to, two digits, or ``""`` where there is none.
 
     Args:
-        grades: list of Grade.
-
-    Returns:
-        list of lists of text, all of one length: hand-in, passed, each exercise, remark.
-
-    Raises:
-        TypeError: ``grades`` is not a list of Grade.
+        path: of the notebook, which need not be one.
     """
-    names = list(dict.fromkeys(name for one in grades for name in one.statuses))
-    rows = [["hand-in", "passed", *names, "remark"]]
-    for one in grades:
-        score = f"{one.passed} of {len(one.statuses)}" if one.statuses else "0"
-        statuses = [one.statuses.get(name, "") for name in names]
-        rows.append([one.path.name, score, *statuses, one.remark])
-    return rows
+    try:
+        return _lesson(_code_cells(path), path)
+    except (OSError, ValueError):
+        return ""
+
+
+def printable(text):
+    """Return a text on one line, with codes for all that cannot be shown or written."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _code_cells(path):
-    """Read the code of a notebook, cell by cell."""
+    """Read the code of a notebook, cell by cell, in any version of the format."""
+    if path.exists() and not path.is_file():
+        raise ValueError("it is not a file")
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"the file has more than {MOST_BYTES >> 20} MiB")
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        raise ValueError("the file is not JSON") from None
-    except (KeyError, TypeError):
+        book = json.loads(path.read_bytes())  # in UTF-8, 16 or 32, with or without a mark
+        sheets = book.get("worksheets", [book])  # format 3 had sheets, and called a source input
+        cells = [one for sheet in sheets for one in sheet["cells"] if one["cell_type"] == "code"]
+        sources = ["".join(cell.get("source", cell.get("input")) or "") for cell in cells]
+    except (KeyError, TypeError, AttributeError):
         raise ValueError("the file has no cells") from None
+    except (ValueError, RecursionError):
+        raise ValueError("the file is not JSON") from None
+    return [source.encode("utf-8", "replace").decode() for source in sources]
 
 
-def _run(cells, seconds, gibibytes):
-    """Run the cells in a process; return (statuses by name, remark)."""
+def _lesson(cells, path):
+    """Tell the lesson by the checks that the cells call, by the summary, or by the file's name."""
+    code = "\n".join(cells)
+    called = Counter(_LESSONS[name] for name in _CHECK.findall(code) if name in _LESSONS)
+    named = [lesson for lesson, _ in called.most_common(1)]
+    named += _SUMMARY.findall(code) + _FILE_NAME.findall(path.name.lower())
+    return next((lesson for lesson in named if lesson in exercises), "")
+
+
+def _run(cells, failures, seconds, gibibytes, cell_seconds):
+    """Run the cells; return what the checks have found, and enter which cells failed."""
+    found = {"results": {}, "forged": [], "replaced": []}
+    again, kernel = [], None  # the cells that a new kernel runs again
+    end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        task, report, work = (Path(folder, name) for name in ("cells.json", "report.json", "work"))
-        task.write_text(json.dumps(cells), encoding="utf-8")
-        work.mkdir()
-        nowhere = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        command = [sys.executable, "-m", "resnet_lesson.grading.hand_in", str(task), str(report)]
-        process = subprocess.Popen(
-            command, cwd=work, env=_environment(work), start_new_session=True, **nowhere
-        )
-        end = _watch(process, seconds, gibibytes)
         try:
-            results, remark = json.loads(report.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            results, remark = {}, ""
-        return results, "; ".join(filter(None, (remark, end)))
+            for number, cell in enumerate(cells, start=1):
+                left = end - time.monotonic()
+                if left <= 0:
+                    failures.append(f"was ended after {seconds:g} seconds, at code cell {number}")
+                    break
+                trouble = ""
+                try:
+                    if kernel is None:
+                        kernel = Kernel(Path(folder), gibibytes)
+                        for earlier in again:
+                            kernel.run(earlier, left)
+                    reply = kernel.run(cell, min(cell_seconds, left))
+                    trouble = _trouble(reply, cell_seconds)
+                    report = kernel.report()
+                    found = report | {"results": found["results"] | report["results"]}
+                    again += [] if reply["late"] else [cell]
+                except Ended as ended:
+                    trouble = str(ended)
+                    if kernel is None:
+                        failures.append(f"could not be run: {trouble}")
+                        break
+                    kernel.end()
+                    kernel = None
+                if trouble:
+                    failures.append(printable(f"code cell {number} {trouble}"))
+        finally:
+            if kernel:
+                kernel.end()
+    return found
 
 
-def _watch(process, seconds, gibibytes):
-    """Wait until a process ends, or end it at its limits; return what there is to say of it."""
-    deadline = time.monotonic() + seconds
-    try:
-        while process.poll() is None:
-            time.sleep(0.1)
-            if time.monotonic() > deadline:
-                return f"was ended after {seconds:g} seconds"
-            if _memory(process.pid) > gibibytes * 2**30:
-                return f"was ended: it used more than {gibibytes:g} GiB"
-        return f"died with exit code {process.returncode}" if process.returncode else ""
-    finally:
-        _end(process)
+def _trouble(reply, seconds):
+    """Return what there is to say of a cell, by the kernel's reply."""
+    if reply["late"]:
+        return f"was interrupted after {seconds:g} seconds"
+    if reply["status"] == "ok":
+        return ""
+    if reply["ename"] == "StdinNotImplementedError":
+        return "asks for input, and nobody is there to type any"
+    text = textwrap.shorten(f": {reply['evalue']}", 120, placeholder="...")
+    return f"raises {reply['ename']}{text if reply['evalue'] else ''}"
 
 
-def _environment(home):
-    """Return the variables of a hand-in's process: the grader's own stay with the grader."""
-    data = os.environ.get("KERAS_HOME", Path.home() / ".keras")  # where Fashion-MNIST is
-    given = {"HOME": str(home), "KERAS_HOME": str(data), "TQDM_DISABLE": "1", "MPLBACKEND": "agg"}
-    return {name: os.environ[name] for name in NEEDED if name in os.environ} | given
-
-
-def _memory(pid):
-    """Return the bytes that a process and its children hold, or 0 where one has just ended."""
-    try:
-        parent = psutil.Process(pid)
-        family = [parent, *parent.children(recursive=True)]
-        return sum(process.memory_info().rss for process in family)
-    except psutil.Error:
-        return 0
-
-
-def _end(process):
-    """End a process and all that it started."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-    process.wait()
+def _enter(found, done, code):
+    """Enter into a Grade what the checks have found, and what is missing or forged."""
+    for exercise, (status, message) in found["results"].items():
+        if exercise in done.statuses:
+            done.statuses[exercise], done.messages[exercise] = status, printable(message)
+    called = _CHECK.findall(code)
+    silent = [exercise for exercise in done.statuses if exercise not in done.messages]
+    told = {
+        "checks that are missing": [name for name in silent if name not in called],
+        "checks without a result": [name for name in silent if name in called],
+        "results that no check has given, which do not count": found["forged"],
+        "parts of the checks that are replaced": found["replaced"],
+    }
+    done.remarks += [
+        f"{what}: {printable(', '.join(names))}" for what, names in told.items() if names
+    ]
+    if not _SUMMARY.search(code):
+        done.remarks.append("the summary is missing")
