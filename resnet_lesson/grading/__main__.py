@@ -1,22 +1,14 @@
 """Grade handed-in exercise notebooks: python -m resnet_lesson.grading FOLDER"""
 
 import argparse
-import contextlib
 import csv
 import os
 import sys
 from pathlib import Path
 
+from resnet_lesson import grading
 from resnet_lesson.checks.core import exercises
-from resnet_lesson.grading import (
-    CELL_SECONDS,
-    GIBIBYTES,
-    SECONDS,
-    Grade,
-    grade,
-    lesson_of,
-    printable,
-)
+from resnet_lesson.grading import printable
 from resnet_lesson.grading.feedback import page
 
 FORMULA = tuple("=+-@\t\r")  # what a cell of a spreadsheet begins with that is computed
@@ -31,23 +23,23 @@ def main(arguments=None):
     if not hand_ins:
         print("There is no notebook in that folder.", file=sys.stderr)
         return 2
-    with contextlib.ExitStack() as stack:
-        try:
-            for new in filter(None, (options.csv, options.feedback)):
-                if os.path.lexists(new):
-                    raise FileExistsError(0, "it exists, and nothing is overwritten")
-            file = stack.enter_context(_table_file(options.csv))
-            if options.feedback:
-                options.feedback.mkdir()
-        except OSError as error:
-            print(f"{new} cannot be written: {error.strerror}. Name a new one.", file=sys.stderr)
-            return 2
+    try:
+        for new in filter(None, (options.csv, options.feedback)):
+            if os.path.lexists(new):
+                raise FileExistsError(0, "it exists, and nothing is overwritten", new)
+        file = _table_file(options.csv)
+        if options.feedback:
+            options.feedback.mkdir(parents=True)
+    except OSError as error:
+        print(f"{error.filename} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 2
+    with file:
         return _grade_all(hand_ins, file, options)
 
 
 def _grade_all(hand_ins, file, options):
     """Grade one after the other; write each row at once, and in the end the table."""
-    lessons = sorted({lesson_of(path) for path in hand_ins.values()} & exercises.keys())
+    lessons = sorted({grading.lesson_of(path) for path in hand_ins.values()} & exercises.keys())
     names = [name for lesson in lessons for name in exercises[lesson]]
     rows, code = [["hand-in", "passed", *names, "remark"]], 0
     _write(file, rows[0])
@@ -69,10 +61,12 @@ def _grade_all(hand_ins, file, options):
 
 def _graded(name, path, options):
     """Grade one hand-in and write its page; whatever goes wrong becomes a remark."""
+    limits = options.seconds, options.memory, options.cell_seconds
     try:
-        done = grade(path, options.seconds, options.memory, options.cell_seconds, name)
+        done = grading.grade(path, *limits, name)
     except Exception as error:
-        done = Grade(path, name, remarks=[printable(f"could not be graded: {error!r:.200}")])
+        remark = printable(f"could not be graded: {error!r:.200}")
+        done = grading.Grade(path, name, remarks=[remark])
     if options.feedback:
         try:
             target = options.feedback / f"{name}.html"
@@ -126,9 +120,9 @@ def _options(arguments):
     )
     add = parser.add_argument
     add("notebooks", nargs="+", type=Path, help="folders, searched with all below, or notebooks")
-    add("--seconds", type=float, default=SECONDS, help="limit for each notebook")
-    add("--cell-seconds", type=float, default=CELL_SECONDS, help="limit for each of its cells")
-    add("--memory", type=float, default=GIBIBYTES, help="limit for each, in GiB")
+    add("--seconds", type=float, default=grading.SECONDS, help="limit for each notebook")
+    add("--cell-seconds", type=float, default=grading.CELL_SECONDS, help="limit for each cell")
+    add("--memory", type=float, default=grading.GIBIBYTES, help="limit for each, in GiB")
     add("--csv", type=Path, help="write the table to this file, which must be new")
     add("--feedback", type=Path, help="write a page for each hand-in to this folder, a new one")
     return parser.parse_args(arguments)

@@ -20,9 +20,10 @@ from ipykernel.kernelspec import make_ipkernel_cmd
 from jupyter_client import KernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
-START, GRACE = 120, 5  # seconds: to import the package; to end a cell after an interrupt
+# Seconds: to import the package; to say what the checks have found; to end after an interrupt.
+START, REPORT, GRACE = 120, 20, 5
 _MODULE = '__import__("resnet_lesson.grading.hand_in", fromlist=["*"])'
-# The variables without which Python or TensorFlow may not start, the second line on Windows.
+# The variables without which Python or TensorFlow may not start, the last two lines on Windows.
 NEEDED = (
     *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "TEMP"),
     *("TMP", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "PROGRAMDATA"),
@@ -91,7 +92,7 @@ class Kernel:
                 pass
             if self.process.poll() is not None:
                 raise Ended(f"ended the kernel (exit code {self.process.returncode})")
-            if self._memory() > self.bytes:
+            if sum(map(_bytes, self._family())) > self.bytes:
                 raise Ended(f"was ended: it used more than {self.bytes / 2**30:g} GiB")
             if time.monotonic() > limit:
                 if late:
@@ -102,7 +103,7 @@ class Kernel:
     def report(self):
         """Return what the checks have found by now: see ``hand_in.report``."""
         ask = {"report": f"{_MODULE}.report()"}
-        reply = self.run("", START, silent=True, user_expressions=ask)
+        reply = self.run("", REPORT, silent=True, user_expressions=ask)
         answer = reply.get("user_expressions", {}).get("report", {})
         if answer.get("status") != "ok":
             raise Ended("left a kernel that cannot be asked for its results")
@@ -127,11 +128,13 @@ class Kernel:
         except psutil.Error:
             return []  # it has just ended
 
-    def _memory(self):
-        try:
-            return sum(process.memory_info().rss for process in self._family())
-        except psutil.Error:
-            return 0
+
+def _bytes(process):
+    """Return the memory that a process holds, or 0 where it has just ended."""
+    try:
+        return process.memory_info().rss
+    except psutil.Error:
+        return 0
 
 
 def environment(home):
