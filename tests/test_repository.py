@@ -648,13 +648,15 @@ def test_the_wheel_holds_all_files_of_the_package():
 
 @pytest.mark.slow
 def test_the_grader_as_a_lecturer_starts_it(tmp_path):
-    (tmp_path / "handed-in").mkdir()
-    shutil.copy(ROOT / "notebooks/solutions/03_bottleneck_block.ipynb", tmp_path / "handed-in")
+    (tmp_path / "handed-in/Ann").mkdir(parents=True)
+    shutil.copy(ROOT / "notebooks/solutions/03_bottleneck_block.ipynb", tmp_path / "handed-in/Ann")
     command = [sys.executable, "-m", "resnet_lesson.grading", "handed-in", "--csv", "grades.csv"]
-    subprocess.run(command, cwd=tmp_path, check=True)
-    with (tmp_path / "grades.csv").open(encoding="utf-8") as file:
+    subprocess.run([*command, "--feedback", "feedback"], cwd=tmp_path, check=True)
+    with (tmp_path / "grades.csv").open(encoding="utf-8-sig") as file:
         (grade,) = csv.DictReader(file)
-    assert (grade["hand-in"], grade["passed"]) == ("03_bottleneck_block.ipynb", "5 of 5")
+    name = "Ann/03_bottleneck_block.ipynb"
+    assert (grade["hand-in"], grade["passed"], grade["remark"]) == (name, "5 of 5", "")
+    assert "5 of 5" in (tmp_path / f"feedback/{name}.html").read_text(encoding="utf-8")
 
 
 # Where a command is tested that no workflow runs.

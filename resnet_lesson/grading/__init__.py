@@ -150,38 +150,38 @@ def _lesson(cells, path):
 def _run(cells, failures, seconds, gibibytes, cell_seconds):
     """Run the cells; return what the checks have found, and enter which cells failed."""
     found = {"results": {}, "forged": [], "replaced": []}
-    again, kernel = [], None  # the cells that a new kernel runs again
-    end = time.monotonic() + seconds
+    ahead, behind, troubles, stop = list(enumerate(cells, start=1)), [], {}, ""
+    kernel, end = None, time.monotonic() + seconds
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
-            for number, cell in enumerate(cells, start=1):
+            while ahead:
+                number, cell = ahead.pop(0)
                 left = end - time.monotonic()
                 if left <= 0:
-                    failures.append(f"was ended after {seconds:g} seconds, at code cell {number}")
+                    stop = f"was ended after {seconds:g} seconds, at code cell {number}"
                     break
-                trouble = ""
                 try:
-                    if kernel is None:
-                        kernel = Kernel(Path(folder), gibibytes)
-                        for earlier in again:
-                            kernel.run(earlier, left)
+                    kernel = kernel or Kernel(Path(folder), gibibytes)
                     reply = kernel.run(cell, min(cell_seconds, left))
                     trouble = _trouble(reply, cell_seconds)
                     report = kernel.report()
                     found = report | {"results": found["results"] | report["results"]}
-                    again += [] if reply["late"] else [cell]
+                    behind += [] if reply["late"] else [(number, cell)]
                 except Ended as ended:
                     trouble = str(ended)
                     if kernel is None:
-                        failures.append(f"could not be run: {trouble}")
+                        stop = f"could not be run: {trouble}"
                         break
                     kernel.end()
-                    kernel = None
+                    # All that is behind runs again in a new kernel, but not what ended this one.
+                    kernel, ahead, behind = None, behind + ahead, []
                 if trouble:
-                    failures.append(printable(f"code cell {number} {trouble}"))
+                    troubles[number] = trouble
         finally:
             if kernel:
                 kernel.end()
+    failures += [printable(f"code cell {number} {troubles[number]}") for number in sorted(troubles)]
+    failures += [printable(stop)] if stop else []
     return found
 
 

@@ -26,8 +26,7 @@ _MODULE = '__import__("resnet_lesson.grading.hand_in", fromlist=["*"])'
 # The variables without which Python or TensorFlow may not start, the last two lines on Windows.
 NEEDED = (
     *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "TEMP"),
-    *("TMP", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "PROGRAMDATA"),
-    *("PROGRAMFILES", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"),
+    *("TMP", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT"),
 )
 # Where a program looks for its user's files; all but the first on Windows.
 HOMES = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA")
@@ -92,7 +91,7 @@ class Kernel:
                 pass
             if self.process.poll() is not None:
                 raise Ended(f"ended the kernel (exit code {self.process.returncode})")
-            if sum(map(_bytes, self._family())) > self.bytes:
+            if self._memory() > self.bytes:
                 raise Ended(f"was ended: it used more than {self.bytes / 2**30:g} GiB")
             if time.monotonic() > limit:
                 if late:
@@ -128,12 +127,9 @@ class Kernel:
         except psutil.Error:
             return []  # it has just ended
 
-
-def _bytes(process):
-    """Return the memory that a process holds, or 0 where it has just ended."""
-    try:
-        return process.memory_info().rss
-    except psutil.Error:
+    def _memory(self):
+        with contextlib.suppress(psutil.Error):
+            return sum(process.memory_info().rss for process in self._family())
         return 0
 
 
