@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import colab
 import psutil
 import pytest
 
@@ -124,6 +125,8 @@ def test_the_lesson_is_known_by_the_checks_the_summary_or_the_name(tmp_path):
     assert grading.lesson_of(notebook(tmp_path, "Ann 02_residual_learning (1)", "x")) == "02"
     assert grading.lesson_of(notebook(tmp_path, "2002_x", "checks.nothing()")) == ""
     assert grading.lesson_of(tmp_path / "nowhere.ipynb") == ""
+    package = colab.HEAD.format(version="1") + 'checks.bottleneck(f)\nchecks.summary("03")'
+    assert grading.lesson_of(notebook(tmp_path, "colab", package, SUMMARY)) == "01"
 
 
 def test_what_is_no_file(tmp_path):

@@ -96,7 +96,7 @@ def grade(path, seconds=SECONDS, gibibytes=GIBIBYTES, cell_seconds=CELL_SECONDS,
         if done.lesson:
             done.statuses = dict.fromkeys(exercises[done.lesson], NOT_ATTEMPTED)
             found = _run(cells, done.failures, seconds, gibibytes, cell_seconds)
-            _enter(found, done, "\n".join(cells))
+            _enter(found, done, _own(cells))
         else:
             done.remarks.append("belongs to no lesson: it calls no check and has no lesson's name")
     return done
@@ -138,9 +138,14 @@ def _code_cells(path):
     return [source.encode("utf-8", "replace").decode() for source in sources]
 
 
+def _own(cells):
+    """Return all code but the package's, which Colab's edition has in its first cell."""
+    return "\n".join(cell for cell in cells if not cell.startswith("#@title The course's package"))
+
+
 def _lesson(cells, path):
     """Tell the lesson by the checks that the cells call, by the summary, or by the file's name."""
-    code = "\n".join(cells)
+    code = _own(cells)
     called = Counter(_LESSONS[name] for name in _CHECK.findall(code) if name in _LESSONS)
     named = [lesson for lesson, _ in called.most_common(1)]
     named += _SUMMARY.findall(code) + _FILE_NAME.findall(path.name.lower())

@@ -101,8 +101,8 @@ def _hand_ins(arguments):
 
 
 def _table_file(path):
-    """Open the file of the table, for spreadsheets, which know UTF-8 by its mark."""
-    return path.open("x", newline="", encoding="utf-8-sig") if path else open(os.devnull, "w")
+    """Open the new file of the table, if any, for spreadsheets, which know UTF-8 by its mark."""
+    return open(path or os.devnull, "x" if path else "w", newline="", encoding="utf-8-sig")
 
 
 def _write(file, row):
