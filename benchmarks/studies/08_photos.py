@@ -43,7 +43,7 @@ SETTINGS = {
     },
     "two": {"height": [120, 170], "apart": [30, 60]},
     "seeds": [500, 501, 502, 503],
-    "digits": 50,  # of each seed
+    "digits": {"single": 50, "others": 5},  # of each seed; others are pairs, and pages to refuse
     "tuning_seeds": [0, 1, 2, 3],
     # What is claimed before the run, as shares of the test digits that are read, and of the pages
     # without a digit and with two, under any single condition, that are refused for that reason.
@@ -135,19 +135,20 @@ def page(digits, conditions, chance):
     return np.clip(np.rint(seen), 0, 255).astype(np.uint8)
 
 
-def pages(part, conditions, count):
+def pages(part, conditions, number, count=1):
     """Return the pages of a part under the conditions, and the labels of their digits.
 
     Args:
         part: ``"train"`` or ``"test"``.
         conditions: names.
+        number: of pages for each seed.
         count: how many digits are on each page.
     """
     raw = raw_mnist()
     made, labels = [], []
     for seed in SETTINGS["seeds" if part == "test" else "tuning_seeds"]:
         drawn = np.random.default_rng(seed)
-        for at in drawn.choice(len(raw[f"x_{part}"]), SETTINGS["digits"], replace=False):
+        for at in drawn.choice(len(raw[f"x_{part}"]), number, replace=False):
             chance = np.random.default_rng([seed, at, *map(SINGLE.index, conditions)])
             others = (at + np.arange(count)) % len(raw[f"x_{part}"])
             made.append(page(list(raw[f"x_{part}"][others]), conditions, chance))
@@ -165,7 +166,8 @@ def outcome(grey):
 
 def measured(part, conditions, classifier):
     """Count what comes of pages with one digit; without one and with two for single conditions."""
-    made, labels = pages(part, conditions, 1)
+    single, others = SETTINGS["digits"].values()
+    made, labels = pages(part, conditions, others if len(conditions) == 2 else single)
     found = [outcome(one) for one in made]
     fields = [one if isinstance(one, np.ndarray) else np.zeros((28, 28), "uint8") for one in found]
     logits = classifier.predict(standardise(np.array(fields)), batch_size=500, verbose=0)
@@ -173,10 +175,10 @@ def measured(part, conditions, classifier):
     right = (logits.argmax(axis=1) == labels) & ~refused
     counts = {"pages": len(made), "read": int(right.sum()), "refused": int(refused.sum())}
     if len(conditions) < 2:
-        for count, reason in ((0, "no digit"), (2, "several")):
-            reasons = [outcome(one) for one in pages(part, conditions, count)[0]]
-            told = [isinstance(one, str) and reason in one for one in reasons]
-            counts[{0: "none", 2: "several"}[count]] = sum(told)
+        counts["to_refuse"] = others * len(SETTINGS["seeds"])
+        for name, count, reason in (("none", 0, "no digit"), ("several", 2, "several")):
+            reasons = [outcome(one) for one in pages(part, conditions, others, count)[0]]
+            counts[name] = sum(isinstance(one, str) and reason in one for one in reasons)
     return counts
 
 
