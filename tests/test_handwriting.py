@@ -39,7 +39,7 @@ def photo(digit, seed=0, scale=6, paper=210, shade=40, dark=0.8, noise=3):
 
 @pytest.fixture(scope="module")
 def digits():
-    return raw_mnist()["x_test"][:60]
+    return raw_mnist()["x_test"][:24]
 
 
 def difference(a, b):
@@ -159,11 +159,15 @@ def page_of(at, *conditions, count=1):
     return photos.page(digits, conditions, np.random.default_rng(at))
 
 
-@pytest.mark.parametrize("condition", ["clean", *photos.SINGLE])
-def test_photos_are_read(condition):
-    conditions = () if condition == "clean" else (condition,)
-    fields = [like_mnist(page_of(at, *conditions)).centred for at in range(4)]
-    read = trained_network().predict(standardise(np.array(fields)), verbose=0).argmax(axis=1)
+@pytest.fixture(scope="module")
+def classifier():
+    return trained_network()
+
+
+@pytest.mark.parametrize("condition", photos.SINGLE)
+def test_photos_are_read(condition, classifier):
+    fields = [like_mnist(page_of(at, condition)).centred for at in range(4)]
+    read = classifier(standardise(np.array(fields))).numpy().argmax(axis=1)
     assert np.sum(read == raw_mnist()["y_train"][:4]) >= 3
 
 
@@ -294,5 +298,5 @@ def test_pages_without_a_digit_are_refused(grey, message):
 @pytest.mark.parametrize("shape", [(8, 60), (60, 8), (8, 8), (9, 200)])
 def test_odd_pages_give_a_field(shape):
     page = np.full(shape, 255, np.uint8)
-    page[shape[0] // 2 - 3 : shape[0] // 2 + 3, shape[1] // 2 - 3 : shape[1] // 2] = 0
+    page[shape[0] // 2 - 3 : shape[0] // 2 + 3, shape[1] // 2 - 1 : shape[1] // 2 + 1] = 0
     assert like_mnist(page).centred.shape == (28, 28)

@@ -115,6 +115,8 @@ def test_the_field_shows_what_the_network_sees_and_reads():
     assert field.answer.startswith("Read: 4 (91.0%), ")
     np.testing.assert_array_equal(seen[0], like_mnist(pad.rasterise(FOUR)).centred)
     assert field.seen == seen[0].ravel().tolist()
+    field.strokes = [[[40, 60], [40, 200]], [[230, 60], [230, 200]]]
+    assert "several digits" in field.answer and not any(field.seen) and len(seen) == 1
     field.strokes = []
     assert field.answer == "Draw a digit." and len(seen) == 1
 

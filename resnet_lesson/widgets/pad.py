@@ -53,7 +53,11 @@ def draw_digit(read):
         if not pad.strokes:
             pad.seen, pad.answer = [0] * FIELD**2, "Draw a digit."
             return
-        image = like_mnist(rasterise(pad.strokes)).centred
+        try:
+            image = like_mnist(rasterise(pad.strokes)).centred
+        except ValueError:  # strokes that lie far apart
+            pad.seen, pad.answer = [0] * FIELD**2, "These look like several digits. Draw one."
+            return
         probabilities = np.asarray(read(image))
         best = probabilities.argsort()[::-1][:3]
         pad.seen = image.ravel().tolist()

@@ -221,9 +221,9 @@ else:
     print("No photo yet.")
 
 # %% [markdown] tags=["solution"]
-# **What to look for.** Three failures are frequent. *Something else is on the page*: a line of the
-# paper, a shadow with a sharp edge, the rim of the table. Then the crop is too large and the digit
-# too small in its box; lesson 08 measured how much that harms. *The strokes are thin*: a ball-point
+# **What to look for.** Three failures are frequent. *Something else is on the page*: printed letters,
+# the rim of the table, a fold with its own shadow. Then `like_mnist` refuses the photo or, worse, the
+# crop is too large and the digit too small in its box; lesson 08 measured how much that harms. *The strokes are thin*: a ball-point
 # pen on a large page leaves lines that are nearly gone after scaling to 20 pixels; write larger
 # strokes, or use a felt pen. *The digit is written otherwise*: MNIST comes from the United States,
 # where a one is a single stroke and a seven has no bar. No preparation mends the last one. Images of
