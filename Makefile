@@ -120,9 +120,9 @@ lock: setup ## make both locks anew, the reader's and the whole (UPGRADE=1: with
 	@$(LOCK) --all-extras -o requirements.lock
 	@$(LOCK) --extra lab --constraints requirements.lock -o requirements-lab.lock
 
-third-party: ## take MathJax and reveal.js again, as tools/third_party/package.json says (needs npm)
+third-party: ## take scripts of others again, as tools/third_party/package.json says (needs npm)
 	@cd tools/third_party && npm ci --loglevel=error --ignore-scripts && \
-	  for file in $$(find mathjax reveal.js -type f); do cp "node_modules/$$file" "$$file"; done; \
+	  for file in $$(find marked mathjax reveal.js -type f); do cp "node_modules/$$file" "$$file"; done; \
 	  status=$$?; rm -rf node_modules; exit $$status
 
 clean: ## remove build/ and caches; .venv stays

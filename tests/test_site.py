@@ -94,7 +94,7 @@ OWNERS = {
     r"\w+-stemmer": "Snowball",
     r"(basic|doctools|documentation_options|language_data|searchtools)\.": "Sphinx",
     r"sphinx_highlight\.|locales/|searchindex": "Sphinx",
-    r"course\.css": "CC BY 4.0",
+    r"course\.css": "code",
 }
 
 

@@ -158,7 +158,7 @@ def test_an_unknown_name_gets_a_sentence(capsys):
 def test_a_deck_opens_alone_and_no_slide_overflows(chromium, name, tmp_path):
     folder = slides.write(DECKS[name], tmp_path)
     assert tmp_path in folder.parents and ROOT not in folder.parents
-    for licence in ("reveal.js/LICENSE", "mathjax/LICENSE", "licences/nbconvert.txt"):
+    for licence in ("reveal.js/LICENSE", "mathjax/LICENSE", "licences/marked.txt"):
         assert "opyright" in (folder / licence).read_text(encoding="utf-8")
     with browser.served(folder) as address:
         watched = browser.Watched(chromium, address, width=1280, height=720)

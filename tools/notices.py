@@ -15,7 +15,7 @@ SITE = (
     "sphinx",
     "sphinx-book-theme",
 )
-SLIDES = ("nbconvert",)
+SLIDES = ("jupyterlab", "nbconvert")
 
 
 def write(packages: tuple[str, ...], folder: Path) -> None:

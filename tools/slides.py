@@ -96,6 +96,7 @@ def _supply(target: Path) -> None:
     shutil.copytree(THIRD_PARTY / "reveal.js", target / "reveal.js")
     shutil.copytree(THIRD_PARTY / "mathjax", target / "mathjax")
     notices.write(notices.SLIDES, target / "licences")
+    shutil.copy(THIRD_PARTY / "marked" / "LICENSE.md", target / "licences" / "marked.txt")
     shutil.copy(TEMPLATE / "deck.css", target)
     shutil.copy(ROOT / "docs" / "_static" / "favicon.svg", target)
 

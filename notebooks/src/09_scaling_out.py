@@ -858,6 +858,9 @@ plots.table(["network", "precision", "XLA", "ms a step", "times plain float32",
 # python -m resnet_lesson.distributed --updates 1000 --folder /shared/checkpoints
 # ```
 #
+# While they run, TensorFlow's workers listen on every network of their machine and ask for no password.
+# Inside a cluster that is usual; on a shared network let the firewall admit the other machines alone.
+#
 # The folder must be one that all machines see. If they find different checkpoints, they refuse to
 # train. A worker whose peers do not come gives up after `--timeout` seconds and names them.
 #
