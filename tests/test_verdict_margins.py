@@ -3,12 +3,15 @@
 import ast
 import json
 import re
+from types import SimpleNamespace
 
 import margin_probe
 import nbformat
 import numpy as np
 import pytest
 import verdict_margins
+
+from resnet_lesson import verdicts
 
 RECORD = json.loads(verdict_margins.RECORD.read_text("utf-8"))
 
@@ -46,6 +49,33 @@ def test_the_margin_is_that_of_the_closest_comparison(holds, result, margin, com
 
 def test_a_comparison_outside_of_a_verdict_is_left_alone():
     assert noted("y = x < 3\nverdict('c', y, 'm')", x=2) == (True, (None, ""))
+
+
+def test_each_kind_of_verdict_is_noted(tmp_path, monkeypatch):
+    kinds = ("_say", "verdict_above", "verdict_paired", "verdict_equal")
+    for name in kinds:  # so that they are put back
+        monkeypatch.setattr(verdicts, name, getattr(verdicts, name))
+    shell = SimpleNamespace(ast_transformers=[], user_ns={})
+    monkeypatch.setattr(margin_probe, "get_ipython", lambda: shell, raising=False)
+    monkeypatch.setattr(verdicts, "display", lambda said: None)
+    margin_probe.install(str(tmp_path / "noted"))
+    clear, same = verdicts.paired(
+        {"clear": ([5, 6, 7, 8, 9], [1, 2, 3, 4, 4]), "same": ([1, 2, 1, 2, 1], [2, 1, 1, 2, 1])}
+    ).values()
+    verdicts.verdict_above("a", above=[8, 4], below=[1, 2])
+    verdicts.verdict_paired("b", clear, "nats")
+    verdicts.verdict_paired("c", same)
+    verdicts.verdict_equal("d", same, 2 * same.high)
+    with pytest.raises(AssertionError):
+        verdicts.verdict("e", False, "f")
+    lines = [json.loads(line) for line in (tmp_path / "noted").read_text().splitlines()]
+    assert [(one["claim"], one["holds"], one["margin"]) for one in lines] == [
+        ("a", True, 0.5),
+        ("b", True, pytest.approx(1 - clear.p / verdicts.LEVEL)),
+        ("c", True, None),  # undecided
+        ("d", True, pytest.approx(0.5)),
+        ("e", False, None),
+    ]
 
 
 def test_a_margin_is_thin_where_it_is_small_and_differs():

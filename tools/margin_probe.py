@@ -75,20 +75,31 @@ def compared(sign: str, left: Any, right: Any) -> Any:
 
 def install(path: str) -> None:
     """Note the margin of every verdict of this kernel as a line of the file ``path``."""
-    plain, plain_above = verdicts.verdict, verdicts.verdict_above
+    say, plain_above = verdicts._say, verdicts.verdict_above
+    plain_paired, plain_equal = verdicts.verdict_paired, verdicts.verdict_equal
 
-    def verdict(claim, holds, measured, recorded=False):
+    def noting(word, claim, measured, recorded):
         noted, _noted[:] = min(_noted, default=(None, "")), []
+        holds = word != "Does not hold"
         with open(path, "a", encoding="utf-8") as file:
-            line = {"claim": claim, "holds": bool(holds), "margin": noted[0], "compared": noted[1]}
+            line = {"claim": claim, "holds": holds, "margin": noted[0], "compared": noted[1]}
             file.write(json.dumps(line) + "\n")
-        plain(claim, holds, measured, recorded)
+        say(word, claim, measured, recorded)
 
-    def verdict_above(claim, above, below, ratio=1.0, unit="", recorded=False):
+    def verdict_above(claim, above, below, ratio=1.0, *rest, **options):
         compared(">", min(above), ratio * max(below))
-        plain_above(claim, above, below, ratio, unit, recorded)
+        plain_above(claim, above, below, ratio, *rest, **options)
 
-    verdicts.verdict, verdicts.verdict_above = verdict, verdict_above
+    def verdict_paired(claim, difference, *rest, **options):
+        compared("<", difference.p, verdicts.LEVEL)
+        plain_paired(claim, difference, *rest, **options)
+
+    def verdict_equal(claim, difference, margin, *rest, **options):
+        compared("<=", max(-difference.low, difference.high), margin)
+        plain_equal(claim, difference, margin, *rest, **options)
+
+    verdicts._say, verdicts.verdict_above = noting, verdict_above
+    verdicts.verdict_paired, verdicts.verdict_equal = verdict_paired, verdict_equal
     shell = get_ipython()  # noqa: F821
     shell.ast_transformers.append(Cells())
     shell.user_ns[NAME] = compared

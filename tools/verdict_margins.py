@@ -40,7 +40,8 @@ HEAD = """# Every verdict and its margin
 Each verdict of the lessons is a comparison of measured numbers. This table lists all of them, with
 the smallest margin that was seen: the distance of the two sides, divided by the larger one. 0 % is
 a tie. Verdicts without a margin do not compare sizes: they ask whether two things are equal, or for
-one of the words of a rule that the lesson states.
+one of the words of a rule that the lesson states. Where runs are compared seed by seed, the sides
+are the corrected p-value and 0.05, or the far end of the interval and the margin of equality.
 
 It describes the {edition} edition of the lessons.
 
