@@ -1,8 +1,12 @@
 """The Makefile's commands, as tests start them: apart from the make that runs the tests."""
 
+import contextlib
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,3 +28,33 @@ def make(*arguments):
 def run(*command):
     """Run a command in the course's folder; return the process, with its output as text."""
     return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+
+
+@contextlib.contextmanager
+def jupyterlab(command, log, **where):
+    """Start JupyterLab and end it again, its kernels included; give its address and its token.
+
+    Args:
+        command: words, of ``make lab``.
+        log: pathlib.Path of the file for what it prints.
+        where: folder and variables, as ``subprocess.Popen`` takes them.
+    """
+    nowhere = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+    with log.open("w") as file:
+        server = subprocess.Popen(command, stdout=file, start_new_session=True, **nowhere, **where)
+    try:
+        for _ in range(600):
+            found = re.search(r"(http://127\.0\.0\.1:\d+)/\S*\?token=(\w+)", log.read_text())
+            if found:
+                break
+            assert server.poll() is None, log.read_text()[-2000:]
+            time.sleep(0.1)
+        yield found[1], found[2]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
+            for _ in range(200):  # until the server has ended its kernels
+                server.poll()
+                os.killpg(server.pid, 0)
+                time.sleep(0.1)
+            os.killpg(server.pid, signal.SIGKILL)

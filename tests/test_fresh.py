@@ -7,15 +7,13 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import urllib.request
 
 import nbformat
 import pytest
-from commands import ROOT, environment
+from commands import ROOT, environment, jupyterlab
 from test_repository import dev_container
 
 pytestmark = pytest.mark.slow
@@ -94,27 +92,10 @@ def test_widgets_quizzes_and_the_grader_run(copy):
 
 
 def test_jupyterlab_answers(copy):
-    log = copy.root / "log"
-    with log.open("w") as file:
-        server = subprocess.Popen(
-            ["make", "lab", "LAB_ARGS=--allow-root --no-browser --port=0"],
-            cwd=copy.root,
-            env=copy.environment,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        for _ in range(600):
-            found = re.search(r"(http://127\.0\.0\.1:\d+/)\S*\?token=(\w+)", log.read_text())
-            if found:
-                break
-            assert server.poll() is None, log.read_text()[-2000:]
-            time.sleep(0.1)
-        address = f"{found[1]}api/contents/notebooks/00_start_here.ipynb?content=0&token={found[2]}"
+    command = ["make", "lab", "LAB_ARGS=--allow-root --no-browser --port=0"]
+    where = {"cwd": copy.root, "env": copy.environment}
+    with jupyterlab(command, copy.root / "log", **where) as (address, token):
+        path = "api/contents/notebooks/00_start_here.ipynb"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(address, timeout=60) as answer:
+        with opener.open(f"{address}/{path}?content=0&token={token}", timeout=60) as answer:
             assert answer.status == 200
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(60)

@@ -1,17 +1,14 @@
 """JupyterLab as `make lab` starts it, used through a real browser as a reader would."""
 
 import contextlib
-import os
 import re
-import signal
-import subprocess
 import time
 from pathlib import Path
 
 import browser
 import nbformat
 import pytest
-from commands import environment, make
+from commands import environment, jupyterlab, make
 
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 from playwright.sync_api import TimeoutError
@@ -50,33 +47,9 @@ def lab(tmp_path_factory):
     options = "LAB_ARGS=--no-browser --port=0 --allow-root"
     home = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTER_DATA_DIR": str(folder / "data")}
     outer = {name: value for name, value in environment().items() if not name.startswith("JPY_")}
-    log = folder / "log"
-    with log.open("w") as file:
-        server = subprocess.Popen(
-            make("-f", str(ROOT / "Makefile"), "lab", options),
-            cwd=folder,
-            env=outer | home,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        for _ in range(600):
-            found = re.search(r"(http://127\.0\.0\.1:\d+)/\S*token=(\w+)", log.read_text())
-            if found:
-                break
-            assert server.poll() is None, log.read_text()[-2000:]
-            time.sleep(0.1)
-        yield found[1], found[2], notebooks
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)
-            for _ in range(200):  # until the server has ended its kernels
-                server.poll()
-                os.killpg(server.pid, 0)
-                time.sleep(0.1)
-            os.killpg(server.pid, signal.SIGKILL)
+    command = make("-f", str(ROOT / "Makefile"), "lab", options)
+    with jupyterlab(command, folder / "log", cwd=folder, env=outer | home) as (address, token):
+        yield address, token, notebooks
 
 
 @contextlib.contextmanager
