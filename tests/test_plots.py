@@ -1,6 +1,7 @@
 """Figures: what is drawn, and the text alternatives that say it."""
 
 import io
+import math
 import subprocess
 import sys
 
@@ -42,8 +43,9 @@ def band_at(ax, number, x):
     return ends.min(), ends.max()
 
 
-def legend(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
+def named(ax):
+    """Return the names at the lines' ends, as the lines are ordered."""
+    return [text.get_text() for text in ax.texts]
 
 
 def test_learning_curves_draw_means_and_bands():
@@ -75,6 +77,16 @@ def test_learning_curves_by_epoch(measure, label, values):
     assert alt.startswith(f"{label} against updates")
 
 
+def test_learning_curves_begin_where_the_window_is_full():
+    """Earlier means are of fewer updates, and would bend the line as nothing in training does."""
+    run = record("net", 0, 1.0)
+    ax, _ = plots.learning_curves([run], window=25)
+    assert ax.lines[0].get_xdata().tolist() == list(range(25, 61))
+    assert ax.lines[0].get_ydata()[0] == pytest.approx(np.mean(run.loss[:25]))
+    ax, _ = plots.learning_curves([run], window=60)
+    assert len(ax.lines[0].get_xdata()) == 60
+
+
 def test_learning_curves_of_runs_of_different_length():
     """A last epoch may be cut short: its mean stands at an update of its own."""
     ends = (30, 60, 75), (30, 60, 90, 120), (40, 80)
@@ -96,7 +108,7 @@ def test_learning_curves_of_runs_of_different_length():
 
 def test_learning_curves_of_each_seed():
     ax, alt = plots.learning_curves(RECORDS, window=1, each_seed=True)
-    assert legend(ax) == ["plain 8", "plain 56"]
+    assert named(ax) == ["plain 8", "plain 56"]
     plain_8, plain_56 = ax.lines[:3], ax.lines[3:]
     assert len({line.get_linestyle() for line in plain_8}) == 1
     assert plain_8[0].get_linestyle() != plain_56[0].get_linestyle()
@@ -147,15 +159,51 @@ def test_whole_numbers_get_ticks_at_whole_numbers():
 def test_dots():
     series = {"plain": {8: [1.0, 2.0], 20: [3.0], 56: [4.0]}, "residual": {8: [1.0], 56: [0.5]}}
     ax, alt = plots.dots(series, "depth", "final training loss", log=True)
-    assert legend(ax) == ["plain", "residual"]
+    assert named(ax) == ["plain", "residual"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "20", "56"]
     dotted = [line for line in ax.lines if line.get_linestyle() == "None"]
-    assert [line.get_xdata(orig=False).tolist() for line in dotted] == [[0, 0, 1, 2], [0, 2]]
+    assert [line.get_xdata(orig=False).tolist() for line in dotted] == [[8, 8, 20, 56], [8, 56]]
+    assert ax.get_xscale() == "log"
     assert dotted[0].get_ydata().tolist() == [1.0, 2.0, 3.0, 4.0]
     assert alt == (
         "final training loss against depth, means over the seeds. "
-        "plain: 1.50 at 8, 3.00 at 20, 4.00 at 56; residual: 1.00 at 8, 0.50 at 56."
+        "plain: 1.5 at 8, 3 at 20, 4 at 56; residual: 1 at 8, 0.5 at 56."
     )
+
+
+def test_dots_over_names_stand_in_a_row():
+    ax, _ = plots.dots({"loss": {"plain": [1.0, 2.0], 3: [3.0]}}, "network", "loss")
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["plain", "3"]
+    assert ax.get_xscale() == "linear"
+
+
+def test_names_at_the_ends_of_lines_do_not_cover_each_other():
+    levels = {"a": 1.0, "b": 1.001, "c": 0.999, "diverged": math.nan}
+    runs = [record(name, 0, level) for name, level in levels.items()]
+    ax, _ = plots.learning_curves(runs, window=1, each_seed=True)
+    heights = [text.xy[1] for text in ax.texts]
+    assert heights[2] < heights[0] < heights[1] < heights[3] <= 1
+    line = 11 / 72 / 4  # inches of text over those of the figure
+    assert np.diff(sorted(heights)).min() > line
+    ax, _ = plots.curves([1, 2], {name: [0, 1] for name in "abcde"}, "x", "y")
+    assert not ax.texts
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list("abcde")
+
+
+def test_a_guess_is_drawn_and_said():
+    for draw in (
+        lambda guess: plots.learning_curves(RECORDS, guess=guess),
+        lambda guess: plots.learning_curves(RECORDS, each_seed=True, guess=guess),
+        lambda guess: plots.curves([1, 2], {"a": [1, 2]}, "x", "y", guess=guess),
+        lambda guess: plots.dots({"a": {8: [1.0]}}, "x", "y", guess=guess),
+    ):
+        ax, alt = draw(0.5)
+        assert ax.lines[-1].get_ydata() == [0.5, 0.5]
+        assert named(ax)[-1] == "your guess"
+        assert alt.endswith(" Your guess: 0.5.")
+        ax, alt = draw(None)
+        assert "your guess" not in named(ax)
+        assert "guess" not in alt
 
 
 VALUES = {"baseline": [0.1, 0.2, 0.3], "changed": [0.4, 0.5, 0.9]}
@@ -268,10 +316,11 @@ def shown(monkeypatch):
 def test_show_gives_the_picture_its_text_alternative(shown):
     ax, alt = plots.dots({"a": {1: [1.0]}}, "x", "y")
     plots.show(ax, alt)
-    plots.show(*plots.dots({"a": {1: [1.0]}}, "x", "y"))
-    picture, text, again, _ = shown
+    plots.show(*plots.dots({"a": {1: [1.0]}}, "x", "y"), "Look at *a*.")
+    picture, text, again, with_caption = shown
     assert picture._repr_png_()[1]["alt"] == alt
-    assert text._repr_markdown_() == f"*Figure: {alt}*"
+    assert text._repr_markdown_() == page.IN_WORDS.format(alt)
+    assert with_caption._repr_markdown_() == f"Look at *a*.\n\n{page.IN_WORDS.format(alt)}"
     assert picture.data == again.data  # the same bytes
     pixels = plt.imread(io.BytesIO(picture.data)).shape[1]
     assert picture._repr_png_()[1]["width"] == round(pixels * page.SHOWN_DPI / page.DPI)

@@ -18,6 +18,7 @@ import notices
 from nbformat import NotebookNode
 from notebook_kinds import EXERCISE, ROOT, SOLUTION, Notebook, notebooks, short_name
 
+IN_WORDS = re.compile(r"<details><summary>The figure in words</summary>.*?</details>", re.DOTALL)
 SOURCE, SITE = "build/site-source", "build/site"
 MATHJAX = Path(__file__).resolve().parent / "third_party" / "mathjax"
 
@@ -117,6 +118,8 @@ def page(nb: NotebookNode, made: Notebook) -> NotebookNode:
             alt = output.get("metadata", {}).get("image/png", {}).get("alt")
             if alt:
                 cell.metadata["mystnb"] = {"image": {"alt": alt.replace("\n", " ")}}
+            elif text := output.get("data", {}).get("text/markdown"):  # the picture says it itself
+                output["data"]["text/markdown"] = IN_WORDS.sub("", text)
     name = made.path.name
     if made.kind.outcome:
         _open_with_objectives(nb, name)

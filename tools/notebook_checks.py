@@ -117,8 +117,8 @@ def output_problems(nb: nbformat.NotebookNode, private: Iterable[str] = ()) -> l
 def image_problems(cell: nbformat.NotebookNode) -> list[str]:
     """Return the image outputs of a code cell that lack a text alternative.
 
-    The text stands twice: in the output's metadata, for pages made from the notebook, and visibly
-    in the output that follows, for everybody else.
+    The text stands twice: in the output's metadata, for pages made from the notebook, and in the
+    output that follows, folded up, for everybody else.
     """
     found = []
     pictures = 0
@@ -139,7 +139,7 @@ def image_problems(cell: nbformat.NotebookNode) -> list[str]:
                     f"{MIN_ALT_LENGTH} characters (use resnet_lesson.plots.show)"
                 )
             elif _squeezed(alt) not in _squeezed(shown):
-                found.append(f"the text alternative of an {kind} output is not visible under it")
+                found.append(f"the text alternative of an {kind} output is not there under it")
     if README_TAG in tags(cell) and pictures != 1:
         found.append(f"tagged {README_TAG}, so it must show one PNG; it shows {pictures}")
     return found

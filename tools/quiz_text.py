@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 QUIZ_MARK = re.compile(r"^<!-- quiz: (\w+) -->$", re.MULTILINE)
-RIGHT, WRONG = "Right. ", "Not so. "
+RIGHT = "Right. "
 
 
 def with_quiz(markdown: str, root: Path) -> str:
@@ -32,7 +32,7 @@ def quiz_text(path: Path) -> str:
         lines += [f"- **{letter})** {_one_line(option['text'])}" for letter, option in options]
         lines += ["", "<details><summary>Answer</summary>", ""]
         for letter, option in options:
-            told = RIGHT if option.get("right") else WRONG
+            told = RIGHT * option.get("right", False)
             lines.append(f"- **{letter})** {told}{_one_line(option['why'])}")
         lines += ["", "</details>", ""]
     return "\n".join([*lines, "</details>"])

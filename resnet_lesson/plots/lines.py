@@ -1,10 +1,20 @@
 """Lines and dots: a mean with a band over the seeds, or a dot for each run."""
 
+from numbers import Number
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from resnet_lesson.plots.style import COLOURS, axes_or_new, finish, styled
-from resnet_lesson.plumbing.constraints import TRUTH, Dictionary, ListOf, Numbers, OneOf, checked
+from resnet_lesson.plots.style import COLOURS, axes_or_new, finish, label_ends, styled
+from resnet_lesson.plumbing.constraints import (
+    TRUTH,
+    Dictionary,
+    ListOf,
+    Numbers,
+    OneOf,
+    Real,
+    checked,
+)
 from resnet_lesson.runs import RECORDS, by_name, running_mean
 
 # measure: (text, whether it is one value an epoch, its key in Record or in an epoch)
@@ -16,11 +26,13 @@ MEASURES = {
     "val_accuracy": ("validation accuracy", True, "val_accuracy"),
 }
 SEEDS = Numbers((None,))  # a number for each seed
+GUESS = Real() | None
+MOST_LABELS = 4  # lines that are named at their ends; more would need too much room
 
 
-@checked(records=ListOf(RECORDS.item), measure=OneOf(*MEASURES), each_seed=TRUTH)
+@checked(records=ListOf(RECORDS.item), measure=OneOf(*MEASURES), each_seed=TRUTH, guess=GUESS)
 def learning_curves(
-    records, measure="loss", window=25, ax=None, title=None, log=False, each_seed=False
+    records, measure="loss", window=25, ax=None, title=None, log=False, each_seed=False, guess=None
 ):
     """Draw loss or accuracy against updates: a line for each network, a band over its seeds.
 
@@ -31,12 +43,13 @@ def learning_curves(
         records: list of Record; those of one name belong together. Each must hold the measure.
         measure: ``"loss"`` or ``"accuracy"`` of the batches, smoothed by a mean over ``window``
             updates; or ``"epoch_loss"``, ``"val_loss"`` or ``"val_accuracy"``, one value an epoch.
-        window: number of updates in the running mean.
+        window: number of updates in the running mean; the line begins where it is full.
         ax: Axes to draw on; a new figure by default.
         title: title of the Axes.
         log: logarithmic vertical axis.
         each_seed: draw each run as a line of its own, with a mark at its end, instead of mean and
             band: for runs of different length.
+        guess: a number that the reader expected, drawn as a level; None for no guess.
 
     Returns:
         (Axes, text alternative).
@@ -51,18 +64,18 @@ def learning_curves(
         plots.show(*plots.learning_curves(records, log=True))
     """
     if each_seed:
-        return _draw_each(records, measure, window, ax, title, log)
+        return _draw_each(records, measure, window, ax, title, log, guess)
     updates, values = {}, {}
     for name, group in by_name(records).items():
         runs = [_values(record, measure, window) for record in group]
         # Runs may end at different updates, and the last epoch of one may be short.
-        updates[name] = sorted(set.intersection(*map(set, runs)))
+        updates[name] = _full(sorted(set.intersection(*map(set, runs))), measure, window)
         values[name] = [[run[update] for update in updates[name]] for run in runs]
-    return curves(updates, values, "updates", MEASURES[measure][0], ax, title, log)
+    return curves(updates, values, "updates", MEASURES[measure][0], ax, title, log, guess)
 
 
-@checked(series=Dictionary(Numbers()))
-def curves(x, series, xlabel, ylabel, ax=None, title=None, log=False):
+@checked(series=Dictionary(Numbers()), guess=GUESS)
+def curves(x, series, xlabel, ylabel, ax=None, title=None, log=False, guess=None):
     """Draw one line for each series, with a band over its seeds.
 
     The line is the mean over the seeds, the band runs from the lowest to the highest seed.
@@ -73,6 +86,7 @@ def curves(x, series, xlabel, ylabel, ax=None, title=None, log=False):
         xlabel, ylabel, title: texts.
         ax: Axes to draw on; a new figure by default.
         log: logarithmic vertical axis.
+        guess: as in ``learning_curves``.
 
     Returns:
         (Axes, text alternative).
@@ -96,32 +110,40 @@ def curves(x, series, xlabel, ylabel, ax=None, title=None, log=False):
     if all(np.array_equal(at, np.round(at)) for at in x.values()):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no layer 2.5
     band = f", bands from the lowest to the highest of {seeds} seeds" if seeds > 1 else ""
-    return _finish(ax, xlabel, ylabel, title, log, band, sentences)
+    return _finish(ax, xlabel, ylabel, title, log, guess, band, sentences)
 
 
-@checked(series=Dictionary(Dictionary(SEEDS)))
-def dots(series, xlabel, ylabel, ax=None, title=None, log=False):
+@checked(series=Dictionary(Dictionary(SEEDS)), guess=GUESS)
+def dots(series, xlabel, ylabel, ax=None, title=None, log=False, guess=None):
     """Draw one dot for each run and a line through the means, for each series.
 
     Args:
-        series: dictionary: name → dictionary: x → list of values, one a seed.
+        series: dictionary: name → dictionary: x → list of values, one a seed. If each x is a
+            number above 0, such as a depth, the horizontal axis is logarithmic; otherwise names
+            stand in a row.
         xlabel, ylabel, title: texts.
         ax: Axes to draw on; a new figure by default.
         log: logarithmic vertical axis.
+        guess: as in ``learning_curves``.
 
     Returns:
         (Axes, text alternative).
     """
     ax = axes_or_new(ax, 6.4, 4)
-    sentences = []
+    every, sentences = {x for values in series.values() for x in values}, []
+    on_a_scale = all(isinstance(x, Number) and x > 0 for x in every)
     for name, values, colour, line, marker in styled(series):
-        means = {str(x): np.mean(runs) for x, runs in values.items()}
-        ax.plot(means.keys(), means.values(), color=colour, linestyle=line, linewidth=2)
+        means = {x if on_a_scale else str(x): np.mean(runs) for x, runs in values.items()}
+        ax.plot(means.keys(), means.values(), color=colour, linestyle=line, label=name)
         places = np.repeat(list(means), [len(runs) for runs in values.values()])
         runs = np.concatenate(list(values.values()))
-        ax.plot(places, runs, marker, color=colour, alpha=0.8, label=name)
-        sentences.append(f"{name}: " + ", ".join(f"{mean:.2f} at {x}" for x, mean in means.items()))
-    return _finish(ax, xlabel, ylabel, title, log, ", means over the seeds", sentences)
+        ax.plot(places, runs, marker, color=colour, alpha=0.8)
+        sentences.append(f"{name}: " + ", ".join(f"{mean:.3g} at {x}" for x, mean in means.items()))
+    if on_a_scale:
+        ax.set_xscale("log")
+        ax.set_xticks(sorted(every), [f"{x:g}" for x in sorted(every)])
+        ax.set_xticks([], minor=True)
+    return _finish(ax, xlabel, ylabel, title, log, guess, ", means over the seeds", sentences)
 
 
 @checked(values=Dictionary(SEEDS))
@@ -164,7 +186,7 @@ def intervals(values, xlabel, baseline=None, ax=None, title=None, log=False):
     return finish(ax, title, words, xlabel=xlabel, xscale="log" if log else "linear")
 
 
-def _draw_each(records, measure, window, ax, title, log):
+def _draw_each(records, measure, window, ax, title, log, guess):
     """Draw each record as a line with a mark at its end; return (Axes, text alternative)."""
     ax = axes_or_new(ax, 6.4, 4)
     sentences = []
@@ -173,21 +195,33 @@ def _draw_each(records, measure, window, ax, title, log):
         ends = []
         for record in group:
             run = _values(record, measure, window)
-            (drawn,) = ax.plot(run.keys(), run.values(), markevery=[len(run) - 1], **look)
+            at = _full(list(run), measure, window)
+            (drawn,) = ax.plot(at, [run[u] for u in at], markevery=[len(at) - 1], **look)
             update, value = list(run.items())[-1]
             ends.append(f"seed {record.seed} at {value:.3g} after {update} updates")
         drawn.set_label(name)  # one entry in the legend
         sentences.append(f"{name} ends: {', '.join(ends)}")
     label, lines = MEASURES[measure][0], ", one line for each seed"
-    return _finish(ax, "updates", label, title, log, lines, sentences)
+    return _finish(ax, "updates", label, title, log, guess, lines, sentences)
 
 
-def _finish(ax, xlabel, ylabel, title, log, lines, sentences):
+def _finish(ax, xlabel, ylabel, title, log, guess, lines, sentences):
     """Label the Axes and name the lines; return them and the text alternative."""
     words = f"{ylabel} against {xlabel}{lines}. {'; '.join(sentences)}."
-    scale = "log" if log else "linear"
-    ax.legend()
-    return finish(ax, title, words, xlabel=xlabel, ylabel=ylabel, yscale=scale)
+    if guess is not None:
+        ax.axhline(guess, color="black", linestyle=(0, (1, 3)), label="your guess")
+        words += f" Your guess: {guess:g}."
+    ax.set_yscale("log" if log else "linear")
+    label_ends(ax, MOST_LABELS)
+    return finish(ax, title, words, xlabel=xlabel, ylabel=ylabel)
+
+
+def _full(updates, measure, window):
+    """Return those at which the running mean is full: the line would bend where it becomes so."""
+    by_epoch = MEASURES[measure][1]
+    if by_epoch or updates[-1:] <= [window]:
+        return updates
+    return [update for update in updates if update >= window]
 
 
 def _values(record, measure, window):

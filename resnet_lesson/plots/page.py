@@ -13,22 +13,28 @@ from resnet_lesson.plumbing.constraints import TEXT, ListOf, checked, instance
 DPI, SHOWN_DPI = 160, 88
 
 
-@checked(ax=instance("matplotlib Axes", Axes), alt=TEXT)
-def show(ax, alt):
-    """Show a figure in a notebook, with its text alternative under it, and close it.
+# JupyterLab gives a picture no text alternative, so it lies folded up beside the picture.
+IN_WORDS = "<details><summary>The figure in words</summary>\n\n{}\n\n</details>"
+
+
+@checked(ax=instance("matplotlib Axes", Axes), alt=TEXT, caption=TEXT | None)
+def show(ax, alt, caption=None):
+    """Show a figure in a notebook, with caption and text alternative, and close it.
 
     Args:
         ax: matplotlib Axes; the whole figure that it belongs to is shown.
         alt: text alternative: what the picture shows, for those who cannot see it.
+        caption: what to notice; Markdown.
 
     Raises:
-        TypeError: ``ax`` is no Axes, or the text alternative no text.
+        TypeError: ``ax`` is no Axes, or a text is none.
     """
     content = png(ax, DPI, bbox_inches="tight")
     pixels = int.from_bytes(content[16:20], "big")  # the width stands at the start of a PNG
     width = round(pixels * SHOWN_DPI / DPI)
     display(Image(content, format="png", width=width, metadata={"alt": alt}))
-    display(Markdown(f"*Figure: {alt}*"))
+    words = IN_WORDS.format(alt)
+    display(Markdown(f"{caption}\n\n{words}" if caption else words))
 
 
 def png(ax, dpi=SHOWN_DPI, **options):

@@ -7,7 +7,8 @@ alone: line style and marker follow them.
 import itertools
 
 import matplotlib.pyplot as plt
-from matplotlib.ticker import LogFormatter
+import numpy as np
+from matplotlib.ticker import LogFormatter, LogLocator
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
@@ -35,13 +36,35 @@ def opened(title, words):
     return f"{title}: {words}" if title else words
 
 
+def label_ends(ax, most):
+    """Name each line at its right end; in a legend, where there are more lines than ``most``.
+
+    The Axes' limits and scales must be those that are shown.
+    """
+    lines, names = ax.get_legend_handles_labels()
+    if len(lines) > most:
+        ax.legend()
+        return
+    ends = [(ax.get_xlim()[1], line.get_ydata()[-1]) for line in lines]
+    heights = ax.transAxes.inverted().transform(ax.transData.transform(ends))[:, 1]
+    heights = np.nan_to_num(heights, nan=1)  # of a run that diverged
+    gap = 15 / 72 / (ax.figure.get_figheight() * ax.get_position().height)  # one line of text
+    order = np.argsort(heights)
+    for lower, upper in itertools.pairwise(order):
+        heights[upper] = max(heights[upper], heights[lower] + gap)
+    heights -= max(0, heights.max() - 1)
+    look = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center"}
+    for line, name, height in zip(lines, names, heights, strict=True):
+        ax.annotate(name, (1, height), (6, 0), color=line.get_color(), **look)
+
+
 def finish(ax, title, words, **settings):
     """Label the Axes as ``ax.set`` does, lay a grid; return them and the text alternative."""
     ax.set(**settings)
     # Without y, Matplotlib looks for a free place, which takes half of the drawing's time.
     ax.set_title(title or "", y=1)
     for axis in (ax.xaxis, ax.yaxis):
-        if axis.get_scale() == "log":
+        if isinstance(axis.get_major_locator(), LogLocator):
             # 1.5, not 1: before 3.11, Matplotlib would leave an axis over a bit more than one power
             # of ten with a single label.
             axis.set_major_formatter(_LogLabels(minor_thresholds=(1.5, 0.4)))

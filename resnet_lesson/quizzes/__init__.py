@@ -17,7 +17,7 @@ from IPython.utils.capture import capture_output
 from resnet_lesson.plumbing.constraints import OneOf, checked
 
 FOLDER = Path(__file__).parent
-RIGHT, WRONG = "Right. ", "Not so. "
+RIGHT = "Right. "
 # The buttons' colours keep a contrast of 4.5 or more to the white text on them.
 COLOURS = {
     "--jq-multiple-choice-bg": "#26486e",
@@ -108,7 +108,7 @@ def library_form(questions):
                 {
                     "answer": f"<b>{letter})</b> {option['text']}",
                     "correct": "right" in option,
-                    "feedback": (RIGHT if "right" in option else WRONG) + option["why"],
+                    "feedback": RIGHT * ("right" in option) + option["why"],
                 }
                 for letter, option in zip("abcdef", question["options"], strict=False)
             ],
