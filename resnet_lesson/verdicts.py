@@ -93,7 +93,8 @@ def verdict_above(claim, above, below, ratio=1.0, unit="", recorded=False):
     relation = "is above" if holds else "is not above"
     if highest > 0:
         relation = f"is {lowest / highest:.3g} times"
-    left, right = _one_of(above, lowest, "lowest", unit), _one_of(below, highest, "highest", unit)
+    left = _one_of(above, lowest, "even " * holds + "the lowest of", unit)
+    right = _one_of(below, highest, "the highest of the other", unit)
     asked = f"; the claim was at least {ratio:g} times" if ratio != 1 else ""
     verdict(claim, holds, f"{left} {relation} {right}{asked}", recorded)
 
@@ -233,8 +234,8 @@ def _words(difference, unit, word):
 
 
 def _one_of(values, value, which, unit):
-    place = f" (the {which} of {len(values)} runs)" if len(values) > 1 else ""
-    return f"{value:.4g} {unit}".rstrip() + place
+    number = f"{value:.3g} {unit}".rstrip()
+    return f"{which} {len(values)} runs ({number})" if len(values) > 1 else number
 
 
 LOOKS = {  # first word of a verdict → mark, and colour of the box's edge

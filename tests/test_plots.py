@@ -257,6 +257,14 @@ def test_number_grids():
     assert [a.get_title() for a in (left, right)] == ["left", "right\nside"]
 
 
+def test_a_part_of_a_grid_is_outlined():
+    ax, alt = plots.number_grids([np.eye(3), np.eye(2)], ["a", "b"], windows=[(1, 0, 2, 3), None])
+    (outline,) = ax.patches
+    assert outline.get_bbox().bounds == (-0.5, 0.5, 3, 2)
+    assert "a: 3 × 3 cells from 0 to 1, 6 of them 0; outlined are 2 × 3 of them, from row 2" in alt
+    assert not ax.figure.axes[1].patches
+
+
 def test_one_shade_for_one_number_in_all_grids_and_white_for_none():
     ax, _ = plots.number_grids([[[0, 6]], [[6, 6]], [[0, 0]]], ["a", "b", "c"])
     images = [a.images[0] for a in ax.figure.axes]

@@ -35,8 +35,8 @@ def test_above(capsys):
     verdict_above("plain ends above", [2.0, 3.0, 4.0], [0.5, 1.0], ratio=2)
     assert capsys.readouterr().out == (
         "✔ Holds: plain ends above.\n"
-        "  Measured: 2 (the lowest of 3 runs) is 2 times 1 (the highest of 2 runs); the claim was\n"
-        "  at least 2 times.\n"
+        "  Measured: even the lowest of 3 runs (2) is 2 times the highest of the other 2 runs\n"
+        "  (1); the claim was at least 2 times.\n"
     )
     verdict_above("one number each", [6], [4], unit="images")
     assert capsys.readouterr().out.endswith("Measured: 6 images is 1.5 times 4 images.\n")
@@ -76,6 +76,8 @@ def test_a_ratio_that_is_not_reached_fails():
     verdict_above("claim", [2], [1], ratio=2)
     with pytest.raises(AssertionError, match="2 is 2 times 1; the claim was at least 2.1 times"):
         verdict_above("claim", [2], [1], ratio=2.1)
+    with pytest.raises(AssertionError, match=r"Measured: the lowest of 2 runs \(2\) is 2 times 1;"):
+        verdict_above("claim", [2, 3], [1], ratio=2.1)
 
 
 def test_a_ratio_of_negative_numbers_is_refused():

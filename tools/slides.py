@@ -6,7 +6,10 @@ they show comes from the committed notebook; nothing is executed, nothing is fet
 """
 
 import argparse
+import base64
+import re
 import shutil
+import struct
 import sys
 from html import escape
 from pathlib import Path
@@ -64,11 +67,27 @@ def _shown(cell: NotebookNode, height: str | None) -> NotebookNode:
     for output in cell.outputs:
         if "image/png" in output.get("data", {}):
             picture, alt = output.data["image/png"], output.metadata["image/png"]["alt"]
-            style = f' style="height: {height}px"' if height else ""
-            text = f'<img src="data:image/png;base64,{picture}" alt="{escape(alt)}"{style}>'
+            look = f' style="height: {height}px"' if height else ' class="tall"' * _is_tall(picture)
+            text = f'<img src="data:image/png;base64,{picture}" alt="{escape(alt)}"{look}>'
             return nbformat.v4.new_output("display_data", {"text/html": text})
     tables = (o for o in cell.outputs if o.get("data", {}).get("text/markdown", "")[:1] == "|")
-    return next(tables, cell.outputs[0])
+    return next(tables, _with_large_ratio(cell.outputs[0]))
+
+
+def _is_tall(png: str) -> bool:
+    """Tell whether a picture is higher than wide, so that the slide's text fits beside it."""
+    width, height = struct.unpack(">II", base64.b64decode(png[:32])[16:24])
+    return height > 1.2 * width
+
+
+def _with_large_ratio(output: NotebookNode) -> NotebookNode:
+    """Return a verdict with its ratio in large type before it; anything else as it is."""
+    page = output.get("data", {}).get("text/html", "")
+    ratio = re.search(r"(?<=is )[\d.]+(?= times)", page)
+    if not ratio:
+        return output
+    number = f'<p class="ratio">{ratio[0]} times</p>'
+    return nbformat.v4.new_output("display_data", {"text/html": number + page})
 
 
 def write(made: Notebook, folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from resnet_lesson.plots.style import COLOURS, axes_or_new, opened
 from resnet_lesson.plumbing.constraints import TEXT, Labels, ListOf, Numbers, Whole, checked
@@ -37,27 +38,30 @@ def digit_grid(images, captions, columns=8, title=None):
 
 
 @checked(grids=ListOf(Numbers((None, None))), captions=ListOf(TEXT))
-def number_grids(grids, captions, title=None):
+def number_grids(grids, captions, title=None, windows=None):
     """Draw grids of whole numbers side by side: the larger a number, the darker its cell.
 
     Args:
         grids: arrays of whole numbers of 0 or more, each of shape (rows, columns).
         captions: one text for each grid.
         title: title of the figure, which also opens the text alternative.
+        windows: for each grid (first row, first column, rows, columns) of an outlined part, or
+            None; by default there is none.
 
     Returns:
         (Axes of the first grid, text alternative).
 
     Raises:
-        TypeError, ValueError: there are no grids, or not one caption for each.
+        TypeError, ValueError: there are no grids, or not one caption and window for each.
     """
+    windows = windows or [None] * len(grids)
     widths = [0.32 * grid.shape[1] for grid in grids]
     height = 0.32 * max(grid.shape[0] for grid in grids)
     size = (sum(widths) + 0.6 * len(grids), height + 1.0)
     axes = _titled(title, 1, len(grids), size, width_ratios=widths)
     top = max(1, *(grid.max() for grid in grids))
     sentences = []
-    for ax, grid, caption in zip(axes, grids, captions, strict=True):
+    for ax, grid, caption, window in zip(axes, grids, captions, windows, strict=True):
         # The darkest cell is not the map's darkest, so that black text would show on any.
         ax.imshow(grid, cmap="Blues", vmin=0, vmax=1.5 * top)
         ax.set_title(caption, fontsize=10)
@@ -72,6 +76,14 @@ def number_grids(grids, captions, title=None):
             f"{_one_line(caption)}: {rows} × {columns} cells from {grid.min():.0f} to "
             f"{grid.max():.0f}, {np.sum(grid == 0)} of them 0"
         )
+        if window:
+            row, column, height, width = window
+            edge = {"fill": False, "edgecolor": COLOURS[1], "linewidth": 3}
+            ax.add_patch(Rectangle((column - 0.5, row - 0.5), width, height, **edge))
+            sentences[-1] += (
+                f"; outlined are {height} × {width} of them, from row {row + 1} and "
+                f"column {column + 1} on"
+            )
     return axes[0], opened(title, f"{'; '.join(sentences)}.")
 
 

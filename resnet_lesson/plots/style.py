@@ -65,10 +65,9 @@ def finish(ax, title, words, **settings):
     ax.set_title(title or "", y=1)
     for axis in (ax.xaxis, ax.yaxis):
         if isinstance(axis.get_major_locator(), LogLocator):
-            # 1.5, not 1: before 3.11, Matplotlib would leave an axis over a bit more than one power
-            # of ten with a single label.
-            axis.set_major_formatter(_LogLabels(minor_thresholds=(1.5, 0.4)))
-            axis.set_minor_formatter(_LogLabels(minor_thresholds=(1.5, 0.4)))
+            # An axis over two powers of ten has labels between them, too.
+            axis.set_major_formatter(_LogLabels(minor_thresholds=(2.5, 0.4)))
+            axis.set_minor_formatter(_LogLabels(minor_thresholds=(2.5, 0.4)))
     ax.grid(alpha=0.3)
     return ax, opened(title, words)
 
