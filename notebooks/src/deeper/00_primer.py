@@ -54,7 +54,7 @@ def sliding(row, column):
     return plots.number_grids([image, kernel, convolve(image, kernel)], captions, windows=windows)
 
 
-widgets.explore(sliding, {"row": 1, "column": 2}, row=[1, 2, 3], column=[1, 2, 3]);
+sliders = widgets.explore(sliding, {"row": 1, "column": 2}, row=[1, 2, 3], column=[1, 2, 3])
 
 # %% [markdown]
 # The outlined window times the kernel, summed up, is the outlined number. Where the notebook is live, move
