@@ -92,10 +92,10 @@ def verdict_above(claim, above, below, ratio=1.0, unit="", recorded=False):
     lowest, highest = min(above), max(below)
     relation = "is above" if holds else "is not above"
     if highest > 0:
-        relation = f"is {lowest / highest:.3g} times"
+        relation = f"is {_short(lowest / highest)} times"
     left = _one_of(above, lowest, "even " * holds + "the lowest of", unit)
     right = _one_of(below, highest, "the highest of the other", unit)
-    asked = f"; the claim was at least {ratio:g} times" if ratio != 1 else ""
+    asked = f"; the claim was at least {_short(ratio)} times" if ratio != 1 else ""
     verdict(claim, holds, f"{left} {relation} {right}{asked}", recorded)
 
 
@@ -233,8 +233,12 @@ def _words(difference, unit, word):
     return words
 
 
+def _short(number):
+    return f"{number:,.0f}" if 1e3 <= abs(number) < 1e7 else f"{number:.3g}"
+
+
 def _one_of(values, value, which, unit):
-    number = f"{value:.3g} {unit}".rstrip()
+    number = f"{_short(value)} {unit}".rstrip()
     return f"{which} {len(values)} runs ({number})" if len(values) > 1 else number
 
 

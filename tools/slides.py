@@ -83,7 +83,7 @@ def _is_tall(png: str) -> bool:
 def _with_large_ratio(output: NotebookNode) -> NotebookNode:
     """Return a verdict with its ratio in large type before it; anything else as it is."""
     page = output.get("data", {}).get("text/html", "")
-    ratio = re.search(r"(?<=is )[\d.]+(?= times)", page)
+    ratio = re.search(r"(?<=is )[\d.,]+(?= times)", page)
     if not ratio:
         return output
     number = f'<p class="ratio">{ratio[0]} times</p>'

@@ -54,8 +54,8 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 # The three lessons before this one have prepared one experiment.
 #
 # - A deep plain network can end with a higher *training* loss than a shallow one: degradation
-#   (lesson 01). At each depth's own best learning rate the gap was far smaller for convolutional
-#   networks, and in the 600 updates that they had it did not close.
+#   (lesson 01). A recorded search found a rate for each depth at which the gap was far smaller for
+#   convolutional networks, and in the 600 updates that they had it did not close.
 # - A residual block computes $\mathrm{ReLU}(F(x) + x)$. To pass $x \ge 0$ on, its branch $F$ must
 #   only be zero (lesson 02).
 # - A bottleneck makes such blocks cheap, and a padded shortcut fits $x$ to a new shape without a
@@ -262,9 +262,9 @@ verdict("the package trains as the loop above does", np.allclose(by_hand, by_pac
 # - the same 12,800 training images, in batches of 64, for 400 updates: two passes over the data;
 # - Adam with one shared learning rate, 0.002;
 # - batch normalisation after each convolution;
-# - random first weights of the usual scale (lesson 01, section 3).
+# - random first weights, those of He initialisation.
 #
-# The shared rate is not neutral: it suits the residual networks better. Lesson 01's record has the
+# The shared rate is not neutral: it suits the residual networks better. A recorded search has the
 # plain network of 56 layers much lower at its own best rate, which is a higher one. So what follows
 # shows what one addition changes *at this rate*. Part of the gap at 56 layers is tuning, and since
 # nobody has searched the residual networks' best rate here, we cannot say how large a part.
@@ -306,7 +306,7 @@ plots.show(axes[0], " ".join(texts))
 #
 # <!-- output: 430 -->
 #
-# The shared rate suits the residual networks better (lesson 01).
+# The shared rate suits the residual networks better.
 #
 # <!-- notes -->
 # Each line is the mean of three seeds, the band runs from the lowest to the highest. Ask: why do
@@ -358,7 +358,7 @@ verdict_above(
 # <!-- output -->
 #
 # A verdict compares every run of one side with every run of the other. At one shared rate the gap is
-# wide; at each depth's best rate it is far smaller (lesson 01).
+# wide; at each depth's best rate it is far smaller (recorded).
 #
 # <!-- notes -->
 # Ask: why not the means? Expected: means are more exact. A mean can hide a seed that contradicts
@@ -383,7 +383,7 @@ verdict_above(
 #
 # <!-- output -->
 #
-# At its own best rate the plain network is much lower (lesson 01).
+# At its own best rate the plain network is much lower (recorded).
 #
 # <!-- notes -->
 # Same layers, same parameters, same first weights. Ask: what else could explain it? Collect: a bad
@@ -391,7 +391,7 @@ verdict_above(
 # the lesson prints how much lower plain 56 gets at its own best one. The others have their slides.
 
 # %% [markdown]
-# How much of this is the rate? Lesson 01's record has the same plain network, with the same images and
+# How much of this is the rate? A recorded search has the same plain network, with the same images and
 # seeds, at its own best rate. We compare the second pass over the data, the last one that the runs
 # here had.
 
@@ -404,7 +404,7 @@ plots.table(["network", "mean training loss of the second pass, each seed"], [
     [name, ", ".join(f"{loss:.2f}" for loss in losses)]
     for name, losses in (second | {"plain 56, at its best rate (recorded)": best}).items()
 ])
-verdict_above("at its own best rate, as lesson 01 recorded it, the 56-layer plain network is much lower "
+verdict_above("at its own best rate, found in a recorded search, the 56-layer plain network is much lower "
               "than here", second["plain 56, here"], best, ratio=1.5, unit="nats")
 
 # %% [markdown]

@@ -846,7 +846,7 @@ verdict_above("before training, the nearest neighbour too finds far more behind 
 # $$x_{l+1} = x_l + W_l\, \mathrm{ReLU}(x_l), \qquad
 # W_l \text{ random with mean 0 and variance } 2/n.$$
 #
-# The variance $2/n$ is made so that the branch keeps the mean square of its input (lesson 01):
+# The variance $2/n$ is made so that the branch keeps the mean square of its input (He initialisation):
 # half of it survives the ReLU, and the 2 makes up for that. Branch and line are uncorrelated, since
 # $W_l$ is new and has mean 0. So their mean squares add up: **each block doubles it**.
 #

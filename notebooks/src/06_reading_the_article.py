@@ -1097,7 +1097,7 @@ verdict_paired("and makes more mistakes on the test images", shortcuts["test"], 
 #
 # As written, the shortcuts decide everything. Why? The kernels of the blocks start with a standard
 # deviation of about 0.09, whatever the number of inputs. With 8 or 16 inputs that is far too small
-# (lesson 01): each convolution shrinks what it gets. In a row, fifteen of them leave nothing,
+# ([primer](deeper/00_primer.ipynb), section 9): each convolution shrinks what it gets. In a row, fifteen of them leave nothing,
 # neither of the image on the way up nor of the gradient on the way back.
 #
 # **Predict.** By which factor is the first layer's gradient smaller without the shortcuts?
@@ -1126,7 +1126,7 @@ verdict_above("before training, the shortcuts make the first layer's gradient mo
 # %% [markdown]
 # Here is the vanishing gradient that the article promises to avoid, and in its own network the
 # shortcut does avoid it. If the small weights are the reason, there should be two other cures:
-# kernels of the size that lesson 01 gives, a variance of 2 over the number of inputs, and
+# kernels of the size that He initialisation gives, a variance of 2 over the number of inputs, and
 # normalisation.
 #
 # **Predict.** Without shortcuts, does either bring the gradient back?

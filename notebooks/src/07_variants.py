@@ -200,7 +200,7 @@ print(f"false alarms to expect in {comparisons} comparisons: {comparisons * 2 / 
 # All variants share one learning rate. It is the one that the course uses for the baseline, and it
 # was searched for none of the networks here. So each ranking in this lesson is a ranking *at this
 # rate and in this time*. Another rate may change it, and for the plain network of 56 layers it does:
-# lesson 01 found that its best rate is far higher, and that it learns much more with it.
+# a recorded search found that its best rate is far higher, and that it learns much more with it.
 
 # %%
 final_loss, wrong = {}, {}
@@ -325,7 +325,7 @@ show_group("no shortcut", "no normalisation")
 # <!-- notes -->
 # Take a show of hands. Expected: the shortcut, at both depths. At 20 layers five seeds cannot tell
 # the two apart; at 56, and at this rate, the plain network has learnt next to nothing, and the other
-# only lags behind. With the higher rate of lesson 01 the plain network comes close to the other.
+# only lags behind. With the higher rate of a recorded search the plain network comes close to the other.
 
 # %%
 for depth in (20, 56):
@@ -343,7 +343,7 @@ for depth, difference in both.items():
 # Without either, training is worse, at both depths. Which of the two hurts more, the runs of 20
 # layers cannot tell. At 56 layers and at this rate the plain network has learnt next to nothing in
 # these updates, while the network without normalisation learns and lags behind. That order belongs
-# to the rate: lesson 01's plain network of 56 layers, at the best rate that was found for it, comes
+# to the rate: in a recorded search the plain network of 56 layers, at its best rate, comes
 # down to where the network without normalisation is here.
 #
 # ## 4. Orders

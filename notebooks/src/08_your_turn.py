@@ -317,8 +317,8 @@ compare(runs) if fashion else print("not run: Fashion-MNIST is not here")
 
 # %% [markdown]
 # So degradation, and its cure, are no peculiarity of digits; and, as with digits, a network of 8
-# layers hardly needs the shortcut. All of it is at one learning rate. On digits, lesson 01 found
-# that the deep plain network does best with a far higher one, at which degradation is smaller, and
+# layers hardly needs the shortcut. All of it is at one learning rate. On digits, a recorded search
+# found that the deep plain network does best with a far higher one, at which degradation is smaller, and
 # remains. How large it is on clothes with a rate of its own for each network, this short training
 # does not tell.
 #
