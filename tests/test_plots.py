@@ -57,8 +57,8 @@ def test_learning_curves_draw_means_and_bands():
     assert band_at(ax, 1, 60) == pytest.approx((2.0, 2.2))
     assert alt == (
         "Plain: training loss against updates, bands from the lowest to the highest of 3 seeds. "
-        "plain 8 goes from 2.3 over 1.69 halfway to 1.1; "
-        "plain 56 goes from 2.3 over 2.2 halfway to 2.1."
+        "plain 8 goes from 2.3 through 1.69 halfway to 1.1; "
+        "plain 56 goes from 2.3 through 2.2 halfway to 2.1."
     )
     ax, _ = plots.learning_curves([*RECORDS, record("plain 8", 3, 1.0, updates=20)])
     assert len(ax.lines[0].get_xdata()) == 20  # as far as the interrupted run
@@ -134,7 +134,7 @@ def test_curves():
     assert band_at(ax, 0, 3) == (3.0, 5.0)
     assert alt == (
         "T: norm against block, bands from the lowest to the highest of 2 seeds. "
-        "plain goes from 2 over 2 halfway to 4; residual goes from 0 over 0.5 halfway to 1."
+        "plain goes from 2 through 2 halfway to 4; residual goes from 0 through 0.5 halfway to 1."
     )
 
 
@@ -261,7 +261,7 @@ def test_a_part_of_a_grid_is_outlined():
     ax, alt = plots.number_grids([np.eye(3), np.eye(2)], ["a", "b"], windows=[(1, 0, 2, 3), None])
     (outline,) = ax.patches
     assert outline.get_bbox().bounds == (-0.5, 0.5, 3, 2)
-    assert "a: 3 × 3 cells from 0 to 1, 6 of them 0; outlined are 2 × 3 of them, from row 2" in alt
+    assert "a: 3 × 3 cells from 0 to 1, 6 of them 0; a window of 2 × 3 is outlined" in alt
     assert not ax.figure.axes[1].patches
 
 

@@ -25,6 +25,7 @@ from keras.optimizers.schedules import CosineDecay
 
 from resnet_lesson import diagrams, plots
 from resnet_lesson.data import load_mnist, raw_mnist
+from resnet_lesson.models import network
 from resnet_lesson.runs import by_name
 from resnet_lesson.sweep import sweep
 from resnet_lesson.verdicts import verdict, verdict_above
@@ -33,9 +34,10 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 mnist = load_mnist(train=6400, val=1000, test=1000)
 
 # %% [markdown]
-# **Predict.** The lower a network's loss, the better it has learnt its training images; guessing among ten
-# digits costs $\log 10 \approx 2.3$, and the 20-layer network will get well below 1. Where will the 56 layers
-# end? Put a number in place of `None`, and you will find it in the figure.
+# **Predict.** A network's **loss** says how badly it does on its training images. Guessing among ten digits
+# gives $\log 10 \approx 2.3$ (the unit is called *nat*), and the 20-layer network will get well below 1. Where
+# will the 56 layers end, after 150 **updates**, each a step on 64 images? Put a number in place of `None`, and
+# you will find it in the figure.
 
 # %%
 my_guess = None  # for example 0.2
@@ -50,11 +52,12 @@ learning_rates = {"plain, 20 layers": 0.02, "plain, 56 layers": 0.05, "56 layers
 
 UPDATES = 150
 runs = sweep(
-    networks, seeds=[0, 1, 2], data=mnist, updates=UPDATES,
+    networks, seeds=[10, 11, 12], data=mnist, updates=UPDATES,
+    # each step a little shorter than the last, down to zero
     learning_rate={name: CosineDecay(rate, UPDATES) for name, rate in learning_rates.items()},
 )
 
-# %% tags=["first-figure"]
+# %%
 figure = plots.learning_curves(runs, window=10, log=True, guess=my_guess)
 plots.show(*figure, "Three networks, three runs of each. The line is the mean of the runs, the band "
            "reaches from the lowest to the highest. **Look at the right edge:** the deeper plain network "
@@ -69,24 +72,24 @@ plots.show(*figure, "Three networks, three runs of each. The line is the mean of
 #
 # <!-- notes -->
 # Run the cell while people come in: it takes half a minute. Ask before you show the figure: which of 20
-# and 56 plain layers ends lower? They will say: 56, since it can compute more. Answer: 20, and by far.
-# Ask next what the change is. The rest of the hour answers that.
+# and 56 plain layers ends lower? They will say: 56, since it can compute more. Answer: 20, by a wide
+# margin. Ask next what the change is. The rest of the hour answers that.
 
 # %% [markdown]
 # ## 1. What you have just seen
 #
-# If you guessed that 56 layers would end lower than 20, you are in good company: until 2015 most people
-# would have said the same. More layers can express more, so a deeper network ought to fit its training images at least as well
+# If you guessed that 56 layers would end lower than 20, you had a good reason. More layers can express more, so a deeper network ought to fit its training images at least as well
 # as a shallow one. Yet the plain network of 56 layers is left behind on the very images it is trained on,
-# and so it is not over-fitting, which would show only on images that a network has never seen. He, Zhang,
-# Ren and Sun (2016a) called this **degradation**, and they did not stop at describing it. They
-# proposed the change that you have just watched at work, and won that year's ImageNet competition with
+# and so it is not over-fitting, which would show only on images that a network has never seen. Others had
+# noticed it before; He, Zhang, Ren and Sun (2016a) gave it the name that stuck, **degradation**. They also
+# proposed the change that you have just watched at work, and won the ImageNet competition of 2015 with
 # networks of up to 152 layers. Hardly a large network has been built without it since, and that includes
-# the language model that you may have asked about this course.
+# the language model that you may have asked about this course. (Ours have had 150 updates, which is little. Whether
+# the deep plain network is worse or merely slow, lesson 04 will find out.)
 #
-# The change is one addition. A deep network is made of **blocks**, groups of two or three layers,
-# which we shall call its branch. A plain block hands on what its branch computes. A **residual block**
-# adds to it what the block was given:
+# The change is one addition. A deep network is built from **blocks**, and the two or three layers inside a
+# block are its **branch**. A plain block hands on what its branch computes. A **residual block** adds to it
+# what the block was given:
 #
 # ```python
 # y = branch(x)        # two or three convolutions
@@ -94,9 +97,11 @@ plots.show(*figure, "Three networks, three runs of each. The line is the mean of
 # return relu(y)
 # ```
 #
-# The way by which $x$ gets around the branch is the **shortcut**, also called a skip connection. It has no
-# weights. So your two networks of 56 layers have the same layers, and they started from the same first
-# weights and saw the same images in the same order; only that line is different.
+# The path that takes $x$ around the branch is the **shortcut**, or skip connection. It has no weights. So your
+# two networks of 56 layers have the same layers; they started from the same first weights and saw the same
+# images in the same order. Only that line differs, and the learning rate, to which we come in a moment. (In
+# one block of the eighteen the image gets smaller, and $x$ must be made to fit: it is `"padded"`, which lesson
+# 03 explains.)
 
 # %%
 plots.show(*diagrams.block("bottleneck", shortcut="identity", filters=(8, 8, 16), in_filters=16),
@@ -137,7 +142,7 @@ plots.show(*diagrams.block("bottleneck", shortcut="identity", filters=(8, 8, 16)
 # |---|---|
 # | layers, and number of weights | the same |
 # | first weights, order of the images | the same, seed by seed |
-# | learning rate | for each the best of many |
+# | learning rate | for each the best of eight or more |
 # | one addition per block | **only one has it** |
 #
 # <!-- notes -->
@@ -147,10 +152,10 @@ plots.show(*diagrams.block("bottleneck", shortcut="identity", filters=(8, 8, 16)
 # %% [markdown]
 # Was it a fair race? Comparisons like this one often are not: somebody looks for the learning rate that
 # suits the new network, and trains the old one at that rate, too. Here each network has a **learning rate** of its
-# own, the best of many that were tried with 600 updates; [lesson 04](04_plain_vs_residual.ipynb) draws the
-# whole map of rates. And was it luck? A **seed** decides the first weights and the order of the images.
-# Each network ran with three of them, so that you can see how much luck can do: that is the
-# width of its band. The last word belongs to a verdict.
+# own, the best of eight or more in longer runs with other seeds, which [lesson 04](04_plain_vs_residual.ipynb)
+# comes back to. And was it luck? A **seed** decides the first weights and the order of the images. Each
+# network ran with three of them, so that you get an idea of how much luck can do: look at the width of its
+# band. The last word belongs to a verdict.
 #
 # ## 2. How a lesson works
 #
@@ -205,10 +210,11 @@ verdict_above("of 56 layers, the plain network ends with a higher training loss 
 # %% [markdown]
 # Read the figures behind the word: the verdict takes the *lowest* loss of the side that is claimed to be
 # higher and compares it with the *highest* of the other side. So the claim holds for all nine pairs of
-# runs, not only on average. That is a strict rule, and it has one great advantage: it needs no
-# statistics. Where differences are small, it decides nothing, and later lessons will compare runs
-# seed by seed and compute an interval. Then a verdict may also say *undecided*, which is no failure
-# but an honest answer.
+# runs, not only on average. (A run's loss here is the mean of its last 25 updates, so the figures differ a little
+# from the right edge of the curves.) That is a strict rule, and it has one great advantage: it needs no
+# statistics. But where runs overlap it fails, however real a difference may be, so later lessons also
+# compare runs seed by seed and compute an interval. Then a verdict may say *undecided*, which is no failure but
+# an honest answer.
 #
 # If a verdict fails on your machine, run the lesson again from the top (*Run → Run All Cells*). If it fails
 # again, that is a finding: please report it with the table of section 4.
@@ -228,8 +234,8 @@ raw = raw_mnist()
 first = slice(0, 24)
 captions = [str(digit) for digit in raw["y_train"][first]]
 plots.show(*plots.digit_grid(raw["x_train"][first], captions, title="The first training images"),
-           "Each image with its **label**, the digit that the writer meant. Could you tell the 4 in the "
-           "top row from a 9, had you not been told?")
+           "Each image with its **label**, the digit that the writer meant. Would you have read the fourth "
+           "image of the second row as a 5?")
 
 # %% [markdown] tags=["slide"]
 # ## MNIST: 70,000 digits of 28 × 28 pixels
@@ -247,8 +253,8 @@ plots.show(*plots.digit_grid(raw["x_train"][first], captions, title="The first t
 # which is cut from MNIST's training images. Whatever you chose looks a little better on those
 # images than it really is, because looking good on them is how it got chosen. So a third set is kept
 # out of everything and looked at once, at the end: the **test set**, which is MNIST's own. `load_mnist`
-# draws the sets at random, with each digit's share kept, and it had better never put an image into two of
-# them.
+# draws the sets at random, keeps the proportion of each digit, and must never put one image into two
+# sets. Let's check that.
 
 # %%
 pixels = [image.tobytes() for part in mnist for image in part.images]
@@ -274,32 +280,35 @@ plots.table(["set", "images", "what it is for"], [
 #
 # $$x = \frac{p / 255 - \mu}{\sigma},$$
 #
-# where $\mu$ and $\sigma$ are the mean and the standard deviation of all training pixels. Validation and
-# test images are scaled with the same two numbers: to use their own would let them take part in a
-# choice.
+# where $\mu$ and $\sigma$ are the mean and the standard deviation of the pixels of MNIST's 60,000 training images.
+# (The validation images are among them; for two numbers over so many pixels it hardly matters.) Every image
+# is scaled with the same two numbers, whichever set it is in. With a scale of its own, a network would be
+# shown numbers that mean something else than in training.
 #
 # %% [markdown] tags=["slide"]
 # ## Scaled like this, always
 #
 # $$x = \frac{p / 255 - \mu}{\sigma}$$
 #
-# Pixels $p$ from 0 (paper) to 255 (ink); $\mu$ and $\sigma$ from the **training** images alone.
+# Pixels $p$ from 0 (paper) to 255 (ink); one $\mu$ and one $\sigma$ for all images, from MNIST's training images.
 #
 # <!-- notes -->
-# Ask: why not scale the test images with their own mean? They will say: it would be more exact. Answer: it
-# would let them take part in a choice, and a single image would have no mean to be scaled with.
+# Ask: why not scale each test image with its own mean? They will say: it would be more exact. Answer: then the
+# network would see every image on another scale, and a number would no longer mean what it meant in training.
 
 # %% [markdown]
 # ### What a network sees
 #
 # Losses are abstract, so let's look over the shoulder of the changed network's first run. Here are
-# test images that it gets wrong, each with what it saw.
+# validation images that it gets wrong, each with what it saw. (The test images can wait.)
 
 # %%
-guesses = by_name(runs)["56 layers, changed"][0].test_logits.argmax(axis=1)
-wrong = (guesses != mnist.test.labels).nonzero()[0][:16]
-captions = [f"saw {guesses[i]},\nis {mnist.test.labels[i]}" for i in wrong]
-plots.show(*plots.digit_grid(mnist.test.images[wrong], captions, title="Misread"),
+net = network(**networks["56 layers, changed"])
+net.set_weights(by_name(runs)["56 layers, changed"][0].weights)
+guesses = net(mnist.val.images, training=False).numpy().argmax(axis=1)
+wrong = (guesses != mnist.val.labels).nonzero()[0][:16]
+captions = [f"saw {guesses[i]},\nis {mnist.val.labels[i]}" for i in wrong]
+plots.show(*plots.digit_grid(mnist.val.images[wrong], captions, title="Misread"),
            "Some of these you would have misread yourself. Others you would not: after 150 updates of 64 "
            "images each, there is still something to learn.")
 
@@ -310,13 +319,13 @@ plots.show(*plots.digit_grid(mnist.test.images[wrong], captions, title="Misread"
 #
 # <!-- notes -->
 # Let the audience read a few aloud before you point at the captions. Ask: how long did this network train?
-# They will say: hours. Answer: some seconds; it has seen each training image once or twice.
+# They will say: hours. Answer: a few seconds; it has seen each training image once or twice.
 
 # %% [markdown]
 # ## 4. Your machine
 #
-# Whatever is below is fine: no lesson needs a graphics processor, and none needs a network. If
-# something goes wrong, this table is what a report should contain.
+# Whatever the table says, you are fine: no lesson needs a graphics processor, and you can work offline. If
+# something goes wrong, put the table into your report.
 
 # %%
 import os
@@ -355,8 +364,8 @@ LESSONS = [
 BUILDS_ON = [("00", "01"), ("01", "02"), ("02", "03"), ("03", "04"), ("04", "05"), ("04", "06"),
              ("05", "07"), ("07", "08"), ("07", "09")]
 plots.show(*diagrams.course_map(LESSONS, edges=BUILDS_ON),
-           "An arrow leads from a lesson to one that builds on it. With an hour to spend, read 01, 02 and "
-           "04.")
+           "An arrow leads from a lesson to one that builds on it. With one evening to spend, read 01, 02 "
+           "and 04.")
 
 # %% [markdown] tags=["slide"]
 # ## The map of the course
@@ -372,19 +381,20 @@ plots.show(*diagrams.course_map(LESSONS, edges=BUILDS_ON),
 # <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span> ("the residual neural network Resnet,
 # for MNIST, in TensorFlow"), which explains residual networks in a page and then builds one in TensorFlow 1.
 # Our copy names neither its author nor its date nor its address, and its pictures are lost, so we cannot
-# link to it. The lessons call it *the article*. They put what it says into our words and test every sentence
-# of it, and lesson 06 reads its code.
+# link to it. The lessons call it *the article*. They put its claims into our words and test them, and lesson 06
+# reads its code.
 #
 # ## Summary
 #
-# - A plain network of 56 layers ended far above one of 20, on the images that both were trained on: more
-#   layers made it worse. That is degradation.
-# - With one addition per block, and not a single weight more, 56 layers ended below both.
+# - After 150 updates, a plain network of 56 layers was far above one of 20, on the images that both were
+#   trained on. That is what degradation looks like.
+# - With one addition per block, and not a single weight more, 56 layers were below both.
 # - A claim counts once a cell has tested it, with several seeds. A cell whose claim is false fails.
 # - Fit on the training set, choose on the validation set, and leave the test set for the last word.
 #
-# The next lesson is [01 · Degradation](01_degradation.ipynb). It takes the disappointment apart: there *is*
-# a very good deep plain network, you will build it in a minute, and training will not find it.
+# The next lesson is [01 · Degradation](01_degradation.ipynb). It takes the disappointment apart: you
+# will build, in a minute, a plain network of 100 layers that is as good as one of 10, and see that training does
+# not find it.
 #
 # ## Quiz
 #

@@ -25,7 +25,7 @@ import numpy as np
 
 from resnet_lesson import diagrams, plots
 from resnet_lesson.data import load_mnist
-from resnet_lesson.models import network
+from resnet_lesson.models import network, reset_weights
 from resnet_lesson.runs import by_name
 from resnet_lesson.studies import provenance, read_study
 from resnet_lesson.sweep import sweep
@@ -78,8 +78,10 @@ for run in runs[10]:
     nets[10].set_weights(run.weights)
     copy(nets[10], nets[100])
     copied[100].append(training_loss(nets[100]))
+    logits = [nets[depth].predict(images, verbose=0) for depth in (10, 100)]
+    assert np.array_equal(*logits)  # 90 more layers, and not one bit of one logit has changed
 
-# %% tags=["first-figure"]
+# %%
 figure = plots.dots({"trained": trained, "copied": copied}, "weighted layers", "training loss (nats)",
                     guess=my_guess)
 plots.show(*figure, "Each mark is a network, on the 12,800 images that it was trained on, after its last "
@@ -103,9 +105,9 @@ plots.show(*figure, "Each mark is a network, on the 12,800 images that it was tr
 #
 # The fakes win, and it is not close. Before we ask why, let's make sure that there is no trick in them.
 #
-# Some words first. A **weighted layer** is one whose weights are multiplied with something, a convolution or
-# a dense layer; the **depth** of a network is the number of weighted layers from the image to the logits;
-# and a network is **plain** if it is a mere chain, where each layer takes what the last one gives and
+# Some words first. A **weighted layer** is one that multiplies its input by weights, a convolution or a dense
+# layer; the **depth** of a network is the number of weighted layers from the image to the logits;
+# and a network is **plain** if it is a mere chain, where each layer takes what the layer before it hands on, and
 # nothing else. A layer that returns its input unchanged is an **identity mapping**.
 #
 # Can a dense layer with ReLU be one? It computes $\mathrm{ReLU}(Wx + b)$. Take the identity matrix $I$ for
@@ -126,13 +128,14 @@ plots.show(*diagrams.chains({
 #
 # - A **weighted layer** multiplies by weights: a convolution or a dense layer.
 # - The **depth** is the number of weighted layers from the image to the logits.
-# - A network is **plain** if it is a mere chain: each layer takes what the last one gives.
+# - A network is **plain** if it is a mere chain: each layer takes what the layer before it hands on.
 #
 # An **identity mapping** returns its input unchanged.
 #
 # <!-- notes -->
 # Ask: how deep were the best networks of 2014? They will say: hundreds of layers. Answer: 19 and 22. Ask why
-# nobody simply went on to 100, and collect the reasons: over-fitting, gradients, time. Each is tested today.
+# nobody simply went on to 100, and collect the reasons. Over-fitting is tested today, gradients in the deeper
+# notebook, time in lesson 04.
 
 # %% [markdown] tags=["slide"]
 # ## The deeper network can copy the shallow one
@@ -164,8 +167,6 @@ plots.show(*diagrams.chains({
 # rounds nothing. So a good network of 100 layers exists: how can training miss it?
 
 # %%
-apart = np.abs(nets[100].predict(images, verbose=0) - nets[10].predict(images, verbose=0)).max()
-assert apart == 0  # 90 more layers, and not one bit of one logit has changed
 verdict_above("networks of 100 layers that copy one of 10 have a lower training loss than those of 100 "
               "layers that were trained", above=trained[100], below=copied[100], ratio=3, unit="nats")
 
@@ -183,42 +184,50 @@ verdict_above("networks of 100 layers that copy one of 10 have a lower training 
 # %% [markdown]
 # So among the networks of 100 layers there is one that is as good as the one of 10. He, Zhang, Ren and Sun
 # (2016a, Section 1) made this argument on paper: a deeper network should have no higher training error than
-# a shallower one, because it could copy it. They called it *degradation* when it does all the same. You
-# have now held the copy in your hands. The trouble cannot be what a deep network is able to compute. It must
+# a shallower one, because it could copy it. When it nevertheless has, they speak of *degradation*. You have now
+# held the copy in your hands. The trouble cannot be what a deep network is able to compute. It must
 # be that training does not find it, at least in 600 updates from where it starts.
 #
-# (The networks follow Srivastava, Greff and Schmidhuber (2015, Section 3.1), who put this very question to
+# (The networks follow Srivastava, Greff and Schmidhuber (2015, Section 3.1), who asked this very question on
 # MNIST: dense layers of 71 units, without normalisation. They start from He initialisation.)
 #
 # ## 2. Would training stay there?
 #
-# Here is what a sceptic would say. Perhaps the copy is a freak: weights balanced on the tip of a needle,
-# where the first step of any training falls off. Then it would prove little that such weights exist. That
-# can be tried. Put training *at* the copy and let it go on, with all 100 layers free to move.
+# Here is what a sceptic would say. Perhaps the copy is a freak: weights balanced on a knife edge, so that the
+# first step of any training would topple them. Then it would prove little that they exist. That can be tried.
+# Put training *at* the copy and let it go on, with all 100 layers free to move. For comparison, the networks
+# of 10 layers go on, too.
 #
 # **Predict.** Will another hundred updates make the copy better, leave it as it is, or ruin it? And does it
 # matter how long the steps are?
 
 # %%
-continued, ended = [], {1e-4: [], 1e-3: []}
-for rate in ended:
-    trainer = Trainer(nets[100], learning_rate=rate)
+def go_on(depth, rate, updates=100):
+    """Train the copies on, or the networks that they were copied from; return runs and losses."""
+    trainer, found, ended = Trainer(nets[depth], learning_rate=rate), [], []
     for run in runs[10]:
         nets[10].set_weights(run.weights)
         copy(nets[10], nets[100])
-        name = f"from the copy, rate {rate:g}"
-        continued.append(trainer.run(mnist, 100 + run.seed, updates=100, name=name, reset=False))
-        ended[rate].append(training_loss(nets[100]))
+        name = f"{depth} layers, rate {rate:g}"
+        found.append(trainer.run(mnist, 100 + run.seed, updates, name, reset=False))
+        ended.append(training_loss(nets[depth]))
+    return found, ended
+
+
+small_steps, ended_small = go_on(100, 1e-4)
+long_steps, ended_long = go_on(100, 1e-3)
+shallow, _ = go_on(10, 1e-3)
 
 # %%
 level = np.mean(trained[100])
-ax, alt = plots.learning_curves(continued, window=5, log=True)
+ax, alt = plots.learning_curves([*long_steps, *small_steps, *shallow], window=5, log=True)
 ax.axhline(level, color="black", linestyle=(0, (1, 3)))
-ax.text(100, 1.05 * level, "trained from a random start", ha="right")
+ax.text(100, 1.05 * level, "100 layers, random start", ha="right")
 plots.show(ax, f"{alt} Dotted at {level:.2f}: the networks of 100 layers trained from a random start.",
-           "All 100 layers are trained on from the copy, three runs each. Small steps stay and improve. Long "
-           "ones are thrown out at once; they are back within a hundred updates, far below the networks that "
-           "600 updates took from a random start.")
+           "Copies of 100 layers trained on, three runs each, and the networks of 10 layers. **Look at the "
+           "left edge:** a rate of 0.001, which 10 layers hardly feel, throws 100 layers out of the copy at "
+           "once. A smaller rate does not. (The curves are noisy, five batches to a point; the verdicts "
+           "below use all training images.)")
 
 # %% [markdown] tags=["slide"]
 # ## Would training stay at the copy?
@@ -232,34 +241,52 @@ plots.show(ax, f"{alt} Dotted at {level:.2f}: the networks of 100 layers trained
 
 # %%
 verdict("trained on with small steps, each copy ends below where it began",
-        all(after < before for before, after in zip(copied[100], ended[1e-4], strict=True)),
-        ", ".join(f"{a:.3f} → {b:.3f}" for a, b in zip(copied[100], ended[1e-4], strict=True)) + " nats")
-verdict_above("the rate that suits 10 layers throws the 100 out of the copy within ten updates",
-              above=[np.mean(run.loss[:10]) for run in continued[3:]], below=copied[100], ratio=5, unit="nats")
-verdict_above("a hundred updates later, even these are far below networks trained from a random start",
-              above=trained[100], below=ended[1e-3], ratio=2, unit="nats")
+        all(after < before for before, after in zip(copied[100], ended_small, strict=True)),
+        ", ".join(f"{a:.3f} → {b:.3f}" for a, b in zip(copied[100], ended_small, strict=True)) + " nats")
+verdict_above("at a rate of 0.001, ten updates are enough to throw 100 layers far above 10",
+              above=[np.mean(run.loss[:10]) for run in long_steps],
+              below=[np.mean(run.loss[:10]) for run in shallow], ratio=5, unit="nats")
+verdict_above("after a hundred updates, even these are far below networks trained from a random start",
+              above=trained[100], below=ended_long, ratio=2, unit="nats")
 
 # %% [markdown] tags=["slide"]
-# ## A valley, not the tip of a needle
+# ## A valley, not a knife edge
 #
 # - Small steps from the copy: every run **improves**
-# - Long steps: thrown out within ten updates, and back after a hundred, far below what a random start
-#   reaches in 600
+# - Long steps: thrown out within ten updates, and after a hundred most of the way down again
+# - Identities around *untrained* layers: far ahead of a random start, in half the time
 #
-# Training stays at a good place. It does not *get* there.
+# Training does well from there. It does not *get* there.
 #
 # <!-- notes -->
 # Ask: why does a step that 10 layers hardly feel throw out 100? They will say: the gradients explode. Answer:
-# perhaps; what is certain is that each layer moves at once, and what one changes all later ones get to see.
+# perhaps; what is certain is that all layers move at once, and what one changes all later ones get to see.
 
 # %% [markdown]
-# The needle is a valley. Training does not run away from it, it goes on improving, and even after a violent
-# kick it finds the way back. What it cannot do in that time is get there from a random start. Notice
-# the kick, too, for it is a hint at what makes depth hard: a step that 10 layers hardly feel is taken by
-# 100 layers all at once, and what each of them changes is passed on to all that follow.
+# So it is no knife edge but a valley. Training stays in it and goes on improving; even kicked out of it, it gets
+# most of the way down again within a hundred updates. Notice the kick, too, for it is a hint at what makes
+# depth hard: the same step is taken by 100 layers all at once, and what each of them changes is passed on to all
+# that follow.
 #
-# Hold on to the picture. If somebody could arrange for a deep network to *begin* near such a place,
-# training would do the rest.
+# But a copy has a head start that no deep network gets in practice: its first ten layers are trained. What
+# is left of the advantage without that? Let's take untrained layers, with random weights, and slip the 90
+# identities in. Now nothing has been learnt; only the start is special.
+#
+# **Predict.** These networks get 300 updates, half of what those with a random start had. Where will they end?
+
+# %%
+trainer, identity_start = Trainer(nets[100], learning_rate=RATES[100]), []
+for seed in (10, 11, 12):
+    reset_weights(nets[10], seed)
+    copy(nets[10], nets[100])
+    trainer.run(mnist, seed, updates=300, reset=False)
+    identity_start.append(training_loss(nets[100]))
+verdict_above("started as identities around untrained layers, 100 layers are after half the updates far below "
+              "those with a random start", above=trained[100], below=identity_start, ratio=2, unit="nats")
+
+# %% [markdown]
+# Hold on to that. It takes no trained network. If a deep network only *begins* where most of its layers do
+# nothing, training does much of the rest.
 #
 # ## 3. Was the learning rate to blame?
 #
@@ -281,10 +308,11 @@ print(provenance(study))
 
 # %%
 series = {f"{depth} layers": np.transpose(list(at.values())) for depth, at in losses.items()}
-ax, alt = plots.curves(rates, series, "learning rate", "training loss after 600 updates")
+ax, alt = plots.curves(rates, series, "learning rate", "loss of the last 100 of 600 updates")
 ax.set_xscale("log")
-plots.show(ax, alt, "One line for each depth, recorded. Find the lowest point of each: the deeper the "
-           "network, the further left it lies. But no line for 100 layers comes near the one for 10.")
+plots.show(ax, alt, "One line for each depth, recorded. Find the lowest point of each: the two deep networks want "
+           "smaller steps than the two shallow ones. But the line for 100 layers never comes near the one for "
+           "10.")
 best = {depth: min(rates, key=lambda rate: np.mean(at[rate])) for depth, at in losses.items()}
 assert best == RATES and all(min(rates) < rate < max(rates) for rate in best.values())
 
@@ -295,13 +323,13 @@ assert best == RATES and all(min(rates) < rate < max(rates) for rate in best.val
 #
 # <!-- notes -->
 # Ask: if you had to defend the deep network, which rate would you give it? They will say: a smaller one.
-# Answer: right, the lowest point moves left with depth. And it lies far above the others all the same.
+# Answer: right, the deep ones want smaller steps. And their lowest points lie far above the others all the same.
 
 # %%
 verdict("at each of the five rates, 100 layers end above 10",
         all(min(losses[100][rate]) > max(losses[10][rate]) for rate in rates),
-        f"lowest training loss of 100 layers {min(map(min, losses[100].values())):.2f}, highest of 10 layers "
-        f"at their best rate {max(losses[10][best[10]]):.2f}", recorded=True)
+        "; ".join(f"{rate:g}: {min(losses[100][rate]):.2f} and more, against {max(losses[10][rate]):.2f} and less"
+                  for rate in rates) + " (nats)", recorded=True)
 verdict_above("each depth at its best rate, 100 layers end above 20", trained[100], trained[20], ratio=2,
               unit="nats")
 verdict_above("each depth at its best rate, 20 layers end above 10", trained[20], trained[10], unit="nats")
@@ -317,28 +345,39 @@ verdict_above("each depth at its best rate, 20 layers end above 10", trained[20]
 # seeds than the search.
 
 # %% [markdown]
-# Deeper networks do want smaller steps, and giving them those steps helps; it does not close the gap.
-# Between 10 and 20 layers the difference is small, and Srivastava and his colleagues, who trained for longer
-# and searched more settings, saw none there (2015, Section 3.1). That part is probably a matter of speed.
+# (The study recorded the loss of late batches, which is a little higher than that of the final network on all
+# images, as in our first figure.) Deeper networks do want smaller steps, and giving them those steps helps; it
+# does not close the gap. Between 10 and 20 layers the difference is modest, and Srivastava and his colleagues,
+# who trained for longer and searched more settings, found both depths very good (2015, Section 3.1). That
+# part is probably a matter of speed.
 #
 # ## 4. Was it over-fitting?
 #
-# "Too many layers, so it over-fits" is most people's first guess, and it confuses two opposite illnesses. A
+# "Too many layers, so it over-fits" is a natural first guess, and it confuses two opposite illnesses. A
 # network **over-fits** when it knows its training images by heart and fails on others. You tell by comparing
 # its accuracy on training images with that on **validation** images, which it was not trained on. To have
 # the real thing beside ours, let's over-fit on purpose: 10 layers, and only 256 images, again and again.
 
 # %%
 few = load_mnist(train=256, val=1000, test=0)
-overfit = sweep({"10 layers, 256 images": {"depth": 10, **DENSE}}, [10, 11, 12], few, updates=300,
+overfit = sweep({"10 layers": {"depth": 10, **DENSE}}, [10, 11, 12], few, updates=300,
                 learning_rate=RATES[10], workers=1)
-ends = {name: [run.epochs[-1] for run in group]
-        for name, group in {"10 layers, 256 images": overfit, "10 layers": runs[10],
-                            "100 layers": runs[100]}.items()}
-plots.table(["network", "training accuracy", "validation accuracy"], [
-    [name, *(f"{np.mean([end[key] for end in group]):.1%}" for key in ("accuracy", "val_accuracy"))]
-    for name, group in ends.items()
-])
+
+
+def accuracies(depth, group, data):
+    """Return the share that is right, on training and on validation images, a row for each run."""
+    found = []
+    for run in group:
+        nets[depth].set_weights(run.weights)
+        found.append([evaluate(nets[depth](part.images, training=False).numpy(), part.labels)[1]
+                      for part in (data.train, data.val)])
+    return np.array(found)
+
+
+right = {"10 layers, 256 images": accuracies(10, overfit, few),
+         "10 layers": accuracies(10, runs[10], mnist), "100 layers": accuracies(100, runs[100], mnist)}
+plots.table(["network", "training accuracy", "validation accuracy"],
+            [[name, *(f"{share:.1%}" for share in shares.mean(axis=0))] for name, shares in right.items()])
 
 # %% [markdown] tags=["slide"]
 # ## Was it over-fitting?
@@ -353,13 +392,13 @@ plots.table(["network", "training accuracy", "validation accuracy"], [
 # the validation accuracy, for both. Answer: for 100 layers it is the training accuracy already.
 
 # %%
-own, new = ([1 - end[key] for end in ends["10 layers, 256 images"]] for key in ("accuracy", "val_accuracy"))
+own, new = 1 - right["10 layers, 256 images"].T
 verdict("the over-fitted network is wrong on less than a hundredth of its own images, and on more than a "
         "tenth of the new ones", max(own) < 0.01 and min(new) > 0.1,
         f"at most {max(own):.1%} of its own, at least {min(new):.1%} of the new")
 verdict_above("100 layers are wrong more often than 10, on the images that they were trained on",
-              [1 - end["accuracy"] for end in ends["100 layers"]],
-              [1 - end["accuracy"] for end in ends["10 layers"]], ratio=3, unit="wrong")
+              above=1 - right["100 layers"][:, 0], below=1 - right["10 layers"][:, 0], ratio=3,
+              unit="of the images")
 
 # %% [markdown] tags=["slide"]
 # ## Two opposite illnesses
@@ -374,9 +413,6 @@ verdict_above("100 layers are wrong more often than 10, on the images that they 
 # none, the two agree. Answer: it has not learnt its own images, so there is nothing yet to over-fit.
 
 # %% [markdown]
-# (The training accuracy is a mean over the last epoch, while the network was still changing, so it can be a
-# little below the validation accuracy, which is measured after it.)
-#
 # Over-fitting calls for more data or for stronger **regularisation**, which is whatever keeps a network from
 # learning by heart. Neither is aimed at a network that has not even learnt the images that it has.
 #
@@ -389,41 +425,42 @@ verdict_above("100 layers are wrong more often than 10, on the images that they 
 # lesson 03 comes back to it for the others.
 #
 # *Do the gradients vanish?* That is the usual explanation, and it deserves a notebook of its own:
-# [gradients through depth](deeper/01_gradients_through_depth.ipynb) makes them vanish on purpose, then
-# measures them at every layer of these networks, before training and during it. They do not. The article
+# [gradients through depth](deeper/01_gradients_through_depth.ipynb) makes them vanish on purpose, and then
+# measures them at every layer of these networks of 100, before training, on the way and at the end. There they do
+# not vanish. The article
 # behind this course, <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>
 # ([what is known of it](00_start_here.ipynb)), says that residual networks avoid vanishing and exploding
 # gradients. Keep both words in mind; lesson 05 looks at them again, with shortcuts.
 #
-# *Is the deep network worse, or only slower?* After 600 updates nobody can tell. Lesson 04 trains on until
-# nothing moves any more.
+# *Is the deep network worse, or only slower?* After 600 updates nobody can tell. Lesson 04 asks the
+# question again, of convolutional networks, and trains for much longer.
 
 # %% [markdown] tags=["slide"]
 # ## What we do not know yet
 #
-# - Worse, or only slower? **Lesson 04** trains until nothing moves.
+# - Worse, or only slower? **Lesson 04** trains for much longer.
 # - Networks that narrow inside cannot copy every input. **Lesson 03**
-# - Do gradients vanish? Not in these networks, at any layer: **the deeper notebook**.
+# - Do gradients vanish? Not in these networks of 100 layers: **the deeper notebook**.
 #
 # <!-- notes -->
 # Ask: which of the three would you test first? They will say: the gradients. Answer: the deeper notebook
-# makes them vanish on purpose, and then looks for it in these networks, before and during training.
+# makes them vanish on purpose, and then looks for that in these networks, before and during training.
 
 # %% [markdown]
 # ## Summary
 #
 # - A deeper plain network can copy a shallower one with identity mappings. We built such copies; their logits
 #   are equal to the last bit.
-# - Trained for 600 updates from random first weights, 100 layers end far above their own copies of 10, at
-#   every rate that was tried. That is degradation.
-# - The copy is no freak. Trained on from there with small steps, 100 layers stay there and improve.
+# - Trained for 600 updates from random first weights, 100 layers end far above such copies, at every rate that
+#   was tried. That is degradation.
+# - The copy is no freak. Trained on from there with small steps, 100 layers improve.
+# - Even untrained, 100 layers that begin as identities end far below those that begin at random.
 # - It is not over-fitting: the accuracy on the training images is low already.
 # - So good networks of that depth exist, and training stays at them. From a random start, in that time, it does
 #   not find them.
 #
-# That last line is nearly a recipe. If the good place is where the layers do nothing, why not build the
-# network so that doing nothing is where it *starts*? Lesson [02](02_residual_learning.ipynb) does it, with
-# one addition.
+# That is nearly a recipe. If deep networks do well when they begin with layers that do nothing, why not build
+# them so that doing nothing is easy? Lesson [02](02_residual_learning.ipynb) does it, with one addition.
 #
 # ## Quiz
 #
@@ -438,17 +475,17 @@ quizzes.show("01")
 # ## What to remember
 #
 # - A deeper network can copy a shallower one, exactly.
-# - Trained from a random start, it ends far above its own copy, at every rate that was tried.
+# - Trained from a random start, it ends far above such a copy, at every rate that was tried.
 # - It is not over-fitting: it is bad on its own images.
-# - Put at the copy, training **stays** there. It only does not find it.
+# - Put at the copy, training **improves** it. It just does not find it in the time it has.
 #
-# **Next:** what if doing nothing were where the network starts?
+# **Next:** what if doing nothing were easy?
 #
-# **Exercises:** lesson 01, 1 to 4; number 5 is an experiment of one's own.
+# **Exercises:** lesson 01, 1 to 4; number 5 is an experiment of your own.
 #
 # <!-- notes -->
-# Ask: what would you change about the network, given all this? They will say: better first weights, another
-# optimiser. Answer: both have been tried. Some will say: give it the identity. That is lesson 02.
+# Ask: what would you change about the network, given all this? They will say: better first weights. Answer:
+# identities are one way, and a good one. Some will say: give it the identity for good. That is lesson 02.
 
 # %% [markdown]
 # <!-- quiz: 01 -->
@@ -464,7 +501,7 @@ quizzes.show("01")
 #   [arXiv:1512.03385](https://arxiv.org/abs/1512.03385). Degradation and the copy: Section 1.
 # - R. K. Srivastava, K. Greff, J. Schmidhuber 2015: *Training Very Deep Networks*. NIPS.
 #   [arXiv:1507.06228](https://arxiv.org/abs/1507.06228), Section 3.1 and Figure 1: plain networks of
-#   10 to 100 layers on MNIST. There the last layer is not counted as we do.
+#   10 to 100 layers on MNIST. They do not count the output layer; we do.
 # - K. He, X. Zhang, S. Ren, J. Sun 2015: *Delving Deep into Rectifiers*. ICCV.
 #   [arXiv:1502.01852](https://arxiv.org/abs/1502.01852), Section 2.2: the first weights.
 # - Y. LeCun, C. Cortes, C. J. C. Burges: *The MNIST database of handwritten digits*. CC BY-SA 3.0.

@@ -106,7 +106,7 @@ def curves(x, series, xlabel, ylabel, ax=None, title=None, log=False, guess=None
             ax.fill_between(x[name], low, high, color=colour, alpha=0.2, linewidth=0)
         seeds = max(seeds, len(values))
         start, half, end = middle[0], middle[len(middle) // 2], middle[-1]
-        sentences.append(f"{name} goes from {start:.3g} over {half:.3g} halfway to {end:.3g}")
+        sentences.append(f"{name} goes from {start:.3g} through {half:.3g} halfway to {end:.3g}")
     if all(np.array_equal(at, np.round(at)) for at in x.values()):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no layer 2.5
     band = f", bands from the lowest to the highest of {seeds} seeds" if seeds > 1 else ""

@@ -81,8 +81,8 @@ def number_grids(grids, captions, title=None, windows=None):
             edge = {"fill": False, "edgecolor": COLOURS[1], "linewidth": 3}
             ax.add_patch(Rectangle((column - 0.5, row - 0.5), width, height, **edge))
             sentences[-1] += (
-                f"; outlined are {height} × {width} of them, from row {row + 1} and "
-                f"column {column + 1} on"
+                f"; a window of {height} × {width} is outlined, its first cell in row {row + 1}, "
+                f"column {column + 1}"
             )
     return axes[0], opened(title, f"{'; '.join(sentences)}.")
 

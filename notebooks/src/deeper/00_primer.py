@@ -4,12 +4,12 @@
 # The lessons take nine ideas for granted. You have probably met most of them, and you may have met some
 # only by name. Here is each of them once more, with the formula, a picture or a few lines of code that
 # let you check it, and the reason why a course on residual networks needs it. Read what you are unsure of
-# and skip the rest: no section needs the one before it.
+# and skip the rest: few sections need the one before.
 #
 # **Objectives.** After this notebook you can
 #
 # 1. work out by hand what a convolution with padding and stride does to a small image;
-# 2. follow an image from pixels over logits to a loss, and say what guessing costs;
+# 2. follow an image from pixels through logits to a loss, and say what guessing costs;
 # 3. say what Adam, batch normalisation and He initialisation do, and check each of them in NumPy.
 #
 # **Prerequisites.** Python and a little calculus. This notebook belongs to lesson
@@ -57,8 +57,9 @@ def sliding(row, column):
 sliders = widgets.explore(sliding, {"row": 1, "column": 2}, row=[1, 2, 3], column=[1, 2, 3])
 
 # %% [markdown]
-# The outlined window times the kernel, summed up, is the outlined number. Where the notebook is live, move
-# the window with the sliders, and check one more place in your head. Keras agrees with our three lines:
+# Multiply the outlined window by the kernel, number by number, and add up: that gives the outlined result.
+# Where the notebook is live, move the window with the sliders, and check one more place in your head. Keras
+# agrees with our little function (`"valid"` means no padding, which comes next):
 
 # %%
 with_keras = keras.ops.conv(image[None, :, :, None].astype("float32"),
@@ -68,11 +69,10 @@ assert np.array_equal(with_keras[0, :, :, 0], convolve(image, kernel))
 # %% [markdown]
 # **Padding.** The result is smaller than the image, because the window cannot reach over the edge. Lay
 # a frame of zeros around the image first, and it comes out as large as it was. Keras calls that
-# `padding="same"`, and nearly every convolution of this course uses it. (A *padded shortcut*, in lesson 03,
-# is something else: there, zeros are put beside the channels.)
+# `padding="same"`, and nearly every convolution of this course uses it.
 #
 # **Stride.** With a stride of 2, the window moves two pixels at a time, and the result has half the
-# height and half the width.
+# height and half the width, rounded up.
 
 # %%
 padded = np.pad(image, 1)
@@ -100,24 +100,24 @@ assert layer.count_params() == 3 * 3 * 16 * 32
 #
 # **Pooling** slides a window, too, but has no weights: it takes the largest number of each window, or their
 # average. A **global average pool** takes the average of a whole channel, which turns 32 channels into 32
-# numbers, whatever the size of the image. Nearly all residual networks end with one.
+# numbers, whatever the size of the image. Nearly every residual network has one, just before its last dense layer.
 
 # %%
 grid = np.array([[1, 3, 0, 2], [5, 3, 2, 4], [0, 0, 6, 2], [4, 0, 4, 8]])
-quarters = grid.reshape(2, 2, 2, 2)
+quarters = grid.reshape(2, 2, 2, 2)  # (row of windows, row, column of windows, column)
 pooled = [quarters.max(axis=(1, 3)), quarters.mean(axis=(1, 3)), [[grid.mean()]]]
 captions = ["image", "largest", "average", "global\naverage"]
 plots.show(*plots.number_grids([grid, *map(np.array, pooled)], captions,
                                windows=[(0, 0, 2, 2), (0, 0, 1, 1), (0, 0, 1, 1), None]),
-           "Pooling over windows of 2 × 2 pixels. One number is left of each window, and one of the whole "
-           "image if the pool is global.")
+           "Pooling over windows of 2 × 2 pixels. Each window leaves one number; a global pool leaves one "
+           "for the whole image.")
 
 # %% [markdown]
 # ## 3. ReLU
 #
 # The **rectified linear unit** keeps what is positive and turns the rest into zero: $\mathrm{ReLU}(z) =
 # \max(z, 0)$. It looks too simple to matter, and everything depends on it: without a bend between them, ten
-# convolutions in a row are one convolution, for a linear function of a linear function is linear. Keep its
+# convolutions in a row are, borders aside, one larger convolution, for a linear function of a linear function is linear. Keep its
 # other side in mind, for the course will return to it more than once: of an input that is not negative,
 # ReLU changes nothing at all.
 
@@ -156,18 +156,18 @@ print(np.round(probabilities, 3))
 chance = np.linspace(0.01, 1, 100)
 plots.show(*plots.curves(chance, {"loss": -np.log(chance)}, "probability of the right digit",
                          "cross-entropy (nats)"),
-           "The loss of one image. At a probability of one in ten, which is guessing, it is $\\log 10$: a "
-           "curve that stays at 2.3 has learnt nothing.")
+           "The loss of one image. At a probability of one in ten, which is guessing, it is $\\log 10$: "
+           "a network whose loss stays at 2.3 has learnt nothing.")
 ten_equal_logits = np.zeros((1, 10))
 loss = tf.nn.sparse_softmax_cross_entropy_with_logits([3], ten_equal_logits)
-assert np.isclose(loss[0], np.log(10))
+assert np.isclose(loss[0], np.log(10))  # ten equal logits cost exactly that
 
 # %% [markdown]
 # ## 6. The gradient tape
 #
-# To learn, a network needs its **gradient**: by how much the loss changes with each weight. A
+# To learn, a network needs the **gradient** of the loss: how fast the loss changes as each weight does. A
 # `GradientTape` writes down what is computed, and then applies the chain rule from the end to the
-# beginning, without knowing any formula of the whole. Let's try it on $f(x) = x^3$, whose slope is $3x^2$.
+# beginning, without ever writing down a formula for the whole. Let's try it on $f(x) = x^3$, whose slope is $3x^2$.
 
 # %%
 x = tf.Variable(2.0)
@@ -188,21 +188,25 @@ assert tape.gradient(f, x) == 3 * 2.0**2
 # $$w \leftarrow w - \eta\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon},$$
 #
 # where the hats correct both means for having started at zero, and $\eta$ is the **learning rate**. So the
-# size of the gradient cancels, and a weight with tiny gradients takes steps as long as one with huge ones.
+# size of the gradient cancels, and a weight with tiny gradients takes steps as long as one with huge ones, if both
+# keep their direction as steadily. (Where gradients change sign from step to step, $m$ is small beside
+# $\sqrt v$, and the steps are shorter.)
 #
 # **Predict.** The learning rate is 0.1, and two weights have the gradients 100 and −0.01. How far does each
 # of them move in the first step?
 
 # %%
 w = keras.Variable([1.0, 1.0])
-keras.optimizers.Adam(learning_rate=0.1).apply([tf.constant([100.0, -0.01])], [w])
+g = np.array([100.0, -0.01])
+keras.optimizers.Adam(learning_rate=0.1).apply([tf.constant(g, tf.float32)], [w])
 moved = w.numpy() - 1
 print(f"moved by {moved[0]:.3f} and {moved[1]:.3f}")
-assert np.allclose(moved, [-0.1, 0.1], rtol=1e-3)
+assert np.allclose(moved, -0.1 * g / (np.sqrt(g**2) + 1e-7), rtol=1e-3)  # the formula, for the first step
 
 # %% [markdown]
 # Both move by the learning rate, since in the first step $\hat m = g$ and $\hat v = g^2$. This is why a
-# small gradient alone is no explanation for slow learning in this course. One **update** moves all weights
+# small gradient alone is no explanation for slow learning in this course, as long as it is far above
+# $\varepsilon$, which is $10^{-7}$ in Keras. One **update** moves all weights
 # once, and uses a **batch** of images, here mostly 64; a pass over all training images is an **epoch**.
 #
 # ## 8. Batch normalisation
@@ -213,8 +217,8 @@ assert np.allclose(moved, [-0.1, 0.1], rtol=1e-3)
 #
 # $$y = \gamma\, \frac{x - \text{mean}}{\sqrt{\text{variance} + \varepsilon}} + \beta.$$
 #
-# In training, then, what a network says of an image depends on the other images of its batch. Nobody
-# wants that later on, so the layer keeps running averages of mean and variance and uses those when it is
+# In training, then, what a network says of an image depends on the other images of its batch. That is no good once
+# training is over, so the layer keeps running averages of mean and variance and uses those when it is
 # called with `training=False`. The flag is easily forgotten, and nothing will warn you.
 
 # %%
@@ -222,7 +226,7 @@ batch = np.random.default_rng(0).normal(5, 3, size=(64, 4)).astype("float32")
 norm = keras.layers.BatchNormalization(epsilon=1e-5)
 by_hand = (batch - batch.mean(axis=0)) / np.sqrt(batch.var(axis=0) + 1e-5)
 assert np.allclose(norm(batch, training=True), by_hand, atol=1e-4)
-assert not np.allclose(norm(batch, training=False), by_hand, atol=1)  # averages of one batch
+assert not np.allclose(norm(batch, training=False), by_hand, atol=1)  # one batch hardly moves them
 
 # %% [markdown]
 # ## 9. He initialisation
@@ -230,7 +234,7 @@ assert not np.allclose(norm(batch, training=False), by_hand, atol=1)  # averages
 # Where do weights begin? At random, and the size matters. A ReLU layer with $n$ inputs keeps the size of
 # its signals, on average, if its weights are drawn with variance $2/n$ (He, Zhang, Ren and Sun 2015,
 # Section 2.2). This is **He initialisation**, `he_normal` in Keras. A little less at each layer, and
-# after fifty layers nothing is left of an image; a little more, and it explodes.
+# after fifty layers next to nothing is left; a little more, and the signal explodes.
 
 # %%
 def size_after(layers, factor, width=256):
@@ -243,19 +247,20 @@ def size_after(layers, factor, width=256):
 
 
 depths = range(51)
-sizes = {f"{factor} times He": [size_after(n, factor) for n in depths] for factor in (0.8, 1, 1.2)}
+sizes = {f"{factor} × He": [size_after(n, factor) for n in depths] for factor in (0.8, 1, 1.2)}
 plots.show(*plots.curves(depths, sizes, "ReLU layers", "size of the signal", log=True),
-           "The same random layers, their weights scaled by a fifth up or down. Only the size that He "
-           "initialisation gives lets a signal through fifty layers about as it was.")
+           "The same random layers, their weights scaled by a fifth up or down. Only with the "
+           "size that He initialisation gives does a signal stay about as large as it was.")
 
 # %% [markdown]
 # ## Summary
 #
 # - A convolution slides one small kernel over the image; padding keeps the size, stride 2 halves it, a 1×1
-#   mixes channels.
+#   convolution mixes channels.
 # - Logits become probabilities by softmax and a loss by cross-entropy; guessing among ten costs $\log 10$.
 # - The tape computes gradients backwards; Adam divides their size out.
-# - Batch normalisation standardises each channel, by the batch in training and by running averages later.
+# - Batch normalisation standardises each channel, using the batch during training and running averages
+#   afterwards.
 # - He initialisation keeps the size of signals through many ReLU layers.
 #
 # Back to lesson [00](../00_start_here.ipynb), or on to [01](../01_degradation.ipynb).
