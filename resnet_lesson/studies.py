@@ -136,6 +136,9 @@ class Study:
             rates: those that are tried in any case.
             lower, higher: those that are tried one after the other where the best rate so far is
                 the lowest or the highest, until it is not.
+
+        Raises:
+            ValueError: the best rate is at the edge of all that were to be tried.
         """
 
         def loss_at(rate):
@@ -144,7 +147,12 @@ class Study:
         losses = {rate: loss_at(rate) for rate in rates}
         lower, higher = iter(lower), iter(higher)
         while (best := min(losses, key=losses.get)) in (min(losses), max(losses)):
-            rate = next(lower if best == min(losses) else higher)
+            rate = next(lower if best == min(losses) else higher, None)
+            if rate is None:
+                raise ValueError(
+                    "lower and higher must go on until the best rate is not at the edge. "
+                    f"Received: {best} is the best of {sorted(losses)}"
+                )
             losses[rate] = loss_at(rate)
         return best
 

@@ -145,7 +145,7 @@ def test_links_between_notebooks_become_links_of_the_edition():
         ("03_receptive_fields_deeper", "03_bottleneck_block"),
     ):
         assert f"]({OPENS}{target}.ipynb)" in prose(edition(f"{name}.ipynb", TAG))
-    assert "Lesson 01: depth" in prose(edition("02_residual_learning.ipynb"))
+    assert "Lesson 01 ended with a wish" in prose(edition("02_residual_learning.ipynb"))
 
 
 @pytest.fixture

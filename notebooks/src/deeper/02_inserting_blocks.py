@@ -1,16 +1,16 @@
 # %% [markdown]
 # # 02 · Deeper: inserting blocks
 #
-# Suppose that you have a network that works, and you would like it deeper. Must you start all over? The
+# Suppose that you have a network that works, and you would like it deeper. Do you have to start from scratch? The
 # article behind this course, <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>
 # ([what is known of it](../00_start_here.ipynb)), says no: a residual block may be added in the middle of a
-# large network or at its end, and it does no harm. It sounds plausible, since such a block can be the
-# identity. But *can be* and *is* are two things, and the difference is easily measured.
+# large network or at its end without doing harm. It sounds plausible, since such a block can be the identity. But
+# *can be* and *is* are two things, and the gap between them is easy to measure.
 #
 # **Objectives.** After this notebook you can
 #
 # 1. insert a block anywhere into a trained network;
-# 2. say which blocks change nothing at once, and which do harm;
+# 2. say which blocks leave a network's output untouched when they go in, and which do damage;
 # 3. say how a branch of zero begins to learn.
 #
 # **Prerequisites.** Lesson [02](../02_residual_learning.ipynb): branch, shortcut, a branch of zero.
@@ -38,8 +38,8 @@ SEEDS, RATE = (0, 1, 2), 3e-3
 # %% [markdown]
 # ## 1. Four candidates
 #
-# We train three small residual networks with four basic blocks each, without batch normalisation. (They are
-# small, so this tests the sentence for small networks only.)
+# We train three small residual networks with four basic blocks each, without batch normalisation. They are small
+# and, after 300 updates, not yet done learning, so this tests the sentence for small, young networks only.
 
 # %%
 net = network(blocks_per_stage=(2, 2), block="basic", widths=(8, 16), normalisation=False)
@@ -55,7 +55,8 @@ for seed in SEEDS:
 # weights. To be fair, we also try two plain ones. With the usual random weights a plain block will surely do
 # harm; but a plain block can be the identity, too, if somebody sets it so. A **Dirac kernel** is 1 in its
 # middle, for its own channel, and 0 everywhere else, so that the convolution returns its input: it is the
-# identity matrix of convolutions (the name is from Zagoruyko and Komodakis 2017).
+# identity matrix of convolutions (after the Dirac parameterisation of Zagoruyko and Komodakis 2017). The block's
+# ReLUs do no harm, because its input comes out of a ReLU.
 
 # %%
 def zero(block):
@@ -99,8 +100,9 @@ def insert(name, shortcut):
     return keras.Model(net.input, x), block, new
 
 # %% [markdown]
-# **Predict.** Which of the four changes the network's output at once? And which of them are level with
-# an untouched network after sixty more updates of *all* weights? Does the place matter?
+# **Predict.** Which of the four change the network's output as soon as they go in? And which of them have caught up,
+# after sixty more updates of all weights, with a network that was trained on without a new block? Does the place
+# matter?
 
 # %%
 MORE = 60
@@ -142,17 +144,18 @@ def column(kind, number):
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9.6, 4), sharey=True, layout="constrained")
 texts = []
-for ax, title, number, untouched in zip(axes, ("at once", f"after {MORE} updates"), (1, 2),
+for ax, title, number, untouched in zip(axes, ("right after the insertion", f"after {MORE} updates"), (1, 2),
                                         (old_loss, control), strict=True):
     series = {kind: {place: results[kind, place][:, number].tolist() for place in PLACES}
-              for kind in KINDS} | {"untouched": {place: list(untouched.values()) for place in PLACES}}
-    texts.append(plots.dots(series, "new block after", "training loss", ax, title, log=True)[1])
+              for kind in KINDS} | {"no new block": {place: list(untouched.values()) for place in PLACES}}
+    texts.append(plots.dots(series, "new block after", "loss on 1,000 training images", ax, title, log=True)[1])
 axes[0].get_legend().remove()
-plots.show(axes[0], " ".join(texts), "At once, two of the four lie exactly on the untouched network, and so hide "
-           "it. Sixty updates later the usual residual block has caught up, and the usual plain one has not.")
+plots.show(axes[0], " ".join(texts), "Right after the insertion, two of the four lie exactly under the marks of the "
+           "network without a new block. The other two do damage, and most of it late in the network. Sixty "
+           "updates later only the usual plain block stands out.")
 
 # %% [markdown]
-# ## 2. At once
+# ## 2. Right after the insertion
 
 # %%
 for kind in ("residual, zero", "plain, Dirac"):
@@ -161,30 +164,32 @@ for kind in ("residual, zero", "plain, Dirac"):
 before = np.tile([old_loss[seed] for seed in SEEDS], len(PLACES))
 for kind in ("residual, usual", "plain, usual"):
     times = column(kind, 1) / before
-    verdict(f"{kind}: at once, the loss is at least one and a half times as high, at each place and seed",
+    verdict(f"{kind}: before any training, the loss is at least one and a half times as high, at each place and "
+            "seed",
             min(times) >= 1.5, f"{min(times):.2f} to {max(times):.2f} times")
 
 # %% [markdown]
 # So the article's sentence is exact for a branch of zero, and false for the usual random weights. A residual
-# block *contains* the identity; it does not start there by itself. And a plain block can be inserted without
-# doing harm as well, provided that somebody sets its kernels. This is worth remembering: the identity is not
-# out of a plain block's reach. Plain blocks just do not start anywhere near it.
+# block *contains* the identity; it does not start there by itself. (The plain one does several times the damage of
+# the residual one.) And a plain block can be inserted without doing harm as well, provided that somebody sets its
+# kernels: Chen, Goodfellow and Shlens (2016) made a method of that, and deepened trained networks with layers that
+# start as the identity. Remember this one: a plain block *can* be the identity. It just never starts anywhere
+# near it.
 #
 # ## 3. After sixty more updates
 
 # %%
 level = np.tile([control[seed] for seed in SEEDS], len(PLACES))
-plots.table(["loss over that of the untouched network", "lowest", "mean", "highest"], [
+plots.table(["loss, as a multiple of that without a new block", "lowest", "mean", "highest"], [
     [kind, *(f"{pick(column(kind, 2) / level):.2f}" for pick in (np.min, np.mean, np.max))] for kind in KINDS
 ])
 times = column("plain, usual", 2) / level
-verdict("plain, usual: the loss is still above that of the untouched network, at each place and seed",
+verdict("plain, usual: the loss is still above that of a network without a new block, at each place and seed",
         min(times) > 1, f"{min(times):.2f} to {max(times):.2f} times")
 
 # %% [markdown]
-# The two blocks that changed nothing stay level, and the usual residual block has caught up with them: their
-# ranges overlap, so nobody can say which of these three is ahead. Chen, Goodfellow and Shlens (2016) made a method
-# of it and deepened trained networks with layers that start as the identity.
+# Only the usual plain block is clearly behind. For the other three the multiples lie on both sides of one, and three
+# networks are too few to see a small difference among them.
 #
 # ## 4. Does a zero branch ever wake up?
 #
@@ -210,19 +215,19 @@ plots.table(["after", "first layer moved by", "last layer moved by"], [
 assert moved[1][0] == 0 < min(moved[1][1], moved[2][0])
 
 # %% [markdown]
-# The last layer's own gradient is not zero, because the signal that comes in is not. It moves in the first
+# The last layer's own gradient depends on the signal that reaches it, which is not zero. It moves in the first
 # update, and from the second on the layer before it has a gradient, too.
 #
-# With batch normalisation a branch of zero stays exact: its last scale $\gamma$ is set to zero (Goyal 2017,
-# Section 5.1), and zero times anything is zero. A Dirac block does not, for it normalises what it should pass
-# on.
+# With batch normalisation, a branch is made zero by setting its last $\gamma$ and $\beta$ to zero (Goyal and others
+# 2017, Section 5.1), since zero times anything is zero. For Dirac kernels that does not work: as soon as a batch's
+# own mean and variance are used, such a block rescales what it should pass on.
 #
 # ## Summary
 #
-# - A residual block with a branch of zero can be inserted anywhere without changing a single logit. So can a
-#   plain block with Dirac kernels, if there is no batch normalisation.
-# - With the usual random weights a residual block does harm at once. After sixty updates it has caught up; a
-#   plain one has not.
+# - A residual block with a branch of zero could be inserted after any block without changing a single logit. So
+#   could a plain block with Dirac kernels, without batch normalisation.
+# - With the usual random weights a residual block does damage when it goes in, and a plain one more. After sixty
+#   updates the plain one is still behind.
 # - A zero branch does learn: its last layer moves first.
 #
 # Back to lesson [02](../02_residual_learning.ipynb).

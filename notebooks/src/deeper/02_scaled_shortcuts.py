@@ -1,14 +1,15 @@
 # %% [markdown]
 # # 02 · Deeper: scaled shortcuts
 #
-# Everybody who learns about residual networks asks sooner or later: why exactly *one* times $x$? Would
-# 0.9 not do, or a number that the network learns for itself? There is a famous answer, and it fits in a
-# line: after $L$ blocks a factor $\lambda$ on each shortcut has become $\lambda^L$, and powers either vanish or
-# explode. The answer is right, and it is only half of the story. You can move a slider below until it fails.
+# Everybody who learns about residual networks asks sooner or later: why exactly *one* times $x$? Would 0.9 not
+# do? There is a famous answer, and it fits in a line: after $L$ blocks a factor $\lambda$ on each shortcut has
+# become $\lambda^L$, and powers either vanish or explode. It is right, but it is half the story, and below is a
+# slider with which to break it. (Factors that the network learns for itself are in lesson
+# [07](../07_variants.ipynb).)
 #
 # **Objectives.** After this notebook you can
 #
-# 1. say what a factor on each shortcut does to a gradient, and on which way;
+# 1. say what a factor on each shortcut does to a gradient, and along which path;
 # 2. say when the branches change that, and by how much;
 # 3. choose a factor that fits the size of the branches.
 #
@@ -26,7 +27,7 @@ from resnet_lesson.verdicts import verdict, verdict_above
 WIDTH, SEEDS = 16, range(3)
 
 # %% [markdown]
-# ## 1. The line and its powers
+# ## 1. A factor on every shortcut
 #
 # Let every shortcut multiply by $\lambda$ (He, Zhang, Ren and Sun 2016b, Section 3, equation 6):
 #
@@ -34,13 +35,15 @@ WIDTH, SEEDS = 16, range(3)
 
 # %%
 plots.show(*diagrams.residual_line(3, "scale"),
-           "The way along the straight line now passes a factor in each block, $\\lambda^L$ in all.")
+           "Along the straight path every block now multiplies by $\\lambda$; after $L$ blocks that is "
+           "$\\lambda^L$.")
 
 # %% [markdown]
-# The Jacobian of block $l$ is $\lambda I + J_l$, and that of the row is the product of those. The way that goes
-# through no branch gives $\lambda^L I$. Here is the product for random branches, which `scale` makes smaller or
-# larger, and its **gain**: how much longer a small change of $x_0$ has become in $x_L$, on average over
-# all directions.
+# The Jacobian of block $l$ is $\lambda I + J_l$, and that of the row is the product of those. The path that goes
+# through no branch gives $\lambda^L I$. Here is the product for random branches with He initialisation, the
+# *usual* size in what follows, which `scale` makes smaller or larger. Its **gain** says how much longer a small
+# change of $x_0$ has become in $x_L$, as a root mean square over all directions. Backwards it is the same number, so
+# it is the gain of the gradient, too.
 
 # %%
 def row(seed, keep, scale, blocks=30):
@@ -65,27 +68,27 @@ def row(seed, keep, scale, blocks=30):
 lambdas = (0.8, 0.9, 1, 1.1)
 tiny = {f"λ = {keep:g}": [row(seed, keep, 0.01)[0] for seed in SEEDS] for keep in lambdas}
 plots.show(*plots.curves(range(31), tiny, "blocks", "gain of the gradient", log=True),
-           "Scaled shortcuts, branches of a hundredth of the usual size. A factor of 0.9 sounds harmless, and "
-           "after thirty blocks a few hundredths are left.")
+           "Scaled shortcuts, branches of a hundredth of the usual size. A factor of 0.9 sounds harmless, yet "
+           "after thirty blocks only a few hundredths are left.")
 off = [abs(run[-1] / keep**30 - 1) for keep, runs in zip(lambdas, tiny.values(), strict=True) for run in runs]
 verdict("with tiny branches, the gain of thirty blocks is λ to the power of 30, to within a tenth",
         max(off) < 0.1, f"largest relative difference {max(off):.1%}, over {len(off)} rows")
 
 # %% [markdown]
-# This is the famous answer. A little below one the gradient vanishes, a little above it explodes, and only
-# $\lambda = 1$ does neither.
+# This is the famous answer. A little below one the gradient dwindles, a little above it swells, exponentially in
+# the number of blocks, and only $\lambda = 1$ does neither.
 #
 # ## 2. What the branches add
 #
-# As long as the branches are tiny, that is. Let $g$ be the gain of one branch's own Jacobian. If a random
-# branch favours no direction, what it adds is at right angles to what is there, on average, and the lengths
-# combine as in Pythagoras' theorem. Each block then multiplies the gain by about
+# As long as the branches are tiny, that is. Let $g$ be the gain of one branch's own Jacobian. Before training, a
+# random branch favours no direction, so what it adds is at right angles to what is there, on average, and the
+# lengths combine as in Pythagoras' theorem. Each block then multiplies the gain by about
 #
 # $$\sqrt{\lambda^2 + g^2}.$$
 #
-# So $\lambda^L$ tells the whole story as long as $g$ is much smaller than $\lambda$; more precisely, as
-# long as $L\,g^2 \ll 2\lambda^2$, because $(\lambda^2 + g^2)^{L/2} \approx \lambda^L\, e^{L g^2 / 2\lambda^2}$. How
-# large is $g$? With He initialisation, each of a branch's two layers doubles the square of a length on
+# For $\lambda^L$ to tell the whole story it is not enough that $g$ is much smaller than $\lambda$, because the excess
+# adds up over the blocks: $(\lambda^2 + g^2)^{L/2} \approx \lambda^L\, e^{L g^2 / 2\lambda^2}$, so we need
+# $L\,g^2 \ll 2\lambda^2$. How large is $g$? With He initialisation, each of a branch's two layers doubles the square of a length on
 # average, and the ReLU between them halves it. That makes $g^2 = 2$, or $2\,\text{scale}^2$ for scaled branches.
 #
 # **Predict.** $\lambda = 0.5$, so that $\lambda^{30}$ is about a billionth. What is the gain with branches of the
@@ -98,23 +101,23 @@ def by_formula(keep, scale, blocks=30):
 
 scales = (1, 0.3, 0.1, 0.01)
 half = {scale: [row(seed, 0.5, scale)[0][-1] for seed in SEEDS] for scale in scales}
-plots.table(["size of the branches", "λ to the 30", "with the branches' share", "measured, each seed"], [
+plots.table(["size of the branches", "λ³⁰", "formula with branches", "measured, three seeds"], [
     [f"{scale:g}", f"{0.5**30:.1e}", f"{by_formula(0.5, scale):.1e}",
      ", ".join(f"{gain:.1e}" for gain in gains)] for scale, gains in half.items()
 ])
 
 # %%
-verdict_above("with branches of the usual size, λ to the power of L is too small by more than a billion times",
+verdict_above("with branches of the usual size, λ³⁰ is too small by a factor of more than a billion",
               above=half[1], below=[0.5**30], ratio=1e9)
 near = [gain / by_formula(0.5, scale) for scale in (0.1, 0.01) for gain in half[scale]]
 verdict("with branches of a tenth of the size or less, the formula with their share is right within a factor "
         "of two", 0.5 < min(near) and max(near) < 2, f"measured over formula: {min(near):.2f} to {max(near):.2f}")
 
 # %% [markdown]
-# So the power is a statement about one way, the straight line. The gradient as a whole takes all ways, and with
-# branches of the usual size the others carry nearly everything. (For large branches the formula itself comes
-# out too high. It is an average over all random weights, and such an average is dominated by a few huge
-# products; a typical row lies below it.)
+# So the power is a statement about one path, the straight one. The gradient as a whole takes every path, and with
+# branches of the usual size the others carry nearly everything. For large branches even the formula overshoots,
+# because it is an average over all random weights, and such an average is dominated by a few huge products; a
+# typical row lies below it.
 #
 # ## 3. Move it yourself
 #
@@ -122,7 +125,8 @@ verdict("with branches of a tenth of the size or less, the formula with their sh
 # Where the notebook is live, sliders change $\lambda$ (`keep`), the size of the branches (`scale`) and the
 # number of blocks.
 #
-# **Predict.** Take branches of half the usual size. Which $\lambda$ keeps both lines nearest to 1? It is not 1.
+# **Predict.** Take branches of half the usual size. With $\lambda = 1$ both lines grow, the gradient by hundreds.
+# Which $\lambda$ keeps them nearest to 1?
 
 # %%
 def line_and_branches(blocks, keep, scale):
@@ -137,26 +141,30 @@ sliders = widgets.explore(line_and_branches, {"blocks": 30, "keep": 1, "scale": 
                           scale=(0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1))
 
 # %%
-one, smaller = ([row(seed, keep, 0.5)[0][-1] for seed in SEEDS] for keep in (1, 0.7))
+ends = {keep: [[lines[-1] for lines in row(seed, keep, 0.5)] for seed in SEEDS] for keep in (1, 0.9, 0.8, 0.7, 0.6)}
+plots.table(["λ", "gradient, three seeds", "signal, three seeds"], [
+    [f"{keep:g}", *(", ".join(f"{end[i]:.2g}" for end in of_seeds) for i in (0, 1))]
+    for keep, of_seeds in ends.items()
+])
+one, smaller = ([gain for gain, _ in ends[keep]] for keep in (1, 0.7))
 verdict_above("with branches of half the usual size, λ = 1 lets the gradient grow more than a hundred times as "
               "much as λ = 0.7", above=one, below=smaller, ratio=100)
 
 # %% [markdown]
-# Set $\lambda^2 + 2 \cdot 0.5^2 = 1$, and you get $\lambda \approx 0.7$. So there is nothing wrong with scaling a
-# shortcut. What matters is that shortcut and branch together keep the size of things: a smaller branch wants a
-# factor near one, a larger branch a smaller one. Networks get there in different ways, by normalising each
-# branch, by starting it at zero, or by scaling both sides.
+# Set $\lambda^2 + 2 \cdot 0.5^2 = 1$, and the formula asks for $\lambda \approx 0.7$; since it overshoots, a little more
+# is best. So in a random row a scaled shortcut is not doomed. What matters is that shortcut and branch together
+# keep the size of things: small branches want a factor near one, large branches a factor well below it.
 #
-# He and his colleagues tried it in training. With 110 layers and shortcuts scaled by one half, training went
-# badly, and with the branches scaled as well it ended with a much higher error (2016b, Section 3.1, Table 1).
-# Lesson [07](../07_variants.ipynb) repeats that on MNIST.
+# In training it has not paid so far. Kaiming He and his colleagues scaled the shortcuts of a ResNet-110 by one half,
+# with batch normalisation in the branches: training went badly, and with the branches scaled as well it ended with
+# nearly twice the test error (2016b, Section 3.1, Table 1). Lesson [07](../07_variants.ipynb) tries it on MNIST.
 #
 # ## Summary
 #
-# - A factor $\lambda$ on each shortcut is $\lambda^L$ on the way that goes through no branch.
+# - A factor $\lambda$ on each shortcut is $\lambda^L$ on the path that goes through no branch.
 # - The whole gradient follows it only if the branches are small, $L\,g^2 \ll 2\lambda^2$. Otherwise each block
 #   multiplies by about $\sqrt{\lambda^2 + g^2}$.
-# - So a scaled shortcut is not bad in itself; its scale must fit the branches.
+# - So in a random row a scaled shortcut is not bad in itself; its scale must fit the branches.
 #
 # Back to lesson [02](../02_residual_learning.ipynb).
 #
