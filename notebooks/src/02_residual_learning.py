@@ -264,7 +264,7 @@ verdict("with a branch of zero, a residual block returns each of 1,000 inputs th
 # %% [markdown]
 # So the article is right wherever the input comes out of a ReLU, as it does inside a network. A plain block whose
 # branch is zero lets nothing through at all. (A branch can also be made to start there: such a
-# **zero-initialised** branch is one of lesson 07's variants.)
+# **zero-initialised branch** is one of lesson 07's variants.)
 #
 # Notice where the addition stands: *before* the ReLU. Put the ReLU on the branch instead, and the block
 # would return $\mathrm{ReLU}(F(x)) + x$, which is never less than $x$. Such a block can only add. Nothing could

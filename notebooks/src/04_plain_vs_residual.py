@@ -199,7 +199,7 @@ verdict("at each depth the additions are at most a fiftieth of the work, and the
 # ([what is known of it](00_start_here.ipynb)), says that the simple addition brings the network little extra computation. In
 # arithmetic that holds: the normalisation, which plain networks have too, costs more than twice as
 # much. In seconds the addition's share may well be larger, since it computes little with each number
-# that it moves (lesson 03, section 4). Section 5 reports it.
+# that it moves ([what it costs in seconds](deeper/03_cost_in_seconds.ipynb)). Section 5 reports it.
 #
 # ## 3. The training loop
 #

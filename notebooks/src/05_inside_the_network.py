@@ -66,8 +66,8 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 # shows in deeper networks we add a residual network of 34 layers.
 #
 # All have basic blocks: two 3×3 convolutions each. They do not narrow, so a plain block can come
-# close to the identity too (lesson 03; its normalisation keeps it from being that exactly, lesson
-# 02). Stage 1 has 8 channels and 14 × 14 pixels, stage 2 has 16 channels and 7 × 7 pixels.
+# close to the identity too ([inserting blocks](deeper/02_inserting_blocks.ipynb), where Dirac kernels do it; its
+# normalisation keeps it from being that exactly). Stage 1 has 8 channels and 14 × 14 pixels, stage 2 has 16 channels and 7 × 7 pixels.
 
 # %%
 SHAPE = {"block": "basic", "widths": (8, 16)}

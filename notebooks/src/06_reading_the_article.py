@@ -700,7 +700,7 @@ verdict_paired("with a kernel of its own for the shortcut, the network makes mor
 #
 # **Evidence.** The article's *text* has $a^{[l+2]} = \mathrm{ReLU}(z^{[l+2]} + a^{[l]})$: first the
 # addition, then the ReLU. Its *code* applies a ReLU to the third convolution as well. So the branch
-# gives nothing below zero, and a block can add to $x$ but never take away (lesson 02, section 4).
+# gives nothing below zero, and a block can add to $x$ but never take away (lesson 02, section 2).
 
 # %%
 names = [f"block{number}_branch" for number in range(1, 6)]

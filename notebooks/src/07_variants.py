@@ -374,7 +374,7 @@ plots.show(*diagrams.block_orders())
 # - **Norm after addition** goes the wrong way, on purpose: a normalisation on the line rescales all
 #   that the blocks before it have added up.
 # - **ReLU before addition** clears the line. But now the branch can only add (lesson 02, section
-#   4).
+#   2).
 # - **Pre-activation** lets normalisation and ReLU act on the branch alone, *before* its
 #   convolutions. The line is clean, and the branch gives both signs. In the **ReLU-only** form,
 #   only the ReLUs move.

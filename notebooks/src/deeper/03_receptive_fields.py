@@ -2,8 +2,8 @@
 # # 03 · Deeper: how far a block sees
 #
 # Lesson 03 made a block about seventeen times cheaper by letting two of its three convolutions look at
-# a single pixel each. It counted what that saves, and it timed it. What it did not count is what those
-# two layers no longer see. An output of a convolutional network knows nothing of the image beyond a
+# a single pixel each. It counted what that saves. What it did not count is what those two layers no
+# longer see. An output of a convolutional network knows nothing of the image beyond a
 # window of it, and only a kernel wider than one pixel makes the window grow; so of a bottleneck's three
 # layers, one looks around and two do not. Now, a 7 is a 1 with a bar on top, and to tell the two apart
 # something in the network has to see the bar and the stroke together. Does anything? We do not have to
@@ -15,8 +15,8 @@
 # 2. work out the receptive field of a row of layers from their kernels and strides;
 # 3. test the formula on a whole network, and say at which depth an output sees a whole digit.
 #
-# **Prerequisites.** Lesson [03](../03_bottleneck_block.ipynb), sections 1 to 7: basic block, bottleneck,
-# stride. This notebook belongs to its section 8, and no later lesson needs it.
+# **Prerequisites.** Lesson [03](../03_bottleneck_block.ipynb), sections 1 to 6: basic block, bottleneck,
+# stride. This notebook belongs to its section 4, and no later lesson needs it.
 #
 # **Reading time:** 8 minutes. **Computing time:** 1 minute on two cores, without a GPU.
 
@@ -171,7 +171,7 @@ verdict("formula and gradient agree", all(agree), f"{len(agree)} networks")
 #   depth.
 # - The field says what *can* matter. What does matter lies mostly near its middle.
 #
-# Back to lesson [03](../03_bottleneck_block.ipynb): section 9 counts the networks of 2015.
+# Back to lesson [03](../03_bottleneck_block.ipynb), or on to [the networks of 2015](03_imagenet_networks.ipynb).
 #
 # ## References
 #

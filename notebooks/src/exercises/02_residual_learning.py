@@ -183,7 +183,7 @@ checks.harmless_start(harmless_start)
 
 # %% [markdown] tags=["solution"]
 # With $W_2 = 0$ the branch is zero whatever $W_1$ is. In the first update only $W_2$ moves, since the
-# gradient of $W_1$ passes $W_2$. From the second update on both move (lesson 02, section 7).
+# gradient of $W_1$ passes $W_2$. From the second update on both move ([inserting blocks](../deeper/02_inserting_blocks.ipynb), section 4).
 
 # %% [markdown]
 # ## Exercise 6: against the shortcut

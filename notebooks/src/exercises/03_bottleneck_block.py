@@ -239,10 +239,10 @@ checks.repaired_block(repaired)
 
 # %% [markdown] tags=["solution"]
 # **A model answer.** First the time of one image on *that* phone: multiply-adds are a hint only, since
-# 1×1 convolutions do little with each number that they move, and each layer has a fixed cost (lesson
-# 03, section 4). Second the accuracy, at equal *time*, not at equal width: at equal width the
-# bottleneck is cheaper, and in section 10 it was less accurate after one pass at one rate. Hold fixed: data, number of updates, the effort
-# spent on the learning rate of each network; use several seeds. Memory may count as well: the outer
+# 1×1 convolutions do little with each number that they move, and each layer has a fixed cost
+# ([what it costs in seconds](../deeper/03_cost_in_seconds.ipynb)). Second the accuracy, at equal *time*, not at
+# equal width: at equal width the bottleneck is cheaper, and in section 7 it was less accurate. Hold fixed: data,
+# number of updates, the effort spent on the learning rate of each network; use several seeds. Memory may count as well: the outer
 # tensors of a bottleneck are wide.
 
 # %% [markdown]
