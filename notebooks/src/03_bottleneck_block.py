@@ -298,7 +298,7 @@ verdict("what the first 1×1 maps to zero is invisible to the plain bottleneck, 
 # | **B** | **projection**: a 1×1 convolution with stride 2 | identity | a few |
 # | **C** | projection | projection | many |
 #
-# Option A is easily underestimated. It has no weights at all, and it looks crude: it throws three quarters of
+# Elsewhere, A and B have the **identity shortcut** of lesson 02. Option A is easily underestimated. It has no weights, and it looks crude: it throws three quarters of
 # the pixels away and fills half of the channels with zeros.
 
 # %%
