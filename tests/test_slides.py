@@ -1,5 +1,6 @@
 """The slides: what they are in a source; each deck opens in a browser and fits its screen."""
 
+import base64
 import json
 import re
 import shutil
@@ -96,6 +97,42 @@ def test_a_slide_shows_code_and_output_of_the_cell_above_it():
     assert after.source == "%%-signs in a text are no cells." and notes.source == "Ask: what?"
     kinds = [cell.metadata.slideshow.slide_type for cell in (text, output, after, notes)]
     assert kinds == ["slide", "-", "-", "notes"]
+
+
+def png(width, height):
+    """Return the start of a PNG, as far as its size."""
+    size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(8) + size).decode()
+
+
+def shown(slide, data, **metadata):
+    """Return the page that a slide makes of an output."""
+    nb = new_notebook(
+        cells=[
+            new_markdown_cell("# 99 · Test"),
+            new_code_cell(
+                "a = 1\nb = 2\nprint(a + b)",
+                outputs=[new_output("display_data", data, metadata=metadata)],
+            ),
+        ]
+    )
+    first, _ = slide_cells.slides(SOURCE.replace("<!-- output -->", slide), nb)
+    return slides._cells(first)[1].outputs[0].data["text/html"]
+
+
+def test_a_tall_picture_stands_beside_the_text():
+    words = {"image/png": {"alt": "A picture."}}
+    tall, wide = ({"image/png": png(*size)} for size in ((400, 700), (700, 400)))
+    assert 'class="tall"' in shown("<!-- output -->", tall, **words)
+    assert 'class="tall"' not in shown("<!-- output -->", wide, **words)
+    assert 'style="height: 330px"' in shown("<!-- output: 330 -->", tall, **words)
+
+
+def test_the_ratio_of_a_verdict_is_large():
+    box = "<div>Measured: even the lowest of 3 runs (2 nats) is {} times the highest.</div>"
+    page = shown("<!-- output -->", {"text/html": box.format("1,234")})
+    assert page == '<p class="ratio">1,234 times</p>' + box.format("1,234")
+    assert shown("<!-- output -->", {"text/html": "<div>equal</div>"}) == "<div>equal</div>"
 
 
 def test_a_notebook_has_no_slide_and_does_not_change_with_one(tmp_path):

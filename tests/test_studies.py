@@ -224,3 +224,10 @@ def test_a_rate_with_which_a_run_diverges_is_never_the_best(script):
     losses = {0.001: [2.0, 2.0], 0.01: [1.0, 1.0], 0.1: [0.1, None], 1.0: [3.0, 3.0]}
     study.run = lambda work, tasks: [{"train_loss": loss} for loss in losses[tasks[0]]]
     assert study.best_rate(None, lambda rate: [rate], [0.001, 0.01, 0.1, 1.0]) == 0.01
+
+
+def test_a_search_that_ends_at_an_edge_says_so(script):
+    study = studies.Study(script, {"seeds": [0]})
+    study.run = lambda work, tasks: [{"train_loss": -rate} for rate in tasks]
+    with pytest.raises(ValueError, match=r"Received: 0.1 is the best of \[0.001, 0.01, 0.1\]"):
+        study.best_rate(None, lambda rate: [rate], [0.001, 0.01], (), [0.1])
