@@ -57,7 +57,7 @@ runs = sweep(
     learning_rate={name: CosineDecay(rate, UPDATES) for name, rate in learning_rates.items()},
 )
 
-# %%
+# %% tags=["readme-figure"]
 figure = plots.learning_curves(runs, window=10, log=True, guess=my_guess)
 plots.show(*figure, "Three networks, three runs of each. The line is the mean of the runs, the band "
            "reaches from the lowest to the highest. **Look at the right edge:** the deeper plain network "

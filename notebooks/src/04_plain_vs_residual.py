@@ -291,7 +291,7 @@ runs = by_name(records)
 # is that of the training batches, averaged over 25 updates. A network that guesses has a loss of
 # $\log 10 \approx 2.3$. The axis is logarithmic: equal distances are equal ratios.
 
-# %% tags=["readme-figure"]
+# %%
 figure, axes = plt.subplots(1, 2, figsize=(9.6, 4), sharey=True, layout="constrained")
 texts = []
 for ax, kind, shortcut in zip(axes, ("plain", "residual"), ("none", "padded"), strict=True):
