@@ -2,8 +2,8 @@
 # # 00 · Start here
 #
 # Take a network that has learnt to read handwritten digits, and make it almost three times as deep. It
-# can now compute more than before; it sees the same images, and it may study them just as long. Surely it
-# will do at least as well? Rather than argue, let's have your own machine find out. It is about to train
+# ought to be able to compute more than before; it sees the same images, and it may study them just as long.
+# Surely it will do at least as well? Rather than argue, let's have your own machine find out. It is about to train
 # three networks: one of 20 layers, one of 56, and one of the same 56 layers with a change so small that
 # you could miss it in the code.
 #
@@ -13,7 +13,7 @@
 # 2. say what MNIST is, how it is scaled, and why it is split in three;
 # 3. find the lesson that answers your question.
 #
-# **Prerequisites.** Python, a little calculus, and what a convolution is. The
+# **Prerequisites.** Python, a little calculus, how to multiply matrices, and what a convolution is. The
 # [primer](deeper/00_primer.ipynb) is there for whatever you would like to see once more: padding, ReLU,
 # cross-entropy, Adam, batch normalisation and the rest, each with a picture and a few lines of code.
 #
@@ -34,10 +34,11 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 mnist = load_mnist(train=6400, val=1000, test=1000)
 
 # %% [markdown]
-# **Predict.** A network's **loss** says how badly it does on its training images. Guessing among ten digits
-# gives $\log 10 \approx 2.3$ (the unit is called *nat*), and the 20-layer network will get well below 1. Where
-# will the 56 layers end, after 150 **updates**, each a step on 64 images? Put a number in place of `None`, and
-# you will find it in the figure.
+# **Predict.** For one image, the **loss** is minus the logarithm of the probability that a network gives to the
+# right digit. Guessing gives each digit a tenth, so it costs $\log 10 \approx 2.3$ (the unit is called *nat*), and the
+# plain network of 20 layers will get well below 1. Training goes in **updates**, each on 64 images, and the
+# **learning rate** sets how far an update moves the weights. Where will the *plain* network of 56 layers be after
+# 150 updates? Put a number in place of `None`, and you will find it in the figure.
 
 # %%
 my_guess = None  # for example 0.2
@@ -78,14 +79,16 @@ plots.show(*figure, "Three networks, three runs of each. The line is the mean of
 # %% [markdown]
 # ## 1. What you have just seen
 #
-# If you guessed that 56 layers would end lower than 20, you had a good reason. More layers can express more, so a deeper network ought to fit its training images at least as well
-# as a shallow one. Yet the plain network of 56 layers is left behind on the very images it is trained on,
-# and so it is not over-fitting, which would show only on images that a network has never seen. Others had
-# noticed it before; He, Zhang, Ren and Sun (2016a) gave it the name that stuck, **degradation**. They also
-# proposed the change that you have just watched at work, and won the ImageNet competition of 2015 with
-# networks of up to 152 layers. Hardly a large network has been built without it since, and that includes
-# the language model that you may have asked about this course. (Ours have had 150 updates, which is little. Whether
-# the deep plain network is worse or merely slow, lesson 04 will find out.)
+# If you guessed that 56 layers would end lower than 20, you had a good reason. More layers can usually
+# express more, so a deeper network ought to fit its training images at least as well as a shallow one. Yet
+# the plain network of 56 layers is left behind on the very images it is trained on, and so it is not over-
+# fitting, which would show only on images that a network has never seen. Others had noticed it before; He,
+# Zhang, Ren and Sun (2016a) gave it the name that stuck, **degradation**. They also proposed the change that
+# you have just watched at work, and won the ImageNet competition of 2015 with networks of up to 152 layers.
+# Hardly a large network has been built without it since, and that includes the language model that you may
+# have asked about this course. (Ours have had 150 updates, which is little: the curve is the loss on each
+# batch just before its update, and from update 101 on every image comes for the second time. Whether the deep
+# plain network is worse or merely slow, lesson 04 will ask.)
 #
 # The change is one addition. A deep network is built from **blocks**, and the two or three layers inside a
 # block are its **branch**. A plain block hands on what its branch computes. A **residual block** adds to it
@@ -106,7 +109,7 @@ plots.show(*figure, "Three networks, three runs of each. The line is the mean of
 # %%
 plots.show(*diagrams.block("bottleneck", shortcut="identity", filters=(8, 8, 16), in_filters=16),
            "One of the eighteen blocks of the changed network. Follow $x$ along the arrow that goes "
-           "around the layers.")
+           "around the layers. (Batch normalisation is in the primer; why 1×1, 3×3, 1×1, lesson 03 tells.)")
 
 # %% [markdown] tags=["slide"]
 # ## It is not over-fitting
@@ -147,13 +150,12 @@ plots.show(*diagrams.block("bottleneck", shortcut="identity", filters=(8, 8, 16)
 #
 # <!-- notes -->
 # Ask: which of these lines do comparisons most often get wrong? They will say: the first weights. Answer:
-# the rate. Whoever proposes something new tunes the new thing; lesson 04 tunes both.
+# the rate. Whoever proposes something new tunes the new thing; here a recorded study tuned both.
 
 # %% [markdown]
 # Was it a fair race? Comparisons like this one often are not: somebody looks for the learning rate that
-# suits the new network, and trains the old one at that rate, too. Here each network has a **learning rate** of its
-# own, the best of eight or more in longer runs with other seeds, which [lesson 04](04_plain_vs_residual.ipynb)
-# comes back to. And was it luck? A **seed** decides the first weights and the order of the images. Each
+# suits the new network, and trains the old one at that rate, too. Here each network has a learning rate of its own,
+# the best of eight or more in a recorded study of longer runs with other seeds. And was it luck? A **seed** decides the first weights and the order of the images. Each
 # network ran with three of them, so that you get an idea of how much luck can do: look at the width of its
 # band. The last word belongs to a verdict.
 #
@@ -166,8 +168,8 @@ plots.show(*diagrams.block("bottleneck", shortcut="identity", filters=(8, 8, 16)
 # %%
 final = {name: [run.final_loss(25) for run in group] for name, group in by_name(runs).items()}
 shallow, deep, changed = final.values()
-verdict_above("of the plain networks, 56 layers end with a higher training loss than 20, in every pair "
-              "of runs", above=deep, below=shallow, ratio=2, unit="nats")
+verdict_above("the plain network of 56 layers ends with a higher training loss than the plain one of 20, in "
+              "every pair of runs", above=deep, below=shallow, ratio=2, unit="nats")
 
 # %% [markdown] tags=["slide"]
 # ## A claim, and the cell that tests it
@@ -181,7 +183,7 @@ verdict_above("of the plain networks, 56 layers end with a higher training loss 
 # pair of runs below a ratio of 2, on anybody's machine. If it fails twice on yours, that is a finding.
 
 # %%
-verdict_above("of 56 layers, the plain network ends with a higher training loss than the changed one, in "
+verdict_above("at 56 layers, the plain network ends with a higher training loss than the changed one, in "
               "every pair of runs", above=deep, below=changed, ratio=3, unit="nats")
 
 # %% [markdown] tags=["slide"]
@@ -191,7 +193,7 @@ verdict_above("of 56 layers, the plain network ends with a higher training loss 
 #
 # <!-- notes -->
 # Ask: same layers, same weights at the start, same images. What else could explain the gap? They will say:
-# the learning rate. Answer: each has the best of many, and lesson 04 shows the search.
+# the learning rate. Answer: each has the best of many, in longer runs; that is as fair as it gets.
 
 # %% [markdown] tags=["slide"]
 # ## How each experiment goes
@@ -208,8 +210,8 @@ verdict_above("of 56 layers, the plain network ends with a higher training loss 
 # you are sure that you knew it. Paper remembers.
 
 # %% [markdown]
-# Read the figures behind the word: the verdict takes the *lowest* loss of the side that is claimed to be
-# higher and compares it with the *highest* of the other side. So the claim holds for all nine pairs of
+# Look at the numbers after *Holds*. The verdict takes the *best* run of the side that is said to lose and
+# compares it with the *worst* run of the other. So the claim holds for all nine pairs of
 # runs, not only on average. (A run's loss here is the mean of its last 25 updates, so the figures differ a little
 # from the right edge of the curves.) That is a strict rule, and it has one great advantage: it needs no
 # statistics. But where runs overlap it fails, however real a difference may be, so later lessons also
@@ -280,10 +282,10 @@ plots.table(["set", "images", "what it is for"], [
 #
 # $$x = \frac{p / 255 - \mu}{\sigma},$$
 #
-# where $\mu$ and $\sigma$ are the mean and the standard deviation of the pixels of MNIST's 60,000 training images.
-# (The validation images are among them; for two numbers over so many pixels it hardly matters.) Every image
-# is scaled with the same two numbers, whichever set it is in. With a scale of its own, a network would be
-# shown numbers that mean something else than in training.
+# where $\mu$ and $\sigma$ are the mean and the standard deviation of $p / 255$ over all pixels of MNIST's 60,000
+# training images. (The validation images are among them; for two numbers over so many pixels it hardly matters.)
+# Every image is scaled with the same two numbers, whichever set it is in. If each set had a scale of its own, the
+# same number would mean one shade of grey in training and another in the test.
 #
 # %% [markdown] tags=["slide"]
 # ## Scaled like this, always
@@ -364,8 +366,7 @@ LESSONS = [
 BUILDS_ON = [("00", "01"), ("01", "02"), ("02", "03"), ("03", "04"), ("04", "05"), ("04", "06"),
              ("05", "07"), ("07", "08"), ("07", "09")]
 plots.show(*diagrams.course_map(LESSONS, edges=BUILDS_ON),
-           "An arrow leads from a lesson to one that builds on it. With one evening to spend, read 01, 02 "
-           "and 04.")
+           "An arrow leads from a lesson to one that builds on it. With one evening to spend, read 01 to 04.")
 
 # %% [markdown] tags=["slide"]
 # ## The map of the course
@@ -386,9 +387,9 @@ plots.show(*diagrams.course_map(LESSONS, edges=BUILDS_ON),
 #
 # ## Summary
 #
-# - After 150 updates, a plain network of 56 layers was far above one of 20, on the images that both were
-#   trained on. That is what degradation looks like.
-# - With one addition per block, and not a single weight more, 56 layers were below both.
+# - After 150 updates, the plain network of 56 layers had a far higher training loss than the one of 20. That is what
+#   degradation looks like.
+# - With one addition per block, and not a single weight more, a network of 56 layers had a lower loss than either.
 # - A claim counts once a cell has tested it, with several seeds. A cell whose claim is false fails.
 # - Fit on the training set, choose on the validation set, and leave the test set for the last word.
 #

@@ -56,6 +56,7 @@ runs = {group[0].config["depth"]: group for group in by_name(runs).values()}
 # %%
 def copy(shallow, deep):
     """Let a deeper network compute what `shallow` computes: each added layer is the identity."""
+    # Layers are named by their place: the first nine and `logits` exist in both networks.
     learnt = {layer.name for layer in shallow.layers}
     for layer in deep.layers:
         if layer.name in learnt:
@@ -64,8 +65,12 @@ def copy(shallow, deep):
             layer.set_weights([np.eye(layer.units), np.zeros(layer.units)])
 
 # %%
+def logits_of(net):
+    return net(images, training=False).numpy()
+
+
 def training_loss(net):
-    return evaluate(net.predict(images, verbose=0), labels)[0]
+    return evaluate(logits_of(net), labels)[0]
 
 
 nets = {depth: network(depth, **DENSE) for depth in RATES}
@@ -78,8 +83,8 @@ for run in runs[10]:
     nets[10].set_weights(run.weights)
     copy(nets[10], nets[100])
     copied[100].append(training_loss(nets[100]))
-    logits = [nets[depth].predict(images, verbose=0) for depth in (10, 100)]
-    assert np.array_equal(*logits)  # 90 more layers, and not one bit of one logit has changed
+    # 90 more layers, and not one bit of one logit has changed
+    assert np.array_equal(logits_of(nets[10]), logits_of(nets[100]))
 
 # %%
 figure = plots.dots({"trained": trained, "copied": copied}, "weighted layers", "training loss (nats)",
@@ -106,7 +111,8 @@ plots.show(*figure, "Each mark is a network, on the 12,800 images that it was tr
 # The fakes win, and it is not close. Before we ask why, let's make sure that there is no trick in them.
 #
 # Some words first. A **weighted layer** is one that multiplies its input by weights, a convolution or a dense
-# layer; the **depth** of a network is the number of weighted layers from the image to the logits;
+# layer; the **depth** of a network is the number of weighted layers from the image to the **logits**, the ten
+# numbers that the last layer gives, one for each digit;
 # and a network is **plain** if it is a mere chain, where each layer takes what the layer before it hands on, and
 # nothing else. A layer that returns its input unchanged is an **identity mapping**.
 #
@@ -184,22 +190,22 @@ verdict_above("networks of 100 layers that copy one of 10 have a lower training 
 # %% [markdown]
 # So among the networks of 100 layers there is one that is as good as the one of 10. He, Zhang, Ren and Sun
 # (2016a, Section 1) made this argument on paper: a deeper network should have no higher training error than
-# a shallower one, because it could copy it. When it nevertheless has, they speak of *degradation*. You have now
+# a shallower one, because it could copy it. When its training error is higher all the same, they call it *degradation*. You have now
 # held the copy in your hands. The trouble cannot be what a deep network is able to compute. It must
 # be that training does not find it, at least in 600 updates from where it starts.
 #
-# (The networks follow Srivastava, Greff and Schmidhuber (2015, Section 3.1), who asked this very question on
-# MNIST: dense layers of 71 units, without normalisation. They start from He initialisation.)
+# (The networks follow Srivastava, Greff and Schmidhuber (2015, Section 3.1), who compared plain networks of these
+# depths on MNIST: dense layers of 71 units, without normalisation. They start from He initialisation.)
 #
 # ## 2. Would training stay there?
 #
 # Here is what a sceptic would say. Perhaps the copy is a freak: weights balanced on a knife edge, so that the
-# first step of any training would topple them. Then it would prove little that they exist. That can be tried.
+# first step of any training would topple them. Then their existence would prove little. We can test that.
 # Put training *at* the copy and let it go on, with all 100 layers free to move. For comparison, the networks
 # of 10 layers go on, too.
 #
-# **Predict.** Will another hundred updates make the copy better, leave it as it is, or ruin it? And does it
-# matter how long the steps are?
+# **Predict.** Will another hundred updates make the copy better, leave it as it is, or ruin it? Does it matter how
+# long the steps are? We try a rate of 0.001, at which the 10 layers were trained, and a tenth of it.
 
 # %%
 def go_on(depth, rate, updates=100):
@@ -226,8 +232,8 @@ ax.text(100, 1.05 * level, "100 layers, random start", ha="right")
 plots.show(ax, f"{alt} Dotted at {level:.2f}: the networks of 100 layers trained from a random start.",
            "Copies of 100 layers trained on, three runs each, and the networks of 10 layers. **Look at the "
            "left edge:** a rate of 0.001, which 10 layers hardly feel, throws 100 layers out of the copy at "
-           "once. A smaller rate does not. (The curves are noisy, five batches to a point; the verdicts "
-           "below use all training images.)")
+           "once. A smaller rate does not. (The curves are noisy, five batches to a point; the first and the "
+           "third verdict below use all training images.)")
 
 # %% [markdown] tags=["slide"]
 # ## Would training stay at the copy?
@@ -256,20 +262,20 @@ verdict_above("after a hundred updates, even these are far below networks traine
 # - Long steps: thrown out within ten updates, and after a hundred most of the way down again
 # - Identities around *untrained* layers: far ahead of a random start, in half the time
 #
-# Training does well from there. It does not *get* there.
+# With small steps, training does well from there. It does not *get* there.
 #
 # <!-- notes -->
 # Ask: why does a step that 10 layers hardly feel throw out 100? They will say: the gradients explode. Answer:
-# perhaps; what is certain is that all layers move at once, and what one changes all later ones get to see.
+# perhaps. What is certain is that all layers move at once, and a change in one reaches every layer after it.
 
 # %% [markdown]
-# So it is no knife edge but a valley. Training stays in it and goes on improving; even kicked out of it, it gets
-# most of the way down again within a hundred updates. Notice the kick, too, for it is a hint at what makes
+# So it is no knife edge but a valley. With small steps training stays in it and goes on improving; even kicked out of
+# it, it gets most of the way down again within a hundred updates. Notice the kick, too, for it is a hint at what makes
 # depth hard: the same step is taken by 100 layers all at once, and what each of them changes is passed on to all
 # that follow.
 #
-# But a copy has a head start that no deep network gets in practice: its first ten layers are trained. What
-# is left of the advantage without that? Let's take untrained layers, with random weights, and slip the 90
+# But a copy has a head start that a network trained from scratch does not get: ten of its layers are trained, the
+# first nine and the last. What is left of the advantage without that? Let's take untrained layers, with random weights, and slip the 90
 # identities in. Now nothing has been learnt; only the start is special.
 #
 # **Predict.** These networks get 300 updates, half of what those with a random start had. Where will they end?
@@ -281,8 +287,8 @@ for seed in (10, 11, 12):
     copy(nets[10], nets[100])
     trainer.run(mnist, seed, updates=300, reset=False)
     identity_start.append(training_loss(nets[100]))
-verdict_above("started as identities around untrained layers, 100 layers are after half the updates far below "
-              "those with a random start", above=trained[100], below=identity_start, ratio=2, unit="nats")
+verdict_above("networks of 100 layers that start with 90 identities among untrained layers end, after half "
+              "the updates, far below those that start at random", above=trained[100], below=identity_start, ratio=2, unit="nats")
 
 # %% [markdown]
 # Hold on to that. It takes no trained network. If a deep network only *begins* where most of its layers do
@@ -345,9 +351,9 @@ verdict_above("each depth at its best rate, 20 layers end above 10", trained[20]
 # seeds than the search.
 
 # %% [markdown]
-# (The study recorded the loss of late batches, which is a little higher than that of the final network on all
-# images, as in our first figure.) Deeper networks do want smaller steps, and giving them those steps helps; it
-# does not close the gap. Between 10 and 20 layers the difference is modest, and Srivastava and his colleagues,
+# (The study recorded the mean loss of the last 100 batches, on other seeds, so its numbers are not those of our first
+# figure.) These two deep networks do want smaller steps, and giving them those steps helps; it does not close the
+# gap. Between 10 and 20 layers the difference is modest, and Srivastava and his colleagues,
 # who trained for longer and searched more settings, found both depths very good (2015, Section 3.1). That
 # part is probably a matter of speed.
 #
@@ -413,21 +419,21 @@ verdict_above("100 layers are wrong more often than 10, on the images that they 
 # none, the two agree. Answer: it has not learnt its own images, so there is nothing yet to over-fit.
 
 # %% [markdown]
-# Over-fitting calls for more data or for stronger **regularisation**, which is whatever keeps a network from
-# learning by heart. Neither is aimed at a network that has not even learnt the images that it has.
+# Over-fitting calls for more data or for stronger **regularisation**, the collective name for whatever keeps a network
+# from memorising. Neither helps a network that has yet to fit the images it was given.
 #
 # ## 5. What this shows, and what it does not
 #
 # *Is it only dense layers, or the missing normalisation?* No: the networks of lesson 00 were convolutional,
 # with batch normalisation after each convolution, and 56 layers ended far above 20. But one thing does
 # depend on the kind of network. A plain block that narrows inside, as theirs do, loses something of its input
-# and cannot copy every input exactly. For dense networks as wide as ours the argument of section 1 is exact;
+# and cannot copy every input exactly. For dense layers that are all equally wide the argument of section 1 is exact;
 # lesson 03 comes back to it for the others.
 #
 # *Do the gradients vanish?* That is the usual explanation, and it deserves a notebook of its own:
 # [gradients through depth](deeper/01_gradients_through_depth.ipynb) makes them vanish on purpose, and then
-# measures them at every layer of these networks of 100, before training, on the way and at the end. There they do
-# not vanish. The article
+# measures every layer of our 100-layer network before, during and after training. In that network they do not
+# vanish. The article
 # behind this course, <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>
 # ([what is known of it](00_start_here.ipynb)), says that residual networks avoid vanishing and exploding
 # gradients. Keep both words in mind; lesson 05 looks at them again, with shortcuts.
@@ -454,10 +460,11 @@ verdict_above("100 layers are wrong more often than 10, on the images that they 
 # - Trained for 600 updates from random first weights, 100 layers end far above such copies, at every rate that
 #   was tried. That is degradation.
 # - The copy is no freak. Trained on from there with small steps, 100 layers improve.
-# - Even untrained, 100 layers that begin as identities end far below those that begin at random.
+# - With no trained layer at the start, networks that begin with 90 identities end, after half the updates, far below
+#   those that begin at random.
 # - It is not over-fitting: the accuracy on the training images is low already.
-# - So good networks of that depth exist, and training stays at them. From a random start, in that time, it does
-#   not find them.
+# - So good networks of that depth exist, and with small steps training stays at them. From a random start, in that
+#   time, it does not find them.
 #
 # That is nearly a recipe. If deep networks do well when they begin with layers that do nothing, why not build
 # them so that doing nothing is easy? Lesson [02](02_residual_learning.ipynb) does it, with one addition.
@@ -477,7 +484,7 @@ quizzes.show("01")
 # - A deeper network can copy a shallower one, exactly.
 # - Trained from a random start, it ends far above such a copy, at every rate that was tried.
 # - It is not over-fitting: it is bad on its own images.
-# - Put at the copy, training **improves** it. It just does not find it in the time it has.
+# - Put at the copy, training with small steps **improves** it. It just does not find it in the time it has.
 #
 # **Next:** what if doing nothing were easy?
 #

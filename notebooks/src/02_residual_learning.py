@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 02 · Residual learning
 #
-# Lesson [01](01_degradation.ipynb) ended with a wish. Good deep networks exist where the extra layers do nothing, and training stays
-# there once it has arrived; the trouble is getting there from a random start. Must doing nothing be so hard to
+# Lesson [01](01_degradation.ipynb) ended with a wish. Good deep networks exist where the extra layers do nothing, and training that
+# starts there goes on improving, if its steps are small; the trouble is getting there from a random start. Must doing nothing be so hard to
 # learn? For an ordinary layer it is: the identity is one particular matrix among all others, and random
 # weights are nowhere near it. So change the question. Hand the input on for free, and ask the layers for
 # nothing but the *difference* that they want to make. Then doing nothing means giving zero.
@@ -144,10 +144,15 @@ verdict_above("near the identity, the block without the addition ends with sever
               above=plain[-1], below=residual[-1], ratio=4)
 verdict_above("near zero it is the other way round", above=residual[0], below=plain[0], ratio=4)
 halfway = paired({"c = ½": (np.log(residual[2]), np.log(plain[2]))})["c = ½"]
-verdict_equal("halfway, both end with the same loss but for about a third", halfway, margin=0.3,
-              unit="(logarithm of the ratio)")
+verdict_equal("halfway, neither block's loss differs from the other's by more than about a third, on average",
+              halfway, margin=0.3, unit="(log of the ratio)")
 
 # %% [markdown]
+# The last verdict is of a new kind. It takes the logarithm of the ratio of the two losses, seed by seed, and
+# computes an interval that holds the mean of such differences 95 times in 100. If the whole interval lies
+# within a stated margin, here ±0.3, which is a factor of 1.35, the two count as equal. (You can ignore the p for
+# now.)
+#
 # ## 1. The residual
 #
 # Now the names for what you have seen. Take a few layers that should compute some function $H(x)$. Let them
@@ -175,14 +180,15 @@ plots.show(*diagrams.compare_blocks("basic", filters=(16, 16), in_filters=16, no
 # identity in each layer, and a random start is nowhere near that.
 
 # %% [markdown]
-# The crossing lines at the top tell you when a shortcut will help. If the best that a block can do is close to
-# doing nothing, the residual block has the easier job; if it is close to giving zero, the plain one has. Exactly
-# halfway, it makes no difference. A shortcut is a bet, then: that in a deep network, where many blocks share
-# the work, each of them has only a little to do. The paper of 2015 states it as a hypothesis: that it is easier
-# to learn the residual than the function itself.
+# The crossing lines at the top show when a shortcut helps. If the best that a block can do is close to
+# doing nothing, the residual block has the easier job; if it is close to giving zero, the plain one has. Halfway,
+# neither has an advantage that we could measure. A shortcut is a bet, then: that in a deep network, where many blocks share
+# the work, each of them has only a little to do. He and his colleagues put it as a hypothesis: that the residual is easier
+# to optimise than the function itself (2016a, Section 3.1).
 #
 # And for a single block without a last ReLU, like our toy, that is all there is to it. Training `branch(x) + x`
-# towards $H$ is the same as training `branch(x)` towards $H - x$, update by update:
+# towards $H$ is the same as training `branch(x)` towards $H - x$, update by update, because the squared error sees
+# only the difference. At $c = 1$, $H - x$ is just the wiggle:
 
 # %%
 for seed in SEEDS:
@@ -206,9 +212,9 @@ for seed in SEEDS:
 # the middle of a network nobody knows H, so there is nothing to subtract x from. The shortcut does it anyway.
 
 # %% [markdown]
-# So why not simply subtract $x$ from the target ourselves? Because inside a network nobody knows a block's
-# $H$; there is no target to subtract from, and the shortcut moves it anyway. In a row of blocks,
-# though, it does one thing more, and that is where the real story begins. First we need one block's gradient.
+# So why not simply subtract $x$ from the target ourselves? Because inside a network nobody knows a block's $H$; there
+# is no target to subtract from. The shortcut has the same effect without needing one. And in a row of blocks it does
+# one thing more, which is where the real story begins. First we need one block's gradient.
 #
 # ## 2. A branch of zero
 #
@@ -235,8 +241,8 @@ rows = [[kind, zero_branch(shortcut)(signed).numpy().tolist()[0]]
         for kind, shortcut in (("residual", "identity"), ("plain", "none"))]
 plots.table(["block", "gives, for (−2, 3)"], rows)
 same = zero_branch("identity")(positive).numpy() == positive.astype("float32")
-verdict("with a branch of zero, a residual block returns each of 1,000 inputs that have no negative numbers, to "
-        "the last bit", same.all(), f"{same.sum()} of {same.size} numbers are equal")
+verdict("with a branch of zero, a residual block returns 1,000 non-negative inputs unchanged, to the last bit",
+        same.all(), f"{same.sum()} of {same.size} numbers are equal")
 
 # %% [markdown] tags=["slide"]
 # ## A branch of zero
@@ -273,14 +279,15 @@ verdict("with a branch of zero, a residual block returns each of 1,000 inputs th
 #
 # ## 3. The gradient of one block
 #
-# Write $z_1$ and $z_2$ for what the two layers compute before their ReLUs:
+# Write $z_1$ and $z_2$ for what the two layers compute before any ReLU:
 #
 # $$z_1 = W_1 x + b_1, \qquad z_2 = W_2\, \mathrm{ReLU}(z_1) + b_2, \qquad
 # y = \mathrm{ReLU}(z_2 + x).$$
 #
 # (The article counts layers and writes $a^{[l+2]} = \mathrm{ReLU}(z^{[l+2]} + a^{[l]})$ for the same.) The
-# derivatives of every output with respect to every input form a matrix, the **Jacobian**, and the chain rule
-# delivers it:
+# derivatives of every output with respect to every input form a matrix, the **Jacobian**. The first layer
+# contributes $W_1$; the ReLU multiplies each row by 1 or 0, which gives $D_1 W_1$; the second layer makes it
+# $W_2 D_1 W_1$; the shortcut adds $I$; and the last ReLU multiplies by $D_2$. So by the chain rule
 #
 # $$\frac{\partial y}{\partial x} = D_2\, (I + W_2 D_1 W_1),$$
 #
@@ -314,8 +321,8 @@ nudges = 1e-6 * np.eye(3)
 by_differences = np.transpose([(y_of(x + n) - y_of(x - n)) / 2e-6 for n in nudges])
 
 # %%
-assert np.allclose(by_formula, by_tape, atol=1e-12)
-assert np.allclose(by_formula, by_differences, atol=1e-7)
+assert np.allclose(by_formula, by_tape, rtol=0, atol=1e-12)
+assert np.allclose(by_formula, by_differences, rtol=0, atol=1e-7)
 package = DenseBlock(3, normalisation=False, dtype="float64")
 package.build((None, 3))
 for layer, W, b in zip(package.weight_layers, (W1, W2), (b1, b2)):
@@ -328,7 +335,7 @@ print(np.round(by_formula, 4))
 #
 # $$\frac{\partial y}{\partial x} = D_2\, (I + W_2 D_1 W_1)$$
 #
-# By formula, by the tape and by central differences: equal to seven digits and more.
+# By formula, by the tape and by central differences: equal to six decimal places and more.
 #
 # <!-- notes -->
 # Derive it on the board. Ask: where does the I come from? They will say: from the ReLU. Answer: it is the
@@ -372,8 +379,9 @@ plots.show(*diagrams.residual_line(3),
 # drowns in the sum.)
 #
 # What about the gradient? Let $J_l$ be the Jacobian of branch $l$. In a plain row the chain rule multiplies the
-# $J_l$, in a residual row it multiplies $I + J_l$ (with $J_l$ of its own, since its blocks see other inputs). For
-# two blocks, multiply it out, as Veit, Wilber and Belongie (2016) did:
+# $J_l$, in a residual row it multiplies $I + J_l$. (These $J_l$ are not the plain row's: the blocks of the two rows see
+# different inputs.) For two blocks, multiply it out, much as Veit, Wilber and Belongie (2016, Section 3) unrolled the
+# network itself:
 #
 # $$\underbrace{J_1 J_0}_{\text{plain}} \qquad\text{against}\qquad
 # \underbrace{(I + J_1)(I + J_0)}_{\text{residual}} = I + J_0 + J_1 + J_1 J_0.$$
@@ -383,8 +391,10 @@ plots.show(*diagrams.residual_line(3),
 # through none, which costs nothing at all. That last path is the $I$.
 #
 # **Predict.** Thirty blocks have random branches, made small on purpose: 0.3 times the size that He
-# initialisation gives (He 2015). By what factor does a gradient change on its way back, without shortcuts?
-# And with them?
+# initialisation gives ([primer](deeper/00_primer.ipynb), section 9). By what factor does a gradient change on its
+# way back, without shortcuts? And with them? We measure the **gain** of the product: by how much it stretches a random
+# direction, as a root mean square, which is the same number forwards and backwards. In the code, `keep` is 1 with the
+# shortcut and 0 without.
 
 # %%
 def gains(seed, keep, scale, blocks=30):
@@ -403,8 +413,8 @@ def gains(seed, keep, scale, blocks=30):
 small = {form: [gains(seed, keep, 0.3) for seed in range(3)]
          for form, keep in (("plain", 0), ("residual", 1))}
 plots.show(*plots.curves(range(31), small, "blocks", "gain of the gradient", log=True),
-           "By how much a row of blocks stretches a gradient, its **gain**, three seeds, on a logarithmic "
-           "scale. Without shortcuts each block leaves less than half of it. With them, it even grows.")
+           "The gain of the gradient, three seeds, on a logarithmic scale. Without shortcuts each block leaves "
+           "about two fifths of it, on average. With them, it even grows.")
 
 # %% [markdown] tags=["slide"]
 # ## Many blocks: $\prod (I + J)$ against $\prod J$
@@ -423,9 +433,9 @@ plain, residual = (np.array(runs)[:, -1] for runs in small.values())
 verdict_above("without shortcuts, thirty blocks with small branches leave less than a billionth of the "
               "gradient", above=[1e-9], below=plain)
 verdict_above("with shortcuts, the gradient is no smaller than it was", above=residual, below=[1])
-usual = [gains(seed, 1, 1.0)[-1] for seed in range(3)]
-verdict_above("with branches of the usual size, the gradient of the residual row explodes", above=usual,
-              below=[1], ratio=1e4)
+usual = {keep: [gains(seed, keep, 1.0)[-1] for seed in range(3)] for keep in (0, 1)}
+verdict_above("with branches of the usual size, the gradient explodes in the plain row and, far more, in the "
+              "residual one", above=usual[1], below=usual[0], ratio=100)
 
 # %% [markdown] tags=["slide"]
 # ## What a shortcut does to small branches, and to large ones
@@ -433,7 +443,7 @@ verdict_above("with branches of the usual size, the gradient of the residual row
 # Thirty blocks with random branches and no normalisation:
 #
 # - **small** branches: without shortcuts less than a billionth is left; with them, the gradient survives
-# - branches of the **usual** size: with shortcuts, the gradient explodes
+# - branches of the **usual** size: they make it explode by themselves, and with shortcuts far more
 #
 # <!-- notes -->
 # The article says that residual networks avoid both vanishing and exploding gradients. Ask: which half is true?
@@ -442,9 +452,10 @@ verdict_above("with branches of the usual size, the gradient of the residual row
 
 # %% [markdown]
 # In this toy row, then, the shortcut keeps a gradient alive that small branches would have killed. It does not
-# keep it from exploding: with branches of the usual size and nothing to hold them in check, thirty additions blow
-# it up. The article gives residual networks credit for both. Which of the two real networks suffer from is
-# another question. The 100 plain layers of lesson 01 had neither, and lesson 05 will find that with batch
+# keep it from exploding: branches of the usual size, with nothing to hold them in check, blow it up by themselves,
+# and with the additions far more. The article gives residual networks credit for both. Which of the two real networks suffer from is
+# another question. The 100 plain layers of lesson 01 had neither
+# (its deeper notebook measured both), and lesson 05 will find that with batch
 # normalisation it is the plain gradient that explodes and the shortcut that restrains it. (Nor is survival a law
 # of nature. Blocks that had all learnt $F(x) = -x/2$ would halve the gradient each.)
 #
@@ -454,7 +465,7 @@ verdict_above("with branches of the usual size, the gradient of the residual row
 #
 # ## 5. What the last ReLU makes of it
 #
-# The blocks of 2015 end in a ReLU, which puts it right on the straight line.
+# In the first paper each block ends in a ReLU, and that ReLU sits right on the straight line.
 
 # %%
 plots.show(*diagrams.residual_line(3, "ReLU"),
@@ -506,11 +517,11 @@ verdict("what the last ReLUs cut off is more than half as large as the result, b
 #
 # <!-- notes -->
 # The third part is what each ReLU cuts off. Ask: how large is it in a small trained network? They will say: a
-# per cent or so. Answer: as large as the result itself. In networks of 164 layers, with normalisation, He
+# per cent or so. Answer: larger than the result itself. In networks of 164 layers, with normalisation, He
 # and his colleagues found little harm in it.
 
 # %% [markdown]
-# So here it is anything but a nuisance: what the ReLUs cut off is about as large as what comes out, and the clean
+# So here it is anything but a nuisance: what the ReLUs cut off is larger than what comes out, and the clean
 # sum of section 4 is not even a good approximation. Where a number is cut off, the block's Jacobian has a row of
 # zeros, the $I$ included. He and his colleagues saw the effect and moved the ReLU off the line in their second
 # paper. In their own networks of 164 layers, with batch normalisation, it had done little harm: after some
@@ -530,7 +541,7 @@ verdict("what the last ReLUs cut off is more than half as large as the result, b
 # - Its Jacobian is $D_2 (I + J)$, and that of a row, without the last ReLUs, is $\prod (I + J_l)$. Multiplied
 #   out, one of its terms is $I$: a path back that goes through no layer.
 # - So in a row of random blocks the gradient does not vanish when the branches are small. With branches of the
-#   usual size and no normalisation it explodes.
+#   usual size and no normalisation it explodes, and with shortcuts more than without.
 # - A ReLU at the end of each block cuts off part of what travels along the straight line.
 #
 # You can now write a residual block and know what it is good for. For photographs, with hundreds of

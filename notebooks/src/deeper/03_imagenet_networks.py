@@ -1,14 +1,14 @@
 # %% [markdown]
 # # 03 · Deeper: the networks of 2015
 #
-# ResNet-18, 34, 50, 101, 152: these names have become units of measurement, printed in thousands of papers. Where do
-# the numbers come from? Two pages of the paper and one table are enough to rebuild the networks, and since Keras
-# ships some of them, the rebuilding can be checked to the last parameter.
+# ResNet-18, 34, 50, 101, 152: you meet these names everywhere. What do the numbers count? One table of the paper is
+# nearly enough to rebuild the networks, and since Keras ships some of them, you can check your count to the last
+# parameter.
 #
 # **Objectives.** After this notebook you can
 #
 # 1. say what is in a ResNet-50, and what its number counts;
-# 2. rebuild the networks of the paper's Table 1 from the blocks of lesson 03;
+# 2. rebuild four of the five networks of the paper's Table 1 from the blocks of lesson 03;
 # 3. say what the bottleneck bought, and what residual networks won in 2015.
 #
 # **Prerequisites.** Lesson [03](../03_bottleneck_block.ipynb): basic block, bottleneck, projection, stride.
@@ -40,11 +40,12 @@ stages = [(3, "bottleneck", 256, 56), (4, "bottleneck", 512, 28), (6, "bottlenec
           (3, "bottleneck", 2048, 7)]  # blocks, kind, channels, pixels
 stem, head = [("7×7 conv\n64", 1), ("max\npool", 0)], [("average\npool", 0), ("dense\n1000", 1)]
 plots.show(*diagrams.network(stages, stem, head, shortcut="projection", in_filters=64),
-           "ResNet-50. Each stage is a row of bottlenecks of one shape.")
+           "ResNet-50. Each stage is a row of bottlenecks with the same output shape; the first of each has a "
+           "projection. (In the first stage only the channels change, so there it has stride 1.)")
 
 # %% [markdown]
 # **Predict.** ResNet-50 has exactly as many blocks as ResNet-34. Where do its sixteen extra layers come from, and
-# what do they cost?
+# what do they cost? (The paper's table calls multiply-adds FLOPs, and counts each as one.)
 
 # %%
 def imagenet_net(block, blocks, **options):
@@ -96,13 +97,15 @@ verdict("the name is the depth, and the multiply-adds are those of the paper's T
         f"at most {max(apart.values()):.3f} billion apart")
 
 # %% [markdown]
-# The name counts weighted layers on the longest path, so projections, which lie beside it, do not count. (The last
-# digit differs in places by less than one; the paper does not say how it rounded, nor which shortcuts it counted.)
+# Each two-layer block of ResNet-34 has become a three-layer bottleneck: one more layer in each of sixteen blocks, for
+# about five per cent more arithmetic. The number counts the weighted layers on the longest path; projections lie
+# beside that path and are left out. (Ours are up to 0.06 billion above the printed figures; the paper says neither
+# how it rounded nor which shortcuts it counted.)
 #
 # ## 2. To the last parameter
 #
-# Does `keras.applications` have the same networks? Its convolutions have biases, and ours have none, because the
-# normalisation after each would cancel them. All else should be equal.
+# Does `keras.applications` have as many trainable parameters as ours? Its convolutions have biases, and ours have
+# none, because the normalisation after each would cancel them. All else should be equal.
 #
 # **Predict.** Without those biases: equal to the last parameter, or roughly?
 
@@ -111,14 +114,15 @@ for depth, build in ((50, keras.applications.ResNet50), (101, keras.applications
     theirs = build(weights=None)
     total = sum(count.parameters for count in layer_counts(theirs))
     biases = sum(layer.bias.shape[0] for layer in theirs.layers if isinstance(layer, layers.Conv2D))
-    print(f"ResNet-{depth}: keras.applications has {total:,}, of them {biases:,} biases; here {found[depth][1]:,}")
+    print(f"ResNet-{depth}: keras.applications has {total:,} trainable, {biases:,} of them biases; here {found[depth][1]:,}")
     assert total - biases == found[depth][1]
     del theirs
     gc.collect()
 
 # %% [markdown]
-# Equal, to the last of tens of millions. It has no ResNet-18 or 34, so there we count by hand: a stem, two 3×3 with
-# their normalisations in each block, a projection where the channels change, and the dense layer.
+# Equal, to the last of tens of millions. That is a check of blocks and widths, and not of strides or padding, which have
+# no parameters. Keras has no ResNet-18 or 34, so those we count by hand: a stem, two 3×3 with their normalisations in
+# each block, a projection where the channels change, and the dense layer.
 
 # %%
 def by_hand(blocks):
@@ -136,8 +140,7 @@ assert all(by_hand(TABLE_1[depth][1]) == found[depth][1] for depth in (18, 34))
 # %% [markdown]
 # ## 3. What the bottleneck bought
 #
-# Now the question from above. Each two-layer block of ResNet-34 became a three-layer bottleneck, one layer more in
-# each of sixteen blocks. And the variant with the stride on the 3×3, v1.5?
+# What did the sixteen layers cost? And what does it cost to move the stride to the 3×3, as in v1.5?
 
 # %%
 work = {depth: numbers[2] for depth, numbers in found.items()}
@@ -145,19 +148,19 @@ v15 = counted(imagenet_net(BottleneckBlock, TABLE_1[50][1], stride_on="conv2"))[
 gc.collect()
 verdict("ResNet-50 costs at most a tenth more than ResNet-34, with four times the width between its blocks",
         1 < work[50] / work[34] < 1.1, f"{work[50] / work[34] - 1:.1%} more")
-verdict("v1.5 costs at most a tenth more than the ResNet-50 of 2015", 1 < v15 / work[50] < 1.1,
+verdict("v1.5 costs at most a tenth more than the variant with the stride on the first 1×1", 1 < v15 / work[50] < 1.1,
         f"{v15 / 1e9:.2f} billion multiply-adds, {v15 / work[50] - 1:.1%} more")
 
 # %% [markdown]
-# On ImageNet that was money well spent: ResNet-50 had a lower error than ResNet-34, and 101 and 152 layers a lower one
-# still (2016a, Section 4.1, Table 3). The authors chose the bottleneck to keep training affordable; deep networks of
+# On ImageNet that was money well spent: ResNet-50 had a lower error than ResNet-34 (whether by its depth, its width or
+# its block, the table does not say), and 101 and 152 layers a lower one still (2016a, Section 4.1, Table 3). The authors chose the bottleneck to keep training affordable; deep networks of
 # basic blocks gain from depth, too, but are less economical (Section 4.1, footnote 4). ResNet-152 is eight times as
-# deep as VGG-19, and needs fewer multiply-adds.
+# deep as VGG-19, a leading network of 2014, and needs fewer multiply-adds: 11.3 against 19.6 billion (Section 4.1).
 #
 # **The competition of 2015.** ImageNet's challenge of that year had photographs of 1,000 classes. The authors combined
 # six residual networks of different depths, two of them with 152 layers, and reached a top-5 error of 3.57 % on the
-# test set: for fewer than four photographs in a hundred the right class was not among the five best guesses. That won
-# the first place in classification. Residual networks also won the detection and localisation tasks (2016a,
+# test set: for fewer than four photographs in a hundred the right class was not among their five best guesses. That
+# took first place in classification. Residual networks also won the detection and localisation tasks (2016a,
 # abstract, Section 4.1, Table 5).
 #
 # ## Summary
@@ -165,8 +168,8 @@ verdict("v1.5 costs at most a tenth more than the ResNet-50 of 2015", 1 < v15 / 
 # - A ResNet's number counts the weighted layers on its longest path: stem, blocks, dense layer.
 # - Rebuilt from lesson 03's blocks, ResNet-50 and 101 have exactly the parameters of `keras.applications`, its biases
 #   left out.
-# - From 34 to 50 layers, the bottleneck bought sixteen layers and four times the width for a few per cent of
-#   arithmetic.
+# - From 34 to 50 layers, the bottleneck bought sixteen layers and, between the blocks, four times the width, for about
+#   five per cent more arithmetic.
 #
 # Back to lesson [03](../03_bottleneck_block.ipynb).
 #
