@@ -1168,22 +1168,22 @@ for cure, found in cured.items():
 #
 # | the article says | verdict | tested in |
 # |---|---|---|
-# | Layers that compute $y = x$, put on top of a network, do it no harm. | **holds**: such weights exist, but training does not find them in a deep plain network | [01](01_degradation.ipynb), sections 2 and 3 |
-# | Residual blocks let a network grow deeper without degrading. | **holds** up to 56 layers, with batch normalisation | [04](04_plain_vs_residual.ipynb), sections 4 and 7 |
-# | Residual networks avoid vanishing gradients. | **holds** where branches are small, as in the article's own network. With batch normalisation there was none to avoid | [02](02_residual_learning.ipynb), section 5; [05](05_inside_the_network.ipynb), section 2; here, section 6 |
-# | … and exploding gradients. | **does not hold** by itself: without normalisation it is the shortcut that makes them explode. With it, the shortcut tames the growth | [02](02_residual_learning.ipynb), section 5; [05](05_inside_the_network.ipynb), sections 2 and 7 |
-# | With $F(x) = 0$ the block is the identity. | **holds** exactly where $x \ge 0$, as after a ReLU | [02](02_residual_learning.ipynb), section 3 |
-# | $a^{[l]}$ is added before the ReLU. | **holds**: else a branch can only add. Its own code has one more ReLU before the addition | [02](02_residual_learning.ipynb), section 4; here, section 6 |
-# | Training is faster. | **partly**: in updates, from 20 layers on; none seen at 8. In seconds an update costs about the same | [04](04_plain_vs_residual.ipynb), section 5 |
-# | Training gives a better result. | **partly**: at 56 layers, in loss and accuracy | [04](04_plain_vs_residual.ipynb), sections 4, 6 and 7 |
-# | The addition costs little computation. | **holds**: a small share of the multiply-adds | [02](02_residual_learning.ipynb), section 8; [04](04_plain_vs_residual.ipynb), section 2 |
-# | $a^{[l]}$ reaches the deep layers directly. | **partly**: exactly without the last ReLU; with it, much is cut off | [02](02_residual_learning.ipynb), section 5 |
-# | A block may be added in the middle or at the end without harm. | **partly**: exactly for a zero branch; false at once for the usual first weights | [02](02_residual_learning.ipynb), section 7 |
+# | Layers that compute $y = x$, put on top of a network, do it no harm. | **holds**: such weights exist, but training does not find them in a deep plain network | [01](01_degradation.ipynb), sections 1 and 2 |
+# | Residual blocks let a network grow deeper without degrading. | **holds** up to 56 layers, with batch normalisation | [04](04_plain_vs_residual.ipynb), section 1 |
+# | Residual networks avoid vanishing gradients. | **holds** where branches are small, as in the article's own network. With batch normalisation there was none to avoid | [02](02_residual_learning.ipynb), section 4; [05](05_inside_the_network.ipynb), section 2; here, section 6 |
+# | … and exploding gradients. | **does not hold** by itself: without normalisation it is the shortcut that makes them explode. With it, the shortcut tames the growth | [02](02_residual_learning.ipynb), section 4; [05](05_inside_the_network.ipynb), sections 2 and 7 |
+# | With $F(x) = 0$ the block is the identity. | **holds** exactly where $x \ge 0$, as after a ReLU | [02](02_residual_learning.ipynb), section 2 |
+# | $a^{[l]}$ is added before the ReLU. | **holds**: else a branch can only add. Its own code has one more ReLU before the addition | [02](02_residual_learning.ipynb), section 2; here, section 6 |
+# | Training is faster. | **partly**: in updates, at 56 layers | [04](04_plain_vs_residual.ipynb), section 5 |
+# | Training gives a better result. | **partly**: at 56 layers, in loss and accuracy | [04](04_plain_vs_residual.ipynb), sections 1 and 2 |
+# | The addition costs little computation. | **holds**: a small share of the multiply-adds | [04](04_plain_vs_residual.ipynb), section 5 |
+# | $a^{[l]}$ reaches the deep layers directly. | **partly**: exactly without the last ReLU; with it, much is cut off | [02](02_residual_learning.ipynb), sections 4 and 5 |
+# | A block may be added in the middle or at the end without harm. | **partly**: exactly for a zero branch; false at once for the usual first weights | [inserting blocks](deeper/02_inserting_blocks.ipynb) |
 # | Residual networks are more efficient. | **partly**: fewer updates to a given loss in deep networks, at equal cost an update | [04](04_plain_vs_residual.ipynb), section 5 |
 # | Plain convolutions lose information. | **partly**: before training, two simple readers can read less and less. Training mends it at 18 layers | [05](05_inside_the_network.ipynb), section 6 |
-# | 1×1 + 3×3 + 1×1 reduces the computation. | **holds**, by formula | [03](03_bottleneck_block.ipynb), section 4 |
-# | … and keeps the accuracy. | **does not hold** here at equal width; at equal cost nothing is saved | [03](03_bottleneck_block.ipynb), section 10 |
-# | Residual networks have an advantage in image recognition. | **partly**: on MNIST, for deep networks, and for the article's own. None seen at 8 layers; at 18 with all repairs in training alone. The papers report it for harder images | [03](03_bottleneck_block.ipynb), section 9; [04](04_plain_vs_residual.ipynb), section 6; here, section 6 |
+# | 1×1 + 3×3 + 1×1 reduces the computation. | **holds**, by formula | [03](03_bottleneck_block.ipynb), section 3 |
+# | … and keeps the accuracy. | **does not hold** here at equal width; at equal cost nothing is saved | [03](03_bottleneck_block.ipynb), section 7 |
+# | Residual networks have an advantage in image recognition. | **partly**: on MNIST, for deep networks, and for the article's own. None seen at 8 layers; at 18 with all repairs in training alone. The papers report it for harder images | [the networks of 2015](deeper/03_imagenet_networks.ipynb); [04](04_plain_vs_residual.ipynb), section 1; here, section 6 |
 #
 # Most sentences of the article are right where a condition is added. Its program is another matter:
 # what it says in words, its code does otherwise in several places.
