@@ -93,7 +93,7 @@ checks.block_gradient(block_gradient)
 #
 # <details><summary>Hint 2</summary>
 #
-# Lesson 02, section 4: $\mathrm{diag}(1[z + a > 0])\,(I + \partial F / \partial a)$. Here
+# Lesson 02, section 3: $\mathrm{diag}(1[z + a > 0])\,(I + \partial F / \partial a)$. Here
 # $\partial F / \partial a$ is a product of three matrices.
 #
 # </details>
@@ -197,7 +197,7 @@ checks.harmless_start(harmless_start)
 # %% [markdown] tags=["solution"]
 # **A model answer.** Wherever $H$ is closer to zero than to the identity, the branch must first undo
 # the shortcut. An example is a layer that should switch a channel off: $H(x) = 0$ for that channel, so
-# $F(x) = -x$. In section 2 of lesson 02 the plain form wins near zero by as much as the residual one
+# $F(x) = -x$. In the first figure of lesson 02 the plain form wins near zero by as much as the residual one
 # wins near the identity. One would notice it in a comparison of both forms from the same first
 # weights, with several seeds, as there. In a deep network the question is milder: the *next* block can
 # switch off what this one has to carry.
