@@ -42,6 +42,8 @@ def label_ends(ax, most):
     The Axes' limits and scales must be those that are shown.
     """
     lines, names = ax.get_legend_handles_labels()
+    if not lines:
+        return
     if len(lines) > most:
         ax.legend()
         return

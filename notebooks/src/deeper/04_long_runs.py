@@ -85,7 +85,7 @@ plots.table(["network", "updates to a training loss of 0.1"], [
     [name, ", ".join(f"{one:,}" for one in group)] for name, group in needed.items()
 ])
 verdict("every run reached its plateau", all(all(group) for group in plateaus.values()),
-        f"{sum(map(len, plateaus.values()))} runs, none cut off at {settings['updates']} updates",
+        f"{sum(map(len, plateaus.values()))} runs, none cut off at {settings['updates']:,} updates",
         recorded=True)
 verdict_above("at this rate the 56-layer plain network needs at least twice the updates of the 20-layer "
               "one to a training loss of 0.1", needed["plain 56"], needed["plain 20"], ratio=2,
@@ -97,14 +97,15 @@ verdict_above("at this rate the 56-layer plain network needs at least twice the 
 # ## 3. Or worse?
 #
 # Compare the losses at the plateau and after the lower rate. The second comparison is the better one, since a loss at
-# the plateau is partly the noise of the rate.
+# the plateau is partly the noise of the rate. Each run ends when its own plateau says so, which gave the deep plain
+# network more updates than the shallow one, not fewer.
 
 # %%
 for when, losses in (("at the plateau", at_plateau), ("at the end of the runs", at_end)):
-    verdict_above(f"{when}, the 56-layer plain network has the higher training loss than the "
+    verdict_above(f"{when}, the 56-layer plain network has a higher training loss than the "
                   "20-layer one", losses["plain 56"], losses["plain 20"], ratio=1.2, unit="nats",
                   recorded=True)
-    verdict_above(f"{when}, it has a several times higher loss than the 56-layer residual network",
+    verdict_above(f"{when}, its loss is at least twice that of the 56-layer residual network",
                   losses["plain 56"], losses["residual 56"], ratio=2, unit="nats", recorded=True)
 
 # %% [markdown]
@@ -128,9 +129,10 @@ verdict("when the runs end, the loss of the 56-layer plain network is still fall
 # %% [markdown]
 # So the record answers half of the question. At this rate the deep plain network *is* slower, by far and with every
 # seed. Whether it is also worse remains open: when the runs end, its loss is above that of the network with a third of
-# its layers, with every seed, but it is still falling, and in training mistakes the two overlap. And the rate is far from
-# the deep plain network's best. He and his colleagues trained three times as long as usual and still saw degradation;
-# they suspect very low convergence rates (2016a, Section 4.1, footnote 3).
+# its layers, with every seed, but nearly all losses are still falling, the shallow ones' about as fast, and in training
+# mistakes the two overlap. And in the short runs of lesson 04, 0.002 was far from the deep plain network's best rate;
+# which one is best over so many updates was not searched. He and his colleagues trained three times as long as usual
+# and still saw degradation (2016a, Section 4.1, footnote 3).
 #
 # ## 4. On the test set
 #
@@ -145,14 +147,16 @@ verdict_above("at this rate the 56-layer plain network makes more mistakes than 
               recorded=True)
 
 # %% [markdown]
-# On the test images the two plain networks overlap: both have learnt nearly all their training images, and the loss only
-# tells how sure they are. The deep residual network stays ahead of the deep plain one, at this shared rate.
+# On the test images the two plain networks overlap, if barely: three seeds cannot decide it. Both have learnt nearly all
+# their training images, and what is left of the training loss is mostly how sure they are. The deep residual network stays ahead of the deep plain one, at this shared rate.
 #
 # ## Summary
 #
 # - At a shared rate of 0.002, the deep plain network needs several times the updates of the shallow one.
-# - When the runs end, its training loss is still higher, and still falling; in mistakes the two overlap.
-# - So it is slower for certain. Whether it is worse in the end, and at its own best rate, these runs do not tell.
+# - When the runs end, its training loss is still higher, and nearly all losses are still falling; in mistakes the two
+#   overlap.
+# - So at this rate it is slower, with every seed. Whether it is worse in the end, and at its own best rate, these runs do
+#   not tell.
 #
 # Back to lesson [04](../04_plain_vs_residual.ipynb).
 #

@@ -1,9 +1,9 @@
 # %% [markdown]
-# # 04 · Deeper: its mistakes
+# # 04 · Deeper: the mistakes of a network
 #
 # An accuracy is one number, and it hides everything that you would like to know about a network's mistakes. Which
-# digits does it take for which? Is it wrong by a hair or with full conviction? And would you have read them
-# yourself? This notebook looks at the residual network of 56 layers from lesson 04, one run of it, on the test images.
+# digits does it take for which? Where is it wrong and sure of it? And would you have read them yourself? This notebook
+# trains the residual network of 56 layers once more, as lesson 04 did, and looks at the test images.
 #
 # **Objectives.** After this notebook you can
 #
@@ -25,7 +25,7 @@ from resnet_lesson.models import network
 from resnet_lesson.training import cross_entropy, train
 
 resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
-mnist = load_mnist(train=12800, val=0)
+mnist = load_mnist(train=12800, val=1000)
 run = train(network(56), mnist, seed=20, updates=300, learning_rate=CosineDecay(0.02, 300), progress=False)
 print(f"right on {run.test_accuracy:.1%} of the test images")
 
@@ -45,8 +45,8 @@ plots.show(*plots.confusion_matrix(mnist.test.labels, predictions),
 # %% [markdown]
 # ## 2. Wrong, and sure of it
 #
-# The loss of a single image, $-\log p_k$, is large where the network gave the right digit almost no chance. So the
-# images with the highest loss are those on which it was most certain of something else.
+# The loss of a single image is $-\log p_k$, where $p_k$ is the probability of the right digit. It is large where the
+# network gave that digit almost no chance, and mostly was sure of another.
 #
 # **Predict.** Would you have got them right?
 
@@ -55,16 +55,15 @@ losses = cross_entropy(run.test_logits, mnist.test.labels)
 worst = np.argsort(losses)[::-1][:16]
 captions = [f"{mnist.test.labels[i]} taken\nfor {predictions[i]}" for i in worst]
 plots.show(*plots.digit_grid(raw_mnist()["x_test"][worst], captions, title="The 16 worst mistakes"),
-           "Some labels you may want to argue about. Others are plain mistakes, made with conviction.")
+           "Some labels you may want to argue about. Others are plain mistakes.")
 
 # %% [markdown]
-# One run makes no claim: another seed confuses other images. But look at a few runs, and the same awkward digits come
-# back.
+# One run proves nothing about the next. Change `seed`, and see which images come back.
 #
 # ## Summary
 #
 # - A confusion matrix says which classes are taken for which.
-# - The images with the highest loss are those where a network is wrong and sure of it.
+# - The images with the highest loss are those where it gave the right digit the least chance.
 #
 # Back to lesson [04](../04_plain_vs_residual.ipynb).
 #
