@@ -1050,7 +1050,6 @@ for ax, kind in zip(axes, KINDS):
     slope = slopes[kind, 26][0]
     texts.append(plots.curves(grid.ravel()[near], {"first seed": slope[near] / slope.std()}, "x",
                               "df/dx, in standard deviations", ax=ax, title=f"{kind}, 26 layers")[1])
-    ax.get_legend().remove()
 plots.show(axes[0], " ".join(texts))
 
 # %% [markdown] tags=["slide"]
