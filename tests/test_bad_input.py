@@ -108,8 +108,12 @@ CALLS = {
     "diagnostics.costs.median_seconds": lambda: {"calls": {"a": list}, "repeats": 1},
     "diagnostics.costs.weighted_layers": lambda: {"model": model()},
     "diagnostics.gradients.autocorrelation": lambda: {"values": [1.0, 2.0, 0.0], "lags": 1},
+    "diagnostics.gradients.gradient_agreement": lambda: batch() | {"batches": 2},
     "diagnostics.gradients.gradient_norms": lambda: batch(),
     "diagnostics.gradients.input_gradients": lambda: {"model": model(), "inputs": images()},
+    "diagnostics.gradients.realised_fall": lambda: (
+        batch() | {"other_images": images(), "other_labels": labels(), "share": 0.1}
+    ),
     "diagnostics.landscape.filter_normalised_direction": lambda: {"model": model(), "seed": 0},
     "diagnostics.landscape.losses_around": lambda: (
         batch()

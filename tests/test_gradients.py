@@ -4,9 +4,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import IMAGES, small
+from small import IMAGES, LABELS, small
 
-from resnet_lesson.diagnostics import autocorrelation, gradient_norms, input_gradients, set_averages
+from resnet_lesson.diagnostics import (
+    autocorrelation,
+    gradient_agreement,
+    gradient_norms,
+    input_gradients,
+    realised_fall,
+    set_averages,
+)
 from resnet_lesson.models import network, reset_weights
 from resnet_lesson.training import cross_entropy
 
@@ -41,6 +48,67 @@ def test_gradient_norms_against_finite_differences():
             slopes.append((loss(start + move) - loss(start - move)) / (2 * step))
         kernel.assign(start)
         assert norms[name] == pytest.approx(np.linalg.norm(slopes), rel=0.02)
+
+
+def softmax_regression(seed):
+    """Return a model of one dense layer, and a function: images, labels → (loss, gradients)."""
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dense(4)(inputs))
+    reset_weights(model, seed)
+
+    def by_hand(images, labels):
+        kernel, bias = model.get_weights()
+        logits = images @ kernel + bias
+        shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        errors = (shares - np.eye(4)[labels]) / len(labels)
+        return cross_entropy(logits, labels).mean(), (images.T @ errors, errors.sum(axis=0))
+
+    return model, by_hand
+
+
+def test_gradient_agreement_by_hand():
+    generator = np.random.default_rng(1)
+    images = generator.normal(size=(12, 3)).astype("float32")
+    labels = generator.integers(0, 4, size=12)
+    model, by_hand = softmax_regression(0)
+    a, b, c = (
+        np.concatenate([np.ravel(part) for part in by_hand(images[at], labels[at])[1]])
+        for at in (slice(0, 4), slice(4, 8), slice(8, 12))
+    )
+    cosines = [x @ y / np.sqrt((x @ x) * (y @ y)) for x, y in ((a, b), (a, c), (b, c))]
+    found = gradient_agreement(model, images, labels, batches=3)
+    assert found == pytest.approx(np.mean(cosines), abs=1e-5)
+    twice = np.concatenate([images, images]), np.concatenate([labels, labels])
+    assert gradient_agreement(model, *twice, batches=2) == pytest.approx(1, abs=1e-5)
+
+
+def test_realised_fall_by_hand():
+    generator = np.random.default_rng(2)
+    (x, y), (other_x, other_y) = (
+        (generator.normal(size=(8, 3)).astype("float32"), generator.integers(0, 4, size=8))
+        for _ in range(2)
+    )
+    model, by_hand = softmax_regression(0)
+    start = model.get_weights()
+    found = realised_fall(model, x, y, other_x, other_y, share=0.5)
+    for before, after in zip(start, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+    (loss, gradients), (other, _) = by_hand(x, y), by_hand(other_x, other_y)
+    step = 0.5 * loss / sum(np.sum(gradient**2) for gradient in gradients)
+    model.set_weights([w - step * gradient for w, gradient in zip(start, gradients, strict=True)])
+    fell = loss - by_hand(x, y)[0], other - by_hand(other_x, other_y)[0]
+    assert found == pytest.approx(np.divide(fell, 0.5 * loss), abs=1e-4)
+
+
+def test_a_short_step_keeps_what_it_promises():
+    model = small()
+    averages = [variable.numpy() for variable in model.non_trainable_variables]
+    own, same = realised_fall(model, IMAGES, LABELS, IMAGES, LABELS, share=1e-3)
+    assert own == pytest.approx(1, abs=0.05)
+    assert same == own
+    for before, after in zip(averages, model.non_trainable_variables, strict=True):
+        np.testing.assert_array_equal(before, after)
 
 
 def test_input_gradients_against_differences():

@@ -1,4 +1,4 @@
-"""Gradients: how large they are in each layer, how alike at neighbouring inputs, and Jacobians.
+"""Gradients: how large in each layer, how alike in two batches, and what following them brings.
 
 References
     Glorot, Bengio 2010: Understanding the difficulty of training deep feedforward neural networks,
@@ -6,14 +6,15 @@ References
     Balduzzi, Frean, Leary, Lewis, Ma, McWilliams 2017: The Shattered Gradients Problem: If resnets
         are the answer, then what is the question?, ICML (arXiv:1702.08591), Section 2: gradients
         on a grid of inputs, and their autocorrelation, Figures 1 and 2.
-    Griewank, Walther 2008: Evaluating Derivatives, second edition, SIAM: Jacobians.
 """
+
+import itertools
 
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson.diagnostics.modes import kept_averages
-from resnet_lesson.plumbing.constraints import Images, Labels, Numbers, Whole, checked
+from resnet_lesson.diagnostics.modes import kept, kept_averages
+from resnet_lesson.plumbing.constraints import Images, Labels, Numbers, Real, Whole, checked
 from resnet_lesson.training import batch_loss, watch
 
 # What a measurement takes that needs a loss.
@@ -52,6 +53,79 @@ def gradient_norms(model, images, labels):
         name: float(np.linalg.norm(gradient))
         for name, gradient in zip(kernels, gradients, strict=True)
     }
+
+
+@checked(**LABELLED, batches=Whole(2))
+def gradient_agreement(model, images, labels, batches=8):
+    """Measure how far the gradients of disjoint batches point the same way.
+
+    Each gradient is that of a batch's mean cross-entropy, with respect to all weights that are
+    trained, in training mode. The model stays as it is.
+
+    Args:
+        model: keras.Model, float32 (batch, …) → logits, float32 (batch, classes).
+        images: float32, shape (n, …).
+        labels: integers, shape (n,).
+        batches: into how many equal batches the images are cut, in their order.
+
+    Returns:
+        float: the cosine between two batches' gradients, mean over all pairs: 1 if all point the
+        same way, near 0 if none tells of another.
+    """
+    parts = zip(np.array_split(images, batches), np.array_split(labels, batches), strict=True)
+    directions = []
+    with kept_averages(model):
+        for part in parts:
+            _, gradients = _loss_and_gradients(model, *part)
+            whole = np.concatenate([np.ravel(gradient) for gradient in gradients])
+            directions.append(whole / np.linalg.norm(whole))
+    return float(np.mean([a @ b for a, b in itertools.combinations(directions, 2)]))
+
+
+@checked(
+    **LABELLED,
+    other_images=Images(),
+    other_labels=Labels("other_images", "model"),
+    share=Real(above=0, most=1),
+)
+def realised_fall(model, images, labels, other_images, other_labels, share=0.1):
+    """Follow a batch's gradient for one step, and measure how much of the promised fall comes true.
+
+    The step is so long that the loss of the batch would fall by ``share`` of itself, if it went on
+    along its tangent. Losses are mean cross-entropies in training mode. The model stays as it is.
+
+    Args:
+        model: keras.Model, float32 (batch, …) → logits, float32 (batch, classes).
+        images, labels: the batch whose gradient is followed.
+        other_images, other_labels: a second batch, which has no part in the step.
+        share: how far to go, from 0 to 1.
+
+    Returns:
+        (float, float): the fall of the batch's own loss, and that of the second batch's, both over
+        the promised fall. Below 0 the loss rises.
+    """
+    batches = (images, labels), (other_images, other_labels)
+
+    def losses():
+        return [float(batch_loss(model(x, training=True), y)) for x, y in batches]
+
+    with kept(model.variables):
+        before = losses()
+        _, gradients = _loss_and_gradients(model, images, labels)
+        promised = share * before[0]
+        step = promised / sum(float(tf.reduce_sum(gradient**2)) for gradient in gradients)
+        for weight, gradient in zip(model.trainable_variables, gradients, strict=True):
+            weight.assign_sub(step * gradient)
+        own, others = ((b - a) / promised for b, a in zip(before, losses(), strict=True))
+    return own, others
+
+
+def _loss_and_gradients(model, images, labels):
+    weights = model.trainable_variables
+    with tf.GradientTape() as tape:
+        watch(tape, weights)
+        loss = batch_loss(model(images, training=True), labels)
+    return loss, tape.gradient(loss, [weight.value for weight in weights])
 
 
 @checked(inputs=Images())
