@@ -16,6 +16,7 @@ from resnet_lesson.diagnostics import (
 )
 from resnet_lesson.models import network, reset_weights
 from resnet_lesson.training import cross_entropy
+from resnet_lesson.variants import variant_network
 
 
 def test_gradient_norms_against_finite_differences():
@@ -109,6 +110,15 @@ def test_a_short_step_keeps_what_it_promises():
     assert same == own
     for before, after in zip(averages, model.non_trainable_variables, strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_a_block_that_is_left_out_has_a_gradient_of_zero():
+    model = variant_network(8, "stochastic depth")
+    reset_weights(model, 1)  # with this seed, the first draw leaves the last block out
+    batch = np.tile(IMAGES[:, :4, :4], (1, 7, 7, 1)), LABELS
+    assert gradient_norms(model, *batch)["stage2_block1_conv1"] == 0
+    assert np.isfinite(gradient_agreement(model, *batch))
+    assert np.isfinite(realised_fall(model, *batch, *batch)).all()
 
 
 def test_input_gradients_against_differences():

@@ -82,7 +82,8 @@ def with_learnt_shortcuts(model):
             return layer(*args, **options)
         branch, carried = args[0]
         name = layer.name.removesuffix("_add") + "_line"
-        line = layers.Conv2D(carried.shape[-1], 1, use_bias=False, name=name)
+        # "same": TensorFlow folds padded channels into a "valid" convolution, wrongly.
+        line = layers.Conv2D(carried.shape[-1], 1, padding="same", use_bias=False, name=name)
         return layer([branch, line(carried)])
 
     return keras.models.clone_model(model, call_function=call)

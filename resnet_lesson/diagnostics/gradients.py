@@ -48,7 +48,9 @@ def gradient_norms(model, images, labels):
     with kept_averages(model), tf.GradientTape() as tape:
         watch(tape, kernels.values())
         loss = batch_loss(model(images, training=True), labels)
-    gradients = tape.gradient(loss, [kernel.value for kernel in kernels.values()])
+    values = [kernel.value for kernel in kernels.values()]
+    # A block that stochastic depth leaves out has none.
+    gradients = tape.gradient(loss, values, unconnected_gradients="zero")
     return {
         name: float(np.linalg.norm(gradient))
         for name, gradient in zip(kernels, gradients, strict=True)
@@ -125,7 +127,8 @@ def _loss_and_gradients(model, images, labels):
     with tf.GradientTape() as tape:
         watch(tape, weights)
         loss = batch_loss(model(images, training=True), labels)
-    return loss, tape.gradient(loss, [weight.value for weight in weights])
+    values = [weight.value for weight in weights]
+    return loss, tape.gradient(loss, values, unconnected_gradients="zero")
 
 
 @checked(inputs=Images())
