@@ -116,6 +116,9 @@ class FastTrainer(Trainer):
         ]
         self._updates = tf.function(self._many_updates, signature, **COMPILED)
 
+    def _rates(self, updates):
+        return one_cycle(updates, self.learning_rate)
+
     def _many_updates(self, images, labels, batches, rates, seed):
         """Make an update for each row of ``batches``, numbers of images; return the losses."""
 
@@ -182,7 +185,7 @@ class FastTrainer(Trainer):
             mean.assign(weight.value)
         examples = tf.constant(data.train.images), tf.constant(data.train.labels, tf.int32)
         batches = np.array([at for at, _ in self._shuffled(len(data.train), seed, updates)])
-        rates = one_cycle(updates, self.learning_rate).astype(np.float32)
+        rates = self._rates(updates).astype(np.float32)
         # No update: TensorFlow traces and prepares the graph outside of the clock.
         self._updates(*examples, batches[:0], rates[:0], seed)
         start, spent = time.perf_counter(), 0.0
