@@ -19,7 +19,14 @@ from pathlib import Path
 import numpy as np
 
 from resnet_lesson.data import Examples
-from resnet_lesson.plumbing.constraints import Dictionary, OneOf, checked, instance, received
+from resnet_lesson.plumbing.constraints import (
+    Dictionary,
+    ListOf,
+    OneOf,
+    checked,
+    instance,
+    received,
+)
 from resnet_lesson.plumbing.files import whole_file
 from resnet_lesson.plumbing.processes import each_in_a_process
 from resnet_lesson.runs import RECORDS as RUNS
@@ -220,6 +227,33 @@ def mean_loss(results):
     """Return the mean ``train_loss`` of results: infinite if a run diverged and has None."""
     losses = [result["train_loss"] for result in results]
     return math.inf if None in losses else float(np.mean(losses))
+
+
+@checked(results=ListOf(Dictionary()))
+def at_best_rate(results, search_seeds, seeds):
+    """Choose a network's learning rate on some seeds, and return its runs on others.
+
+    Args:
+        results: those of one network in a study: dictionaries with ``train_loss`` and a ``task``,
+            which has a ``rate`` and a ``seed``.
+        search_seeds: integers: the best rate is the one at which these runs end at the lowest mean
+            training loss. A rate with a run that diverged is never the best.
+        seeds: integers: those of the runs that are returned.
+
+    Returns:
+        (rate, list of results in the order of ``seeds``).
+
+    Raises:
+        KeyError: a run is missing.
+    """
+    searched, runs = {}, {}
+    for result in results:
+        rate, seed = result["task"]["rate"], result["task"]["seed"]
+        runs[rate, seed] = result
+        if seed in search_seeds:
+            searched.setdefault(rate, []).append(result)
+    best = min(searched, key=lambda rate: mean_loss(searched[rate]))
+    return best, [runs[best, seed] for seed in seeds]
 
 
 def result_of(record):

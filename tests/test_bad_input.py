@@ -209,6 +209,11 @@ CALLS = {
     "runs.load_records": lambda: {"path": saved()},
     "runs.running_mean": lambda: {"values": [1.0, 2.0], "window": 1},
     "runs.save_records": lambda: {"path": folder() / "saved.npz", "records": [trained()]},
+    "studies.at_best_rate": lambda: {
+        "results": [{"task": {"rate": 0.1, "seed": seed}, "train_loss": 0.5} for seed in (0, 1)],
+        "search_seeds": [0],
+        "seeds": [1],
+    },
     "studies.Study": lambda: {"script": Path(__file__), "settings": {}},
     "studies.complete": lambda: {"records": [trained()], "networks": [""], "seeds": [0]},
     "studies.provenance": lambda: {"study": studies.read_study("04_long_runs")},

@@ -226,6 +226,27 @@ def test_a_rate_with_which_a_run_diverges_is_never_the_best(script):
     assert study.best_rate(None, lambda rate: [rate], [0.001, 0.01, 0.1, 1.0]) == 0.01
 
 
+def test_the_best_rate_is_chosen_on_some_seeds_and_judged_on_others():
+    losses = {
+        (0.1, 0): 3.0,
+        (0.1, 1): 1.0,
+        (0.2, 0): 1.5,
+        (0.2, 1): 1.6,
+        (0.3, 0): 0.1,
+        (0.3, 1): None,
+    }
+    losses |= {(0.1, 9): 0.2, (0.2, 9): 7.0, (0.2, 8): 8.0}
+    results = [
+        {"task": {"rate": rate, "seed": seed}, "train_loss": loss}
+        for (rate, seed), loss in losses.items()
+    ]
+    rate, judged = studies.at_best_rate(results, [0, 1], [8, 9])
+    assert rate == 0.2
+    assert [run["train_loss"] for run in judged] == [8.0, 7.0]
+    with pytest.raises(KeyError):
+        studies.at_best_rate(results, [0, 1], [7])
+
+
 def test_a_search_that_ends_at_an_edge_says_so(script):
     study = studies.Study(script, {"seeds": [0]})
     study.run = lambda work, tasks: [{"train_loss": -rate} for rate in tasks]

@@ -33,7 +33,7 @@ from resnet_lesson.data import load_mnist
 from resnet_lesson.diagnostics import layer_counts
 from resnet_lesson.models import network
 from resnet_lesson.runs import by_name
-from resnet_lesson.studies import provenance, read_study
+from resnet_lesson.studies import at_best_rate, provenance, read_study
 from resnet_lesson.sweep import sweep
 from resnet_lesson.training import Trainer
 from resnet_lesson.variants import with_fading_shortcuts, without_shortcuts
@@ -46,13 +46,17 @@ study = read_study("04_rate_map")
 settings = study["settings"]
 
 
-def losses(name, seeds):
-    """Return the final training losses of a network: rate → one number a seed, of those in `seeds`."""
+def runs_of(name):
+    return [run for run in study["results"] if run["task"]["name"] == name]
+
+
+def searched(name):
+    """Return the final training losses of the search: rate → one number a seed."""
     found = {}
-    for run in study["results"]:
-        if run["task"]["name"] == name and run["task"]["seed"] in seeds and run["train_loss"]:
+    for run in runs_of(name):
+        if run["task"]["seed"] in settings["narrow"]["search_seeds"]:
             found.setdefault(run["task"]["rate"], []).append(run["train_loss"])
-    return dict(sorted(found.items()))
+    return {rate: found[rate] for rate in sorted(found)}
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
@@ -60,10 +64,8 @@ texts = []
 for ax, kind in zip(axes, ("plain", "residual"), strict=True):
     series, at = {}, {}
     for depth in (8, 20, 56):
-        searched = losses(f"{kind} {depth}", settings["narrow"]["search_seeds"])
-        searched = {rate: found for rate, found in searched.items() if len(found) == 3}
-        name = f"{depth} layers"
-        at[name], series[name] = list(searched), np.transpose(list(searched.values()))
+        name, found = f"{depth} layers", searched(f"{kind} {depth}")
+        at[name], series[name] = list(found), np.transpose(list(found.values()))
     drawn = plots.curves(at, series, "learning rate", "training loss (nats)", ax, f"{kind} networks", log=True)
     texts.append(drawn[1])
     ax.set_xscale("log")
@@ -121,7 +123,8 @@ names += [f"full-width {kind} {depth}" for kind in ("plain", "residual") for dep
 fresh, best = {}, {}
 for name in names:
     group = settings["full_width" if name.startswith("full") else "narrow"]
-    (best[name], fresh[name]), = losses(name, group["seeds"]).items()
+    best[name], judged = at_best_rate(runs_of(name), group["search_seeds"], group["seeds"])
+    fresh[name] = [run["train_loss"] for run in judged]
 plots.table(["network", "best rate", "training loss on fresh seeds, mean", "lowest to highest"], [
     [name, f"{best[name]:g}", f"{np.mean(found):.4f}", f"{min(found):.4f} to {max(found):.4f}"]
     for name, found in fresh.items()
