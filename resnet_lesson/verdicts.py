@@ -190,7 +190,7 @@ def verdict_paired(claim, difference, unit="", recorded=False):
     word = "Holds" if difference.mean > 0 else "Does not hold"
     if difference.p >= LEVEL:
         word = "Undecided"
-    _say(word, claim, _words(difference, unit, word), recorded)
+    _say(word, claim, _words(difference, unit, word, f", corrected p {difference.p:.2g}"), recorded)
 
 
 @checked(difference=DIFFERENCE, margin=POSITIVE)
@@ -217,16 +217,16 @@ def verdict_equal(claim, difference, margin, unit="", recorded=False):
         word = f"Equal within {margin:g} {unit}".strip()
     elif difference.low > margin or difference.high < -margin:
         word = "Does not hold"
-    words = f"{_words(difference, unit, word)}; the margin is {margin:g}"
+    # No p: it would ask whether there is a difference at all, which is another question.
+    words = f"{_words(difference, unit, word, '')}; the margin is {margin:g}"
     _say(word, claim, words, recorded)
 
 
-def _words(difference, unit, word):
+def _words(difference, unit, word, p):
     unit = f" {unit}" if unit else ""
     words = (
         f"the mean difference of {difference.pairs} pairs is {difference.mean:.3g}{unit}, "
-        f"95 % interval {difference.low:.3g} to {difference.high:.3g}, corrected p "
-        f"{difference.p:.2g}"
+        f"95 % interval {difference.low:.3g} to {difference.high:.3g}{p}"
     )
     if word == "Undecided":
         words += f"; a difference of {difference.visible:.2g}{unit} would probably have been seen"

@@ -499,8 +499,8 @@ quizzes.show("01")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 01](exercises/01_degradation.ipynb): five tasks, each
-# with a check that answers at once and with hints that unfold.
+# Reading is only half the work. [Exercises to lesson 01](exercises/01_degradation.ipynb): five tasks, four with a
+# check that answers at once and hints that unfold, and an experiment of your own.
 #
 # ## References
 #

@@ -148,10 +148,9 @@ verdict_equal("halfway, neither block's loss differs from the other's by more th
               halfway, margin=0.3, unit="(log of the ratio)")
 
 # %% [markdown]
-# The last verdict is of a new kind. It takes the logarithm of the ratio of the two losses, seed by seed, and
-# computes an interval that holds the mean of such differences 95 times in 100. If the whole interval lies
-# within a stated margin, here ±0.3, which is a factor of 1.35, the two count as equal. (You can ignore the p for
-# now.)
+# The last verdict is of a new kind. It takes the logarithm of the ratio of the two losses, seed by seed, and computes
+# an interval that holds the mean of such differences 95 times in 100. If the whole interval lies within a stated
+# margin, here ±0.3, which is a factor of 1.35, the two count as equal.
 #
 # ## 1. The residual
 #
@@ -577,8 +576,8 @@ quizzes.show("02")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 02](exercises/02_residual_learning.ipynb): six tasks, each
-# with a check that answers at once and with hints that unfold.
+# Reading is only half the work. [Exercises to lesson 02](exercises/02_residual_learning.ipynb): six tasks, five with
+# a check that answers at once and hints that unfold, and a sixth to discuss.
 #
 # ## References
 #

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 03 · The bottleneck block
 #
-# Here are two residual blocks. The left one hands on 64 channels; the one on the right hands on 256, four times as
-# many, and is a layer deeper besides. Which of them is more expensive? Anyone who has paid for computing time will
-# point to the right, without hesitation. Count the multiplications in their convolutions, and it turns out to be
-# the cheaper of the two. It was this block that let He and his colleagues go from 34 layers to 152 on ImageNet, and
-# in the next half hour you will build it, count it, and find out what it gives up.
+# Here are two residual blocks. The one on the left puts out 64 channels; the one on the right puts out 256, four
+# times as many, and has an extra layer besides. Which of them is more expensive? Anyone who has paid for computing
+# time will point to the right, without hesitation. Count the multiplications in their convolutions, and it turns out
+# to be the cheaper of the two. It was this block that made it affordable for He and his colleagues to go from 34
+# layers to 152 on ImageNet, and in the next half hour you will build it, count it, and find out what it gives up.
 #
 # **Objectives.** After this lesson you can
 #
@@ -41,8 +41,9 @@ figure, axes = plt.subplots(1, 2, figsize=(8, 7.2), layout="constrained")
 _, left = diagrams.block("basic", "identity", (64, 64), in_filters=64, ax=axes[0])
 _, right = diagrams.block("bottleneck", "identity", (64, 64, 256), in_filters=256, ax=axes[1])
 plots.show(axes[0], f"Left: {left} Right: {right}",
-           "Figure 5 of He, Zhang, Ren and Sun (2016a), redrawn. **Compare the 3×3 convolutions:** at the "
-           "right there is only one, and it works on 64 channels, although 256 arrive and 256 leave.")
+           "Figure 5 of He, Zhang, Ren and Sun (2016a), redrawn. **Compare the 3×3 convolutions:** on the right there "
+           "is only one, and it works on 64 channels, although 256 arrive and 256 leave. In units of 64² "
+           "multiply-adds per pixel, the convolutions on the left cost 9 and 9, those on the right 4, 9 and 4.")
 
 # %% [markdown] tags=["slide"]
 # # 03 · The bottleneck block
@@ -51,7 +52,7 @@ plots.show(axes[0], f"Left: {left} Right: {right}",
 #
 # <!-- notes -->
 # Ask: which of the two is more expensive? They will say: the right one, by far; it has four times the channels.
-# Answer: in units of 64² multiply-adds a pixel, 9 + 9 = 18 at the left and 4 + 9 + 4 = 17 at the right.
+# Answer: in units of 64² multiply-adds per pixel, 9 + 9 = 18 at the left and 4 + 9 + 4 = 17 at the right.
 
 # %% [markdown] tags=["slide"]
 # ## What a block costs
@@ -73,16 +74,16 @@ plots.show(axes[0], f"Left: {left} Right: {right}",
 # counted as two **FLOPs**). A $k \times k$ convolution from $c$ to $c'$ channels computes $c'$ numbers at each
 # pixel, and each is a sum of $k^2 c$ products. So it needs
 #
-# $$k^2\,c\,c' \ \text{multiply-adds a pixel, and has as many weights.}$$
+# $$k^2\,c\,c' \ \text{multiply-adds per pixel, and has as many weights.}$$
 #
-# Lesson 02's basic block, with two 3×3 convolutions on $C$ channels, costs $18\,C^2$ a pixel: double the channels,
+# Lesson 02's basic block, with two 3×3 convolutions on $C$ channels, costs $18\,C^2$ per pixel: double the channels,
 # and you quadruple the price. The way out is to let the expensive 3×3 work on few channels. For that you need a cheap
 # way from many channels to few, and back.
 #
-# A **1×1 convolution** is that way. Its kernel looks at no neighbours; at every pixel it multiplies the $c$ channels
-# by the same $c \times c'$ matrix, so it is a dense layer applied to each pixel by itself, and costs a ninth of a
-# 3×3. Lin, Chen and Yan introduced it (2014, Section 3.1), and GoogLeNet used it to save computation (Szegedy 2015,
-# Section 4).
+# A **1×1 convolution** does exactly that. Its kernel looks at no neighbours; at every pixel it multiplies the $c$
+# channels by the same $c \times c'$ matrix, so it is a dense layer applied to each pixel by itself, and costs a ninth
+# of a 3×3. Lin, Chen and Yan introduced it (2014, Section 3.1), and GoogLeNet used it to save computation (Szegedy
+# 2015, Section 4).
 
 # %%
 x = np.random.default_rng(0).normal(size=(2, 14, 14, 64)).astype("float32")
@@ -96,7 +97,7 @@ assert np.allclose(x @ matrix, y, atol=1e-5)
 #
 # One $c \times c'$ matrix, the same at all pixels: `x @ matrix`
 #
-# | convolution, from $c$ to $c'$ channels | multiply-adds a pixel |
+# | convolution, from $c$ to $c'$ channels | multiply-adds per pixel |
 # |---|---|
 # | 3×3 | $9\,c\,c'$ |
 # | 1×1 | $c\,c'$ |
@@ -131,8 +132,9 @@ mine = keras.Model(inputs, bottleneck(inputs, inner=16, outer=64))
 
 # %% [markdown]
 # Is it right? Give the same weights to this block and to the one from the course's package, show both the same
-# images, and compare. And since a test is worth something only if it can fail, do it once more with a common
-# mistake, the last ReLU before the addition.
+# images, and compare. And since a test is worth something only if it can fail, do it once more with a common mistake,
+# the last ReLU before the addition. (The cell is bookkeeping, and you may skip it: `as_model` lays out a block of the
+# package as a Keras model, and `difference` copies random weights into both and shows both section 1's `x`.)
 
 # %%
 def as_model(block, pixels, channels):
@@ -185,7 +187,7 @@ assert difference(wrong, package) > 0.01  # the mistake is noticed
 # $$C \cdot \frac{C}{r} + 9 \left(\frac{C}{r}\right)^2 + \frac{C}{r} \cdot C
 #   = \left(\frac{2}{r} + \frac{9}{r^2}\right) C^2$$
 #
-# multiply-adds a pixel, against $18\,C^2$ for the basic block of the same width.
+# multiply-adds per pixel, against $18\,C^2$ for the basic block of the same width.
 #
 # **Predict.** With $r = 4$, as in the paper, how many times cheaper is that? Try it in your head.
 
@@ -223,26 +225,28 @@ plots.table(["channels C", "basic", "bottleneck, r = 2", "times cheaper", "bottl
 
 # %% [markdown]
 # The factor does not depend on $C$: about 17 for $r = 4$ and 5.5 for $r = 2$. You can keep that saving, or spend it
-# on width, as the drawing at the top does. In units of $64^2$ multiply-adds a pixel, the left block costs
+# on width, as the drawing at the top does. In units of $64^2$ multiply-adds per pixel, the left block costs
 # $9 + 9 = 18$ and the one on the right $4 + 9 + 4 = 17$: four times the channels, for slightly less.
 #
-# Do not expect your clock to agree, though. Normalisation and addition hardly become cheaper, a 1×1 does little with
-# each number that it fetches from memory, and every extra layer has a fixed cost of its own.
-# [What it costs in seconds](deeper/03_cost_in_seconds.ipynb) takes the time and looks for where it goes.
+# Do not expect your clock to agree, though. At equal width, normalisation and addition hardly become cheaper, and in
+# the wider block of the drawing they cost more than three times as much. A 1×1 does little with each number that it
+# fetches from memory, and every extra layer has a fixed cost of its own. [What it costs in
+# seconds](deeper/03_cost_in_seconds.ipynb) times both blocks and tracks down where the time goes.
 #
 # ## 4. What a narrow branch cannot do
 #
-# Squeezing 64 channels through 16 must lose something. What? As in section 1, the first 1×1 multiplies the channels of
-# a pixel by a 64 × 16 matrix $W$. Sixteen equations with 64 unknowns have solutions other than zero, so there are
-# directions $v \neq 0$ with $vW = 0$: the **null space** of $W$. Then $F(x + v) = F(x)$. The branch cannot tell $x$
-# from $x + v$, and no later layer can bring the difference back.
+# Squeezing 64 channels through 16 must lose something. What? As in section 1, the first 1×1 multiplies the channels
+# of a pixel by a 64 × 16 matrix $W$. Sixteen equations with 64 unknowns have solutions other than zero, so there are
+# directions $v \neq 0$ with $vW = 0$. They form the **null space** of the map from $x$ to $xW$. For such a $v$, $F(x
+# + v) = F(x)$. The branch cannot tell $x$ from $x + v$, and no later layer can bring the difference back.
 #
-# That limits an argument of lesson 01. There, a deep plain network could copy a shallow one because its extra
-# layers could be identities. A plain *bottleneck* can never be the identity for every input, whatever its
-# weights, since the identity would have to tell $x$ from $x + v$. A residual one can: its shortcut carries $v$
-# around the branch.
+# That limits an argument of lesson 01. There, a deep plain network could copy a shallow one because its extra layers
+# could be identities. A plain *bottleneck* can never be the identity, not even on non-negative inputs alone, whatever
+# its weights, since the identity would have to tell $x$ from $x + v$. A residual one can, wherever $x \ge 0$: set its
+# branch to zero, and the shortcut carries everything, $v$ included.
 #
-# **Predict.** Add such a $v$, of length 1, to every pixel. Does the output of each block change at all?
+# **Predict.** Add such a $v$, of length 1, to every pixel. Does the output of the plain block change at all? And that
+# of the residual one?
 
 # %%
 positive = np.abs(x) + 3  # as after a ReLU; v is small enough to keep it positive
@@ -267,8 +271,8 @@ verdict("what the first 1×1 maps to zero is invisible to the plain bottleneck, 
 # <!-- output -->
 #
 # <!-- notes -->
-# So a plain bottleneck can never be the identity for every input. Ask: can it be trained long enough to become
-# that? They will say: yes. Answer: no, there are no such weights. The shortcut carries v around the branch.
+# So a plain bottleneck can never be the identity for every non-negative input. Ask: can it be trained long enough to
+# become that? They will say: yes. Answer: no, there are no such weights. The shortcut carries v around the branch.
 
 # %% [markdown] tags=["slide"]
 # ## How far a block sees
@@ -283,18 +287,18 @@ verdict("what the first 1×1 maps to zero is invisible to the plain bottleneck, 
 # on receptive fields, in notebooks/deeper, counts the paths and asks whether a whole digit is seen.
 
 # %% [markdown]
-# A caveat: the argument is about *every* input. If the inputs that occur do not use all directions, a plain
-# bottleneck may still be the identity on those.
+# A caveat: the argument is about *every* non-negative input. If the inputs that occur do not use all directions, a
+# plain bottleneck may still be the identity on those.
 #
 # There is a second thing that a bottleneck gives up. Only its 3×3 looks at neighbours, so one output sees 3 × 3
-# pixels of the block's input, where a basic block sees 5 × 5. Whether a deep network of bottlenecks still sees a
-# whole digit is worked out in [how far a block sees](deeper/03_receptive_fields.ipynb).
+# pixels of the block's input, where a basic block sees 5 × 5. Does a deep network of bottlenecks still see a whole
+# digit? [How far a block sees](deeper/03_receptive_fields.ipynb) works it out.
 #
 # ## 5. Where the shape changes
 #
-# Networks are built in **stages**, rows of blocks of one shape. From one stage to the next the image halves and the
-# channels double, and there $x$ and $F(x)$ do not fit together. He and his colleagues compare three ways to make
-# them fit (2016a, Section 4.1):
+# Networks are built in **stages**, each a run of blocks whose outputs all have the same shape. From one stage to the
+# next, height and width are halved and the number of channels doubles, and there $x$ and $F(x)$ do not fit together.
+# He and his colleagues compare three ways to make them fit (2016a, Section 4.1):
 #
 # | option | where the shape changes | elsewhere | weights |
 # |---|---|---|---|
@@ -303,11 +307,13 @@ verdict("what the first 1×1 maps to zero is invisible to the plain bottleneck, 
 # | **C** | projection | projection | many |
 #
 # Elsewhere, A and B have the **identity shortcut** of lesson 02. Option A looks crude: it keeps one pixel in four and
-# fills half of the channels with zeros. But it has no weights, and that will be useful.
+# fills half of the channels with zeros. But it has no weights, and that will be useful. (Nor do B and C keep more
+# pixels: a 1×1 with stride 2 reads one of each 2 × 2 as well. Section 6 comes back to that.)
 
 # %%
 plots.show(*diagrams.block("bottleneck", "padded", (16, 16, 32), in_filters=16, stride=2),
-           "A bottleneck that halves the image and doubles the channels, with a padded shortcut.")
+           "A bottleneck that halves the image and doubles the channels. **Look at the two boxes on the shortcut:** "
+           "neither has a weight. (The first 1×1 leaves 16 channels at 16, half of the 32 that leave the block.)")
 narrow = np.random.default_rng(1).normal(size=(1, 14, 14, 16)).astype("float32")
 carried = PaddedShortcut(32, stride=2)(narrow).numpy()
 assert np.array_equal(carried[..., :16], narrow[:, ::2, ::2]) and not carried[..., 16:].any()
@@ -366,8 +372,8 @@ assert 1.9 < wide[1] / wide[0] < 2
 # %% [markdown]
 # And which is best? On ImageNet, with 34 layers, C was slightly better than B, and B than A; the authors call the
 # differences small and use B in their deep networks (2016a, Section 4.1, Table 3). With 54 projections in a row, in
-# 110 layers on CIFAR-10, C was clearly *worse* than the identity (2016b, Section 3.1, Table 1). Lesson 07 compares
-# them on MNIST.
+# 110 layers on CIFAR-10, C was clearly *worse* than the identity (2016b, Section 3.1, Table 1). Lesson 07 tries C
+# against A on MNIST.
 #
 # ## 6. Which convolution takes the stride?
 #
@@ -392,11 +398,11 @@ def paths(block, size):
 
 
 PLACES = {"conv1": "stride on the first 1×1", "conv2": "stride on the 3×3 (v1.5)"}
-grids = [paths(BottleneckBlock((1, 1, 1), "padded", False, stride=2, stride_on=place), 8)
+grids = [paths(BottleneckBlock((1, 1, 1), "padded", normalisation=False, stride=2, stride_on=place), 8)
          for place in PLACES]
 plots.show(*plots.number_grids(grids, list(PLACES.values())),
-           "How many paths lead through the branch from each pixel of a block's input to its outputs. At the "
-           "left, three quarters of the pixels have none.")
+           "How many paths lead through the branch from each pixel of a block's input to its outputs. On the left, "
+           "three quarters of the pixels have none; on the right, every pixel has at least one.")
 
 # %% [markdown] tags=["slide"]
 # ## Which convolution takes the stride?
@@ -420,15 +426,15 @@ changed = {}
 for place in PLACES:
     block = BottleneckBlock((8, 8, 32), "projection", stride=2, stride_on=place)
     changed[place] = float(np.abs(block(noisy) - block(images)).max())
-verdict("with the stride on the first 1×1, noise in three quarters of the block's input changes nothing, "
-        "and with the stride on the 3×3 it does", changed["conv1"] == 0 < changed["conv2"],
+verdict("with the stride on the first 1×1, noise in three quarters of the block's input changes nothing; "
+        "with the stride on the 3×3, it changes the output", changed["conv1"] == 0 < changed["conv2"],
         f"largest change {changed['conv1']} and {changed['conv2']:.1f}")
 
 # %% [markdown]
-# The image is not lost: 3×3 convolutions in earlier blocks have mixed each pixel with its neighbours. But what the
-# block before has computed for those positions is wasted. T. He and his colleagues study the move to the 3×3 for this
-# reason, and average over the four pixels on the shortcut as well (2019, Section 4.2). The move costs a little, since
-# the first 1×1 now works on four times the pixels.
+# The image is not lost: 3×3 convolutions in earlier blocks have mixed each pixel with its neighbours. But whatever
+# the previous block computed at those positions is thrown away. T. He and his colleagues study the move to the 3×3
+# for this reason, and average over the four pixels on the shortcut as well (2019, Section 4.2). The move costs a
+# little, since the first 1×1 now works on four times the pixels.
 #
 # ## 7. As accurate, but cheaper?
 #
@@ -439,8 +445,10 @@ verdict("with the stride on the first 1×1, noise in three quarters of the block
 # - At equal **width** the bottleneck is far cheaper. Is it as accurate?
 # - At equal **cost** it is four times as wide. Is it more accurate?
 #
-# Four small residual networks make both comparisons. They have two blocks in each of two stages, and the table gives
-# their widths in the first stage and the second. The bottlenecks narrow by $r = 4$, as in the paper.
+# Four small residual networks let us make both comparisons. What is held fixed is the number of blocks, two in each
+# of two stages, and the images and their order, seed by seed. What is not is the depth, since a bottleneck has three
+# layers to the basic block's two; so the first weights differ as well. A name like 16/32 gives the widths of the two
+# stages. The bottlenecks narrow by $r = 4$, as in the paper.
 
 # %%
 study = read_study("03_equal_cost")
@@ -454,8 +462,11 @@ plots.table(["network", "weighted layers", "multiply-adds, millions"], rows)
 print(provenance(study))
 
 # %% [markdown]
-# A recorded study gave each of them the same search for its best learning rate, annealed that to zero over 600 updates
-# on 12,800 images, and then ran eight fresh seeds.
+# (Block for block the bottleneck is a little cheaper. Its stem is four times as wide, though, which makes the smaller
+# bottleneck network some per cent dearer than its partner.) A recorded study tried a grid of learning rates on each
+# network, with two seeds, and kept the one with the lowest training loss. Then it trained each network anew with
+# eight fresh seeds. Every run had 600 updates on 12,800 images, and its rate was *annealed*, that is, lowered step by
+# step to zero. The training loss here is that of the final weights, on all of those images.
 #
 # **Predict.** Rank the four networks by training loss, and by mistakes on the test images.
 
@@ -468,9 +479,9 @@ loss = {name: [run["train_loss"] for run in runs] for name, runs in judged.items
 mistakes = {name: [run["test_mistakes"] for run in runs] for name, runs in judged.items()}
 rows = {f"{name}, {cost[name] / 1e6:.2f} million": values for name, values in loss.items()}
 plots.show(*plots.intervals(rows, "training loss (nats)", log=True),
-           "A mark for each of eight runs, recorded, and a bar at their mean. **Compare the two upper rows, "
-           "then the two lower ones,** which cost the same. Then compare the two in the middle, which are "
-           "equally wide.")
+           "A dot for each of eight recorded runs, a line from the lowest to the highest, and a bar at the mean. "
+           "**Compare the two upper rows, then the two lower ones,** which cost nearly the same. Then compare the two "
+           "in the middle, which are equally wide.")
 plots.table(["network", "best rate", "training loss, mean", "test mistakes of 10,000, mean"],
             [[name, f"{best[name]:g}", f"{np.mean(loss[name]):.3f}",
               f"{np.mean(mistakes[name]):.0f}"] for name in judged])
@@ -509,7 +520,8 @@ for what, unit, claim in (("test mistakes", "images", "the bottleneck network mi
 # %% [markdown] tags=["slide"]
 # ## What was held fixed?
 #
-# - equal **width**: less than a tenth of the cost, and several times the training loss and the mistakes
+# - equal **width**: less than a tenth of the cost, several times the training loss, and at least half as many
+#   mistakes again
 # - equal **cost**: training losses that eight seeds cannot tell apart; a few more test mistakes for the bottleneck, in
 #   the larger pair
 #
@@ -520,29 +532,32 @@ for what, unit, claim in (("test mistakes", "images", "the bottleneck network mi
 # smaller networks, other training. What the bottleneck offers is a trade; whether it pays depends on the task.
 
 # %% [markdown]
-# So at equal width the bottleneck does with less than a tenth of the arithmetic, and pays for it. That is what the
-# article's sentence has to mean, for at equal cost nothing is saved, and here it does not hold. At equal cost we
-# found no gain either: the training losses differ by less than eight seeds can resolve, and in the larger pair the
+# So at equal width the bottleneck makes do with less than a tenth of the arithmetic, and it pays for that in
+# accuracy. Equal width is what the article must have in mind, because at equal cost there is nothing to save. In our
+# experiment, then, its sentence is wrong: the computation fell, and the accuracy fell with it. At equal cost we found
+# no gain either: the training losses differ by less than eight seeds can resolve, and in the larger pair the
 # bottleneck misreads a few more test images (in the smaller pair that is undecided).
 #
 # That does not contradict the paper, because it is another experiment. On ImageNet, with 1,000 classes and up to
 # 600,000 updates, ResNet-50 beat ResNet-34 at nearly the same cost (2016a, errors in Table 3, cost in Table 1), with
-# sixteen layers more. [The networks of 2015](deeper/03_imagenet_networks.ipynb) have it counted. What the bottleneck
-# offers is a trade, more channels and more depth for the same arithmetic, and whether that pays depends on the task.
-# This course uses it because most deep residual networks that you will meet do. Its networks have few channels, so
-# they narrow by $r = 2$; only the comparison above took the paper's $r = 4$.
+# sixteen layers more. [The networks of 2015](deeper/03_imagenet_networks.ipynb) does the counting. What the
+# bottleneck offers is a trade, more channels and more depth for the same arithmetic, and whether that pays depends on
+# the task. This course uses it because ResNet-50 and its deeper relatives do. Its networks have few channels, so they
+# narrow by $r = 2$; only the comparison above took the paper's $r = 4$.
 #
 # ## Summary
 #
 # - A 1×1 convolution is a dense layer at every pixel, and changes the number of channels at a ninth of the cost of
 #   a 3×3.
-# - A bottleneck reduces, works and restores: $(2/r + 9/r^2)\,C^2$ multiply-adds a pixel against $18\,C^2$. With
+# - A bottleneck reduces, works and restores: $(2/r + 9/r^2)\,C^2$ multiply-adds per pixel against $18\,C^2$. With
 #   $r = 4$ it is four times as wide at the same cost.
-# - A branch that narrows cannot be the identity for *every* input. The shortcut carries around what it cannot see.
+# - A plain bottleneck cannot be the identity for *every* non-negative input. In a residual one, the shortcut carries
+#   around what the branch cannot see.
 # - Option A (padded) has no weights, B projects where the shape changes, C everywhere.
 # - With the stride on the first 1×1, three quarters of the pixels of *that block's input* are never looked at.
-# - "As accurate, but cheaper" must say what is held fixed. Here, at equal width the cheaper network is far behind; at
-#   equal cost the training losses cannot be told apart.
+# - "As accurate, but cheaper" must say what is held fixed. Here, at equal width the cheaper network is far behind. At
+#   equal cost the larger bottleneck network misreads slightly more test images, and which of the two ends with the
+#   lower training loss stays open.
 #
 # Everything is in place now: a residual block, a form of it that is affordable, and a shortcut that fits
 # everywhere. Only the race is missing, and lesson [04](04_plain_vs_residual.ipynb) runs it.
@@ -560,8 +575,8 @@ quizzes.show("03")
 # ## What to remember
 #
 # - Reduce, work, restore: about 17 times cheaper with $r = 4$, or four times as wide at the same cost.
-# - Multiply-adds are a measure of arithmetic, and only a hint for seconds.
-# - A plain bottleneck cannot be the identity for every input; a residual one can.
+# - Multiply-adds are a measure of arithmetic, and only a rough guide to seconds.
+# - A plain bottleneck cannot be the identity for every non-negative input; a residual one can.
 # - "As accurate, but cheaper": **what was held fixed?**
 #
 # **Exercises:** lesson 03, 1 to 5; number 6 for a discussion.
@@ -575,8 +590,8 @@ quizzes.show("03")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 03](exercises/03_bottleneck_block.ipynb): six tasks, each with a
-# check that answers at once and with hints that unfold.
+# Reading is only half the work. [Exercises to lesson 03](exercises/03_bottleneck_block.ipynb): five tasks, each with
+# a check that answers at once and with hints that unfold, and a sixth to discuss.
 #
 # ## References
 #

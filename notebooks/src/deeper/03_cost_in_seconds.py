@@ -74,9 +74,9 @@ plots.table(["channels C", "basic, ms a step", "bottleneck, ms a step", "ratio o
              "speed-up"], rows)
 
 # %% [markdown]
-# Compare the last two columns. On the machine that built this page, 256 channels gave a good part of the promised
-# speed-up, and with 16 the bottleneck was no faster than the block that it replaced. Where does the rest go? There are
-# three likely answers. Two can be counted, and the third must be guessed from the times.
+# Compare the last two columns. On the machine that built this page, 256 channels gave about half of the promised
+# speed-up, and with 16 the bottleneck gained little or nothing. Where does the rest go? There are three likely
+# answers. Two can be counted, and the third must be guessed from the times.
 #
 # ## 2. What does not shrink
 #
@@ -139,8 +139,8 @@ verdict("the basic block's 3×3 does at least ten times as much with each number
         basic >= 10 * max(bottleneck), f"{basic:.0f} multiply-adds a number, against at most {max(bottleneck):.0f}")
 
 # %% [markdown]
-# Compare the third column with the last: where few multiply-adds fall on each number, fewer of them are done in a
-# second. Ma and colleagues turned such observations into rules for fast networks (2018, Section 2).
+# Compare the third column with the last: the less a layer does with each number it moves, the fewer multiply-adds it
+# gets through in a second. Ma and colleagues turned such observations into rules for fast networks (2018, Section 2).
 #
 # The third answer is the plainest one, and this table cannot tell it from memory: starting a layer takes a fixed time,
 # however little it computes. Look at the milliseconds of the small layers, which are alike although their work is
@@ -148,7 +148,7 @@ verdict("the basic block's 3×3 does at least ten times as much with each number
 #
 # ## Summary
 #
-# - Multiply-adds are a fair measure of arithmetic and only a hint for seconds.
+# - Multiply-adds are a fair measure of arithmetic and only a rough guide to seconds.
 # - Normalisation and addition hardly shrink, a 1×1 does little with each number it fetches, and every layer has a
 #   fixed cost.
 # - So "a tenth of the computation" and "a tenth of the time" are two different claims. Ask which one is meant.

@@ -99,8 +99,8 @@ verdict("the name is the depth, and the multiply-adds are those of the paper's T
 # %% [markdown]
 # Each two-layer block of ResNet-34 has become a three-layer bottleneck: one more layer in each of sixteen blocks, for
 # about five per cent more arithmetic. The number counts the weighted layers on the longest path; projections lie
-# beside that path and are left out. (Ours are up to 0.06 billion above the printed figures; the paper says neither
-# how it rounded nor which shortcuts it counted.)
+# beside that path and are left out. (Ours differ from the printed figures by up to 0.06 billion; the paper says
+# neither how it rounded nor which shortcuts it counted.)
 #
 # ## 2. To the last parameter
 #
@@ -152,10 +152,11 @@ verdict("v1.5 costs at most a tenth more than the variant with the stride on the
         f"{v15 / 1e9:.2f} billion multiply-adds, {v15 / work[50] - 1:.1%} more")
 
 # %% [markdown]
-# On ImageNet that was money well spent: ResNet-50 had a lower error than ResNet-34 (whether by its depth, its width or
-# its block, the table does not say), and 101 and 152 layers a lower one still (2016a, Section 4.1, Table 3). The authors chose the bottleneck to keep training affordable; deep networks of
-# basic blocks gain from depth, too, but are less economical (Section 4.1, footnote 4). ResNet-152 is eight times as
-# deep as VGG-19, a leading network of 2014, and needs fewer multiply-adds: 11.3 against 19.6 billion (Section 4.1).
+# On ImageNet the few extra per cent of ResNet-50 were well spent: it had a lower error than ResNet-34 (whether by its
+# depth, its width or its block, the table does not say), and 101 and 152 layers a lower one still (2016a, Section
+# 4.1, Table 3). The authors chose the bottleneck to keep training affordable; deep networks of basic blocks gain from
+# depth, too, but are less economical (Section 4.1, footnote 4). ResNet-152 is eight times as deep as VGG-19, a
+# leading network of 2014, and needs fewer multiply-adds: 11.3 against 19.6 billion (Section 4.1).
 #
 # **The competition of 2015.** ImageNet's challenge of that year had photographs of 1,000 classes. The authors combined
 # six residual networks of different depths, two of them with 152 layers, and reached a top-5 error of 3.57 % on the

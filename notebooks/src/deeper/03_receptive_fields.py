@@ -1,13 +1,12 @@
 # %% [markdown]
 # # 03 · Deeper: how far a block sees
 #
-# Lesson 03 made a block about seventeen times cheaper by letting two of its three convolutions look at
-# a single pixel each. It counted what that saves. What it did not count is what those two layers no
-# longer see. An output of a convolutional network knows nothing of the image beyond a
-# window of it, and only a kernel wider than one pixel makes the window grow; so of a bottleneck's three
-# layers, one looks around and two do not. Now, a 7 is a 1 with a bar on top, and to tell the two apart
-# something in the network has to see the bar and the stroke together. Does anything? We do not have to
-# guess: we can count.
+# Lesson 03 made a block about seventeen times cheaper. Its one 3×3 works on few channels, and the two convolutions
+# that take it there and back look at a single pixel each. We counted what that saves. What we did not count is what
+# those two layers no longer see. An output of a convolutional network knows nothing of the image beyond a window of
+# it, and only a kernel wider than one pixel makes the window grow; so of a bottleneck's three layers, one looks
+# around and two do not. Now, a 7 is a 1 with a bar on top, and to tell the two apart something in the network has to
+# see the bar and the stroke together. Does anything? We do not have to guess: we can count.
 #
 # **Objectives.** After this notebook you can
 #
@@ -59,7 +58,9 @@ kinds = {"basic": BasicBlock((1, 1), "identity", False),
          "bottleneck": BottleneckBlock((1, 1, 1), "identity", False)}
 grids = [paths(block, 7, at=3) for block in kinds.values()]
 title = "Paths from each input pixel to the output pixel in the middle"
-plots.show(*plots.number_grids(grids, list(kinds), title=title))
+plots.show(*plots.number_grids(grids, list(kinds), title=title),
+           "**Look where the numbers end:** 5 × 5 pixels for the basic block, 3 × 3 for the bottleneck, which has a layer "
+           "more.")
 
 # %% [markdown]
 # Look first at where the numbers end. In the basic block nine pixels look at nine pixels each, and since
@@ -79,7 +80,7 @@ plots.show(*plots.number_grids(grids, list(kinds), title=title))
 # the convolution's input: the product of all earlier strides. So layers with kernels $k_i$ and strides
 # $s_i$ see
 #
-# $$r = 1 + \sum_i (k_i - 1) \prod_{j < i} s_j$$
+# $$n = 1 + \sum_i (k_i - 1) \prod_{j < i} s_j$$
 #
 # pixels in height and in width (Araujo 2019). For our two blocks, whose strides are 1, that is a sum that
 # fits in one line.
@@ -101,6 +102,7 @@ verdict("a basic block sees 5 × 5 pixels, a bottleneck 3 × 3", seen == formula
 # For a whole network we walk along its convolutions and let each one widen the field. This time we also
 # keep track of where the field lies: zeros are padded around the image, half of them above it, and so the
 # first row that an output sees moves up by half of what the field grows.
+#
 # **Predict.** MNIST's images have 28 rows. The last block has 7 rows of outputs. How many of them see the
 # whole image, in the networks with 8, 20 and 56 layers?
 
@@ -153,12 +155,12 @@ plots.table(["layers", "rows seen, by formula", "rows seen, by gradient",
 verdict("formula and gradient agree", all(agree), f"{len(agree)} networks")
 
 # %% [markdown]
-# Read the last column from top to bottom. In the 8-layer network no output of the last block has the whole
-# image in reach, and still the network reads digits: the average over all outputs, just before the dense
-# layer, brings them together. Averaging and then multiplying by a matrix is the same as multiplying and
-# then averaging, so its answer is the mean of 49 opinions, each about one part of the image. With
-# 20 layers the outputs in the middle see everything, and with 56 layers every one does. Whatever it is
-# that goes wrong when a plain network gets that deep, it is not that it sees too little.
+# Read the last column from top to bottom. In the 8-layer network no output of the last block has the whole image in
+# reach, and still such a network learns to read digits (lesson 04 trains one): the average over all outputs, just
+# before the dense layer, brings them together. Averaging and then multiplying by a matrix is the same as multiplying
+# and then averaging, so its answer is the mean of 49 opinions, each about one part of the image. With 20 layers the
+# outputs in the middle see everything, and with 56 layers every one does. Whatever it is that goes wrong when a plain
+# network gets that deep, it is not that it sees too little.
 #
 # ## Summary
 #

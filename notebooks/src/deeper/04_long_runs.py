@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 04 · Deeper: the long runs
 #
-# Perhaps the deep plain network only needs more time. Lesson 04 gives its networks some hundred updates, which
-# takes minutes; what would happen in hours? This notebook shows a recorded study that kept going: networks of 20
-# and of 56 layers, plain and residual, three seeds, until their losses had nearly stopped falling. Mind one thing from
-# the start. It dates from before the search for learning rates, so all its runs share one rate, 0.002, which suits the
+# Perhaps the deep plain network only needs more time. Lesson 04 gives its networks a few hundred updates; what would
+# happen in ten or twenty thousand? This notebook shows a recorded study that kept going: networks of 20 and of 56
+# layers, plain and residual, three seeds, until their losses had nearly stopped falling. Mind one thing from the
+# start. It dates from before the search for learning rates, so all its runs share one rate, 0.002, which suits the
 # residual networks better.
 #
 # **Objectives.** After this notebook you can
@@ -143,12 +143,13 @@ rows = [[name, *(f"{run.test_accuracy:.2%}" for run in group)] for name, group i
 plots.table(["network", "seed 0", "seed 1", "seed 2"], rows)
 mistakes = {name: [1 - run.test_accuracy for run in group] for name, group in recorded.items()}
 verdict_above("at this rate the 56-layer plain network makes more mistakes than the 56-layer residual "
-              "one", mistakes["plain 56"], mistakes["residual 56"], ratio=1.3, unit="wrong",
+              "one", mistakes["plain 56"], mistakes["residual 56"], ratio=1.3, unit="of the images",
               recorded=True)
 
 # %% [markdown]
-# On the test images the two plain networks overlap, if barely: three seeds cannot decide it. Both have learnt nearly all
-# their training images, and what is left of the training loss is mostly how sure they are. The deep residual network stays ahead of the deep plain one, at this shared rate.
+# On the test images the two plain networks overlap, if barely: three seeds cannot decide it. Both have learnt nearly
+# all their training images, and what remains of the training loss mostly reflects how confident they are. The deep
+# residual network stays ahead of the deep plain one, at this shared rate.
 #
 # ## Summary
 #

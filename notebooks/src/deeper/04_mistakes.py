@@ -33,7 +33,7 @@ print(f"right on {run.test_accuracy:.1%} of the test images")
 # ## 1. Which digits are confused?
 #
 # A **confusion matrix** has a row for each digit and a column for each answer, and counts. On the diagonal are the
-# images that were read rightly; only the mistakes are shaded.
+# images that were read correctly; only the mistakes are shaded.
 #
 # **Predict.** Which pair of digits will be confused most often?
 
@@ -46,7 +46,7 @@ plots.show(*plots.confusion_matrix(mnist.test.labels, predictions),
 # ## 2. Wrong, and sure of it
 #
 # The loss of a single image is $-\log p_k$, where $p_k$ is the probability of the right digit. It is large where the
-# network gave that digit almost no chance, and mostly was sure of another.
+# network gave that digit almost no chance, usually because it was sure of another.
 #
 # **Predict.** Would you have got them right?
 
@@ -63,7 +63,7 @@ plots.show(*plots.digit_grid(raw_mnist()["x_test"][worst], captions, title="The 
 # ## Summary
 #
 # - A confusion matrix says which classes are taken for which.
-# - The images with the highest loss are those where it gave the right digit the least chance.
+# - The images with the highest loss are those to whose right digit the network gave the least chance.
 #
 # Back to lesson [04](../04_plain_vs_residual.ipynb).
 #
