@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "resnet_lesson"
 # A module imports from its own room and from those named before it, never from one below.
 FLOORS = [
     *("mnist", "plumbing", "data", "blocks", "models", "variants", "article"),
-    *("runs", "training", "sweep", "studies", "verdicts", "handwriting", "diagnostics"),
+    *("runs", "training", "sweep", "studies", "verdicts", "handwriting", "examples", "diagnostics"),
     *("plots", "diagrams", "widgets", "quizzes", "recipe", "distributed", "checks", "grading"),
 ]
 MOST_LINES = 60  # of code in a function: more is not read in one look

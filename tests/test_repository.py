@@ -660,6 +660,7 @@ def test_the_grader_as_a_lecturer_starts_it(tmp_path):
 
 # Where a command is tested that no workflow runs.
 TESTED = {
+    "tools/make_examples.py": "test_pictures.test_the_pictures_are_those_that_the_script_makes",
     "make help": "test_repository.test_make_alone_lists_the_commands",
     "make setup-lab": "test_fresh.test_the_dev_container_has_its_interpreter_and_no_tools",
     "make lab": "test_lab.test_the_first_lesson_runs_with_run_all_cells",

@@ -105,8 +105,8 @@ def file_name(made: Notebook) -> str:
 def carried_files(root: Path, text: str) -> dict[str, str]:
     """Return what a notebook carries, as names and texts.
 
-    That is all of the package's code, and those of its records, quizzes and trained networks that
-    the notebook names. A network is no text, so it is written in base64.
+    That is all of the package's code, and those of its records, quizzes, trained networks and
+    examples that the notebook names. Networks and pictures are no text, so they are in base64.
     """
     package = root / "resnet_lesson"
     named = [
@@ -121,7 +121,12 @@ def carried_files(root: Path, text: str) -> dict[str, str]:
     paths += [path for path in (root / "LICENSE", root / "LICENSE-CONTENT") if path.exists()]
     names = {path.relative_to(root).as_posix(): path for path in paths}
     files = {name: path.read_text(encoding="utf-8") for name, path in names.items()}
-    for path in package.glob("trained/*.keras") if "trained_network" in text else ():
+    binary = [
+        *(package.glob("trained/*.keras") if "trained_network" in text else ()),
+        *(package.glob("examples/*.*g") if "examples.photos" in text else ()),
+        *(package.glob("examples/*.zip") if "examples.shapes" in text else ()),
+    ]
+    for path in binary:
         name = f"{path.relative_to(root).as_posix()}.base64"
         files[name] = re.sub(".{1000}", r"\g<0>\n", base64.b64encode(path.read_bytes()).decode())
     return dict(sorted(files.items()))

@@ -2,9 +2,9 @@
 
     .venv/bin/python tools/make_examples.py
 
-Both are made up. A photo is a page of the study ``08_photos``: a test digit of MNIST, written large,
-with what a phone adds to it. A shape is drawn by a hand that shakes, on paper of any lightness. They
-stand for what readers bring themselves, so they are as untidy.
+Both are made up. A photo is a page of the study ``08_photos``: a test digit of MNIST, written
+large, with what a phone adds to it. A shape is drawn by a hand that shakes, on paper of any
+lightness. They stand for what readers bring themselves, so they are as untidy.
 """
 
 import importlib.util

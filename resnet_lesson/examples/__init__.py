@@ -1,0 +1,25 @@
+"""Pictures to try lesson 08 with: ten photos of digits, and a folder of shapes in six classes.
+
+``tools/make_examples.py`` makes them. They stand for pictures of the reader's own.
+"""
+
+import tempfile
+import zipfile
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+def photos():
+    """Return the paths of ten photos, of the digits from 0 to 9."""
+    return sorted(FOLDER.glob("photo_*.jpg"))
+
+
+def shapes():
+    """Unpack the shapes into a new folder that the system throws away later, and return its path.
+
+    It has a sub-folder for each class, with 40 pictures of 48 × 48 grey pixels.
+    """
+    with zipfile.ZipFile(FOLDER / "shapes.zip") as archive:
+        archive.extractall(target := Path(tempfile.mkdtemp(prefix="shapes_")))
+    return target / "shapes"
