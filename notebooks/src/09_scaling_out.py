@@ -19,34 +19,22 @@
 # [primer](deeper/00_primer.ipynb). Nothing here depends on shortcuts. They are merely what made networks deep enough
 # to want a second machine.
 #
-# **Reading time:** 20 minutes. **Computing time:** 1 minute on two cores, without a GPU.
+# **Reading time:** 25 minutes. **Computing time:** 1 minute on two cores, without a GPU.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
-from resnet_lesson.distributed.replicas import mirrored, shares
-
-strategy = mirrored(2)  # for section 4; it must be made before TensorFlow computes anything
-resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
-
-# %%
-import tempfile
-import time
-from pathlib import Path
-
-import keras
 import numpy as np
-import tensorflow as tf
 
 from resnet_lesson import diagrams, plots
 from resnet_lesson.data import load_mnist
-from resnet_lesson.distributed.checkpoints import Checkpoints
-from resnet_lesson.distributed.launch import WorkerError, Workers
-from resnet_lesson.distributed.trainer import DistributedTrainer
-from resnet_lesson.distributed.worker import build
+from resnet_lesson.distributed.launch import Workers
+from resnet_lesson.distributed.replicas import mirrored
 from resnet_lesson.models import network, reset_weights
 from resnet_lesson.training import Trainer
 from resnet_lesson.verdicts import verdict, verdict_above
 
+strategy = mirrored(2)  # for section 4; it must be made before TensorFlow computes anything
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 SEEDS, UPDATES = (0, 1, 2), 200
 
 # %% [markdown]
@@ -151,13 +139,18 @@ plots.show(*diagrams.data_parallel(2),
 # precision (`float64`), so that nothing can hide behind rounding.
 
 # %%
+import keras
+import tensorflow as tf
+
+from resnet_lesson.distributed.worker import build
+
 keras.config.set_dtype_policy("float64")
 nets = {normalisation: build(8, normalisation) for normalisation in ("none", "each")}  # "each": section 6
 synchronised = build(8, "all", strategy)  # section 6, too
 keras.config.set_dtype_policy("float32")
 images, labels = mnist.train.images[:64].astype("float64"), mnist.train.labels[:64]
 
-
+# %%
 def gradient(net, images, labels):
     """Return the gradient of a batch's mean loss, as one long array."""
     with tf.GradientTape() as tape:
@@ -243,9 +236,9 @@ plots.show(*plots.curves(TENS, drift, "updates", "difference of the losses (nats
 # some number of updates; for the second one it is a sharp test.
 
 # %%
-verdict_above("one process drifts away from itself: in the last fifty updates by at least a hundred times as much as in "
-              "the first twenty", above=[run[-5:].max() for run in drift["one and itself, nudged"]],
-              below=[run[:2].max() for run in drift["one and itself, nudged"]], ratio=100, unit="nats")
+growth = [run[-5:].max() / run[:2].max() for run in drift["one and itself, nudged"]]
+verdict("one process drifts away from itself: in the last fifty updates at least a hundred times as far as in the first "
+        "twenty", min(growth) >= 100, f"{min(growth):,.0f} to {max(growth):,.0f} times as far, over {len(SEEDS)} seeds")
 
 # %% [markdown]
 # So it is training itself that magnifies whatever small difference it is given, and a second worker is merely one way
@@ -289,7 +282,9 @@ def train(strategy, batches, new_optimizer=lambda: keras.optimizers.Adam(2e-3), 
     return [float(step(*share)) for share in shares]
 
 # %%
-one_device = tf.distribute.get_strategy()  # what TensorFlow uses where nobody asks for another
+from resnet_lesson.distributed.trainer import DistributedTrainer
+
+one_device = tf.distribute.OneDeviceStrategy("CPU:0")  # the same interface, with a single replica
 order = np.random.default_rng([0, 1]).permutation(6400)[:20 * 64].reshape(20, 64)  # the package's, for seed 0
 
 
@@ -321,7 +316,7 @@ plots.table(["loop", *(f"loss of batch {n}" for n in (1, 2, 20))],
 # part = loss / replicas                                       # 3
 # ```
 #
-# Keras's optimisers **add up** the replicas' gradients.
+# Line 3 divides, because Keras's optimisers **add up** the replicas' gradients.
 #
 # <!-- notes -->
 # Walk through the cell. Ask: where is the all-reduce? They will say: in strategy.run. Answer: inside the optimiser's
@@ -365,13 +360,16 @@ mistakes = {
     "both replicas get the same half": np.subtract(train(strategy, halved), right),
 }
 plots.table(["mistake", *(f"difference of the losses, batch {n}" for n in (1, 2, 20))], [
-    [name, *(f"{abs(off[n - 1]):.1e}" for n in (1, 2, 20))] for name, off in mistakes.items()
+    [name, *(f"{abs(off[n - 1]):.7f}" for n in (1, 2, 20))] for name, off in mistakes.items()
 ])
 
 # %% [markdown] tags=["slide"]
 # ## The line that gets forgotten
 #
 # <!-- output -->
+#
+# - SGD takes a step that is twice too long, and the second loss shows it.
+# - Adam divides each gradient by its usual size: the factor of two **cancels**.
 #
 # <!-- notes -->
 # Ask: without the division each gradient is twice too large. What happens with SGD, what with Adam? They will say:
@@ -448,6 +446,10 @@ plots.table(["workers", "a collector sends", "in the ring, each sends", "rounds"
 #
 # <!-- output -->
 #
+# $$\text{each sends}\quad 2\,\frac{k-1}{k}\,n < 2n$$
+#
+# What does grow is the number of rounds, and each waits for the slowest connection.
+#
 # <!-- notes -->
 # Counted, not timed. Ask: so why is a thousand workers not a thousand times as fast? They will say: because more is
 # sent. Answer: each sends less than 2n. But there are more rounds, each waits for the slowest, and the shares get
@@ -469,7 +471,7 @@ plots.table(["workers", "a collector sends", "in the ring, each sends", "rounds"
 # %%
 COUNTS = (2, 4, 8, 16)
 off = {"own statistics": {k: [] for k in COUNTS}, "no normalisation": {k: [] for k in COUNTS}}
-for (name, found), kind in zip(off.items(), ("each", "none")):
+for found, kind in zip(off.values(), ("each", "none")):
     for seed in SEEDS:
         reset_weights(nets[kind], seed)
         whole = gradient(nets[kind], images, labels)
@@ -488,6 +490,8 @@ plots.show(*plots.dots(off, "replicas that share 64 images", "distance from the 
 #
 # <!-- output: 440 -->
 #
+# Each image's output depends on the batch, and to a replica "the batch" is its share.
+#
 # <!-- notes -->
 # Here is the second condition again. Ask: is the other gradient a wrong one? They will say: yes. Answer: no, it is
 # the gradient of a slightly different computation, with smaller batches as far as the statistics go. Goyal and his
@@ -496,24 +500,29 @@ plots.show(*plots.dots(off, "replicas that share 64 images", "distance from the 
 # %% [markdown]
 # Could the replicas tell each other their statistics? Yes, but not just any. The mean of the shares' means is the
 # mean of the batch. The mean of their *variances* is too small, because it knows nothing of how the shares' means
-# differ. What may be averaged instead is the mean of the squares, from which the variance follows:
+# differ, and the fewer images there are in each, the more they do. What may be averaged instead is the mean of the
+# squares, from which the variance follows:
 
 # %%
-x = keras.Model(nets["each"].input, nets["each"].get_layer("stem_conv").output)(images)  # what the first convolution gives
-halves = tf.split(x, 2)
-mean, variance = tf.nn.moments(x, [0, 1, 2])  # what a single device would use, for each channel
-
-mean_of_means = tf.add_n([tf.reduce_mean(half, [0, 1, 2]) for half in halves]) / 2
-mean_of_squares = tf.add_n([tf.reduce_mean(half**2, [0, 1, 2]) for half in halves]) / 2
-mean_of_variances = tf.add_n([tf.nn.moments(half, [0, 1, 2])[1] for half in halves]) / 2
-assert np.allclose(mean_of_means, mean) and np.allclose(mean_of_squares - mean_of_means**2, variance)
-assert np.all(mean_of_variances < variance)
+x = keras.Model(nets["each"].input, nets["each"].get_layer("stem_conv").output)(images)  # of the first convolution
+mean, variance = tf.nn.moments(x, [0, 1, 2])  # what a single device uses, for each channel
+rows = []
+for k in (2, 32):
+    means, variances = zip(*(tf.nn.moments(share, [0, 1, 2]) for share in tf.split(x, k)))
+    squares = [v + m**2 for m, v in zip(means, variances)]
+    assert np.allclose(np.mean(means, axis=0), mean)
+    assert np.allclose(np.mean(squares, axis=0) - np.mean(means, axis=0)**2, variance)
+    rows.append([k, 64 // k, f"{np.max(1 - np.mean(variances, axis=0) / variance):.3%}"])
+plots.table(["shares", "images in each", "the mean of the variances is too small by up to"], rows)
 
 # %% [markdown]
 # That is **synchronised** batch normalisation, `BatchNormalization(synchronized=True)` in Keras. Each such layer
 # exchanges two numbers a channel, forwards and, for the gradient, backwards. Here it is on our two devices:
 
 # %%
+from resnet_lesson.distributed.replicas import shares
+
+
 @tf.function(autograph=False)
 def mean_gradient(*share):
     each = strategy.run(lambda images, labels: gradient(synchronised, images, labels), share)
@@ -538,7 +547,7 @@ verdict("with synchronised normalisation two devices get it, to rounding", max(r
 # - the mean of the variances: **no**, too small: it misses how the shares' means differ
 # - the mean of the squares: **yes**, and the variance follows
 #
-# `BatchNormalization(synchronized=True)`: equal to one device again, for messages in every layer.
+# `BatchNormalization(synchronized=True)`: equal to one device again, at the price of messages in every such layer.
 #
 # <!-- notes -->
 # Ask: two halves, each with its mean and variance. How do you get those of the whole? They will say: average both.
@@ -568,6 +577,13 @@ verdict("with synchronised normalisation two devices get it, to rounding", max(r
 # time for last words. What will the other one do, and how soon?
 
 # %%
+import tempfile
+import time
+from pathlib import Path
+
+from resnet_lesson.distributed.checkpoints import Checkpoints
+from resnet_lesson.distributed.launch import WorkerError
+
 folder = tempfile.TemporaryDirectory()  # the checkpoints must outlive the workers
 RUN = OPTIONS | {"seeds": [0], "checkpoint_every": 10, "folder": folder.name}
 checkpoints = Checkpoints(Path(folder.name, "none_0"))
@@ -603,6 +619,10 @@ plots.table(["what became of the two workers"], [[report] for report in reports]
 #
 # <!-- output -->
 #
+# Neither reports success, so whoever started them, a scheduler for example, knows that the run is not finished.
+#
+# **Start both again, with the very same command:** where will they end?
+#
 # <!-- notes -->
 # Ask: why must its exit status not be zero? They will say: it is a convention. Answer: because a scheduler looks at
 # nothing else. With zero it takes the run for finished, and does not start it again.
@@ -623,12 +643,14 @@ losses = np.abs(np.subtract(resumed.loss, two[0].loss)).max()
 weights = max(np.abs(a - b).max() for a, b in zip(resumed.weights, two[0].weights))
 verdict("a run that was killed and went on has the losses and the weights of the run that was never killed",
         0 < reached < UPDATES and max(losses, weights) < 1e-6,
-        f"it went on after update {reached}; losses are at most {losses:.0e} apart, weights {weights:.0e}")
+        f"it went on after update {reached}; largest difference of a loss {losses:g}, of a weight {weights:g}")
 
 # %% [markdown] tags=["slide"]
 # ## The restart ends where it would have ended
 #
 # <!-- output -->
+#
+# It found the last checkpoint: weights, Adam's averages, the number of updates. The seed says which images come next.
 #
 # <!-- notes -->
 # Ask: what would change if the checkpoint held the weights alone? They will say: nothing, the weights are the
@@ -661,7 +683,7 @@ for seed, whole in zip(SEEDS, one):
 plots.show(*plots.curves(TENS, {"restarted": np.reshape(behind, (len(SEEDS), -1, 10)).mean(axis=2)}, "updates",
                          "loss above the uninterrupted run (nats)"),
            "The loss of a run that was restarted at update 100 without Adam's averages, minus that of the run that was "
-           "never interrupted, in means of ten updates; three seeds. **Zero until the restart,** and above zero from then on.")
+           "never interrupted, in means of ten updates; three seeds. **Zero until the restart,** and on average above zero from then on.")
 cost = [run[UPDATES // 2:].mean() for run in behind]
 verdict("restarted without Adam's averages, the next hundred updates have a higher mean loss, with each seed",
         min(cost) > 0.01, f"by {min(cost):.3f} to {max(cost):.3f} nats")

@@ -58,7 +58,9 @@ for name, (count, threads) in SETUPS.items():
     with Workers(count, options) as workers:
         steps = [np.diff(run.seconds)[5:] for run in workers.records()]  # without the first ones, which warm up
     speeds[name] = [128 / np.median(seconds) for seconds in steps]
-plots.show(*plots.intervals(speeds, "images per second"),
+ax, alt = plots.intervals(speeds, "images per second")
+ax.set_xlim(left=0)
+plots.show(ax, alt,
            "Three runs of each kind, each the median of 19 updates. **Compare the ranges of the last two rows before their "
            "means:** where they overlap, three runs cannot tell which of the two is faster.")
 
