@@ -88,7 +88,7 @@ early = max(np.abs(np.subtract(a.loss, b.loss)[:20]).max() for a, b in zip(one, 
 verdict("in the first 20 updates, two workers have the losses of one process, to rounding", early < 1e-5,
         f"at most {early:.1e} nats apart, over {len(SEEDS)} seeds")
 late = max(apart(a, b).max() / np.ptp(a.loss) for a, b in zip(one, two))
-verdict("in all 200 updates, they are apart by less than a tenth of what training has changed the loss by", late < 0.1,
+verdict("over all 200 updates, the difference stays below a tenth of the change that training makes", late < 0.1,
         f"at most {late:.1%} of it")
 
 # %% [markdown]
@@ -97,11 +97,11 @@ verdict("in all 200 updates, they are apart by less than a tenth of what trainin
 # Not worse, then, but the same: to the last digit at first, and to within a small fraction of the loss after 200
 # updates. Before we see why, some words.
 #
-# What you have just watched is **data parallelism**: everybody has the whole network and a part of each batch. (The
-# alternative, **model parallelism**, cuts the network itself, which is what you need when it does not fit into one
-# machine. Dean and his colleagues (2012) used both.) A **worker** is a process. It holds one **replica** or several,
-# each a copy of the model on a device of its own. The images of one update are the **global batch**, and what one
-# replica gets of them is its **share**.
+# What you have just watched is **data parallelism**: each machine has the whole network and a part of each batch.
+# (The alternative, **model parallelism**, cuts the network itself, which is what you need when it does not fit into
+# one machine. Dean and his colleagues (2012) used both.) A **worker** is a process. It holds one **replica** or
+# several, each a copy of the model on a device of its own. The images of one update are the **global batch**, and
+# what one replica gets of them is its **share**.
 
 # %%
 plots.show(*diagrams.data_parallel(2),
@@ -200,12 +200,12 @@ verdict("with shares of 16 and 48 images, the plain mean of the two gradients is
 # ## 3. Equal, for how long?
 #
 # If the two sides are the same number, why does the first figure show any difference at all? Because a computer
-# rounds after every addition, and the sum of a batch is not rounded as the sum of two half sums is. That accounts for
-# the last digit, and for the left half of the figure. But then the differences grow by orders of magnitude. Is that
-# the second worker's fault?
+# rounds after every addition, and the sum over a batch is not rounded in the same places as the sum of two half sums.
+# That accounts for the last digit, and for the left half of the figure. But then the differences grow by orders of
+# magnitude. Is that the second worker's fault?
 #
 # Here is an experiment without a second worker. Take one process, change *one* of its weights by the smallest step
-# that a `float32` can make, train, and compare it with itself.
+# that a `float32` can make, train again, and compare the two runs.
 
 # %%
 nudged = []
@@ -251,7 +251,7 @@ verdict("one process drifts away from itself: in the last fifty updates at least
 #
 # In TensorFlow, a **strategy** knows the replicas and how they talk to each other. If you train with `fit`, it is all
 # that you need: build and compile the model inside `strategy.scope()`, and `fit` does the rest. A custom training
-# loop needs three lines more. Here is one, in plain TensorFlow and Keras but for the network itself. To give this
+# loop needs three lines more. Here is one, in plain TensorFlow and Keras apart from the network itself. To give this
 # notebook two replicas, its first cell cut your processor into two logical devices. They share its cores, so nothing
 # gets faster, but the code is that for one machine with two GPUs.
 
@@ -500,8 +500,8 @@ plots.show(*plots.dots(off, "replicas that share 64 images", "distance from the 
 # %% [markdown]
 # Could the replicas tell each other their statistics? Yes, but not just any. The mean of the shares' means is the
 # mean of the batch. The mean of their *variances* is too small, because it knows nothing of how the shares' means
-# differ, and the fewer images there are in each, the more they do. What may be averaged instead is the mean of the
-# squares, from which the variance follows:
+# differ, and the fewer images there are in each, the more they differ. What may be averaged instead is the mean of
+# the squares, from which the variance follows:
 
 # %%
 x = keras.Model(nets["each"].input, nets["each"].get_layer("stem_conv").output)(images)  # of the first convolution
@@ -537,7 +537,7 @@ for seed in SEEDS:
 own = min(off["own statistics"][2])
 verdict("two replicas that normalise by their own shares do not get the gradient of the batch", own > 0.01,
         f"off by at least {own:.0%} of its length, over {len(SEEDS)} seeds")
-verdict("with synchronised normalisation two devices get it, to rounding", max(restored) < 1e-9,
+verdict("with synchronised normalisation, two devices get the gradient of the batch, to rounding", max(restored) < 1e-9,
         f"off by at most {max(restored):.0e} of its length, over {len(SEEDS)} seeds")
 
 # %% [markdown] tags=["slide"]
@@ -561,9 +561,9 @@ verdict("with synchronised normalisation two devices get it, to rounding", max(r
 #
 # ## 7. A worker dies
 #
-# With enough machines, one of them is always about to fail. The others cannot go on then, because the mean needs
-# everybody's gradient. The real danger is that they *wait*, silently, for as long as somebody pays for them. A run
-# that is to survive needs three things:
+# With enough machines, one of them is always about to fail. When it does, the others cannot go on, because the mean
+# needs everybody's gradient. The real danger is that they *wait*, silently, for as long as somebody pays for them. A
+# run that is to survive needs three things:
 #
 # 1. **A clear end.** A worker that loses another one says so and stops, with an exit status that is not zero. If the
 #    other machine merely falls silent, no connection breaks, so a watchdog ends a process that has made no update for
@@ -712,8 +712,8 @@ verdict("restarted without Adam's averages, the next hundred updates have a high
 # - A custom loop needs three lines more: deal out the batch, run the update on all replicas, divide by their number.
 #   Forget the last one, and Adam hides it.
 # - In a ring all-reduce each worker sends less than twice its gradient, however many workers there are.
-# - With batch normalisation by shares the gradient is another one. Synchronised normalisation restores it, at the price
-#   of messages in every such layer.
+# - With batch normalisation by shares the gradient is another one. Synchronised normalisation restores it, at the
+#   price of messages in every such layer.
 # - A lost worker must end the run with a clear message, and a checkpoint must hold the optimiser, too.
 #
 # This is the last lesson. If you have machines to spare, [clusters](deeper/09_clusters.ipynb) takes this program to

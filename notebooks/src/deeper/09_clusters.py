@@ -9,7 +9,7 @@
 # **Objectives.** After this notebook you can
 #
 # 1. say what decides whether a second worker makes training faster, and time it;
-# 2. say what argument stands behind "twice the batch, twice the rate";
+# 2. explain the argument for "twice the batch, twice the rate";
 # 3. start workers on several machines, by hand and with Slurm;
 # 4. say what fewer bits and a compiler do to one training step on your processor.
 #
