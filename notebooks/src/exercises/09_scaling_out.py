@@ -129,7 +129,7 @@ checks.tf_config(tf_config)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Lesson 09, section 5, has an example. What is the same on all machines, and what is not?
+# [Clusters](../deeper/09_clusters.ipynb), section 3, has an example. What is the same on all machines, and what is not?
 #
 # </details>
 
@@ -189,8 +189,8 @@ checks.save_whole(save_whole)
 # seconds of one machine alone, 2 machines are 1.6 times as fast, 8 are 4 times, and 64 are 7.1 times.
 # However many there are, it is never more than 8 times: the averaging remains. From 8 machines on
 # each further one brings little, and each costs the same. To go further, the averaging must weigh
-# less: a larger global batch, with what section 6 of the lesson says about the learning rate; fewer
-# bits in a gradient; or averaging the gradients of the last layers while those of the first are
+# less: a larger global batch, with what [clusters](../deeper/09_clusters.ipynb), section 2, says about the
+# learning rate; fewer bits in a gradient; or averaging the gradients of the last layers while those of the first are
 # still being computed.
 
 # %% [markdown]
