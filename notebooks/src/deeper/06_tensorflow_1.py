@@ -94,7 +94,7 @@ def random_weights(model, seed=0):
 def relative(ours, theirs):
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
 
-
+# %%
 generator = np.random.default_rng(1)
 images = generator.normal(size=(8, 28, 28, 1)).astype("float32")
 features = generator.normal(size=(8, 14, 14, 16)).astype("float32")
@@ -102,9 +102,11 @@ apart = {}
 for name, widths, changing in (("identity block", (8, 8, 16), False), ("changing block", (16, 16, 32), True)):
     x = keras.Input((14, 14, 16))
     model = keras.Model(x, article_block(x, widths, changing=changing))
-    apart[name] = relative(model(features), tf1.block_outputs(random_weights(model), features, changing=changing))
+    theirs = tf1.block_outputs(random_weights(model), features, changing=changing)
+    apart[name] = relative(model(features), theirs)
 whole = article_network()
-apart["whole network"] = relative(whole(images), tf1.network_outputs(random_weights(whole), images))
+theirs = tf1.network_outputs(random_weights(whole), images)
+apart["whole network"] = relative(whole(images), theirs)
 verdict("both kinds of block and the whole network agree with the TensorFlow 1 graph, but for rounding",
         max(apart.values()) < 1e-5, "largest difference over the largest output: "
         + ", ".join(f"{name} {one:.1e}" for name, one in apart.items()))

@@ -197,18 +197,18 @@ checks.epoch_batches(epoch_batches)
 # itself. With two, the loss cannot fall below 1.46, and images that are wrong with certainty give
 # no gradient. In a study with five seeds, this repair alone made fewer mistakes in each seed. After
 # the first pass, some of your networks were blind for a whole digit, and the repaired ones for none
-# (section 5).
+# (section 3).
 #
 # Second, look at the first weights of your blocks. A standard deviation of 0.1 is far too small for
 # 8 inputs. Your network learns only because of its shortcuts: without them it guessed, in each seed
-# (section 6). Take an initializer that minds the number of inputs, and try a network with it.
+# (section 5). Take an initializer that minds the number of inputs, and try a network with it.
 #
 # Do not begin with normalisation or average pooling. As long as the second softmax is there, some
 # normalised networks never learn, and average pooling makes things worse. And please validate after
 # each pass: none of this shows in a loop of 100,000 updates that looks at no other image."
 #
 # The second advice is measured before training alone: larger kernels bring the gradient back
-# (section 6). Whether the network then learns as well, nobody has tried here. A good review says
+# (section 5). Whether the network then learns as well, nobody has tried here. A good review says
 # which of its sentences are measured.
 
 # %% [markdown]
