@@ -71,7 +71,10 @@ def test_notebook_carries_the_package_as_it_is_and_what_it_names(name):
     records = re.findall(r'read_study\("(\w+)"\)', own)
     quizzes = re.findall(r'quizzes\.show\("(\w+)"\)', own)
     package = [
-        path for end in ("py", "js", "css") for path in ROOT.glob(f"resnet_lesson/**/*.{end}")
+        path
+        for end in ("py", "js", "css")
+        for path in ROOT.glob(f"resnet_lesson/**/*.{end}")
+        if path.parent.name not in colab.ON_DEMAND or path.parent.name in own
     ]
     assert {
         "LICENSE",
@@ -81,6 +84,10 @@ def test_notebook_carries_the_package_as_it_is_and_what_it_names(name):
         *(f"resnet_lesson/quizzes/{quiz}.toml" for quiz in quizzes),
     } <= files.keys()
     assert any(file.endswith(".keras.base64") for file in files) == ("trained_network" in own)
+    assert any(file.endswith(".jpg.base64") for file in files) == ("examples.photos" in own)
+    assert any(file.endswith(".xz.base64") for file in files) == ("examples.shapes" in own)
+    for room in colab.ON_DEMAND:
+        assert any(f"/{room}/" in file for file in files) == (room in own)
     assert not any(file.endswith(".npz") for file in files)
 
 

@@ -1,6 +1,6 @@
 """The pictures of lesson 08: what they are, and that their script makes them."""
 
-import zipfile
+import shutil
 
 import make_examples
 import numpy as np
@@ -26,8 +26,7 @@ def test_the_shapes_are_a_folder_with_a_sub_folder_for_each_class():
 def test_the_pictures_are_those_that_the_script_makes(tmp_path, monkeypatch):
     monkeypatch.setattr(make_examples, "FOLDER", tmp_path)
     make_examples.main()
-    with zipfile.ZipFile(tmp_path / "shapes.zip") as archive:
-        archive.extractall(tmp_path)
+    shutil.unpack_archive(tmp_path / "shapes.tar.xz", tmp_path)
     made = [*sorted(tmp_path.glob("*.jpg")), *sorted(tmp_path.glob("shapes/*/*.jpg"))]
     kept = [*examples.photos(), *sorted(examples.shapes().glob("*/*.jpg"))]
     assert [path.name for path in made] == [path.name for path in kept]

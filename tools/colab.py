@@ -77,6 +77,7 @@ for _name, _wanted in {wanted!r}.items():
 """
 # What a notebook shows only if a library is there: the library, and the code that needs it.
 OPTIONAL = {"jupyterquiz": r"quizzes\.show\(", "anywidget": r"widgets\.draw_digit\("}
+ON_DEMAND = ("checks", "grading", "distributed")  # rooms that no other room imports
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 
@@ -105,8 +106,9 @@ def file_name(made: Notebook) -> str:
 def carried_files(root: Path, text: str) -> dict[str, str]:
     """Return what a notebook carries, as names and texts.
 
-    That is all of the package's code, and those of its records, quizzes, trained networks and
-    examples that the notebook names. Networks and pictures are no text, so they are in base64.
+    That is the package's code, but for rooms that few notebooks need, and those of its records,
+    quizzes, trained networks and examples that the notebook names. Networks and pictures are no
+    text, so they are in base64.
     """
     package = root / "resnet_lesson"
     named = [
@@ -118,13 +120,15 @@ def carried_files(root: Path, text: str) -> dict[str, str]:
         ),
     ]
     paths = [*package_files(root), *package.glob("mnist/*.txt"), *named]
+    left_out = [room for room in ON_DEMAND if room not in text]
+    paths = [path for path in paths if path.relative_to(package).parts[0] not in left_out]
     paths += [path for path in (root / "LICENSE", root / "LICENSE-CONTENT") if path.exists()]
     names = {path.relative_to(root).as_posix(): path for path in paths}
     files = {name: path.read_text(encoding="utf-8") for name, path in names.items()}
     binary = [
         *(package.glob("trained/*.keras") if "trained_network" in text else ()),
-        *(package.glob("examples/*.*g") if "examples.photos" in text else ()),
-        *(package.glob("examples/*.zip") if "examples.shapes" in text else ()),
+        *(package.glob("examples/*.jpg") if "examples.photos" in text else ()),
+        *(package.glob("examples/*.tar.xz") if "examples.shapes" in text else ()),
     ]
     for path in binary:
         name = f"{path.relative_to(root).as_posix()}.base64"

@@ -9,7 +9,7 @@ lightness. They stand for what readers bring themselves, so they are as untidy.
 
 import importlib.util
 import io
-import zipfile
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ SHAPES = {
     "star": [np.exp(2j * np.pi * (2 * np.arange(6) / 5 - 0.25))],
     "triangle": [np.exp(2j * np.pi * (np.arange(4) / 3 - 0.25))],
 }
-EACH, SIDE, LARGE = 40, 48, 8  # images of a shape, pixels a side, and pixels drawn for each of them
+EACH, SIDE, LARGE = 40, 40, 8  # images of a shape, pixels a side, and pixels drawn for each of them
 
 
 def photo(digit, seed):
@@ -70,7 +70,7 @@ def shape(strokes, chance):
     small = np.asarray(page.resize((SIDE, SIDE), Image.Resampling.BOX), float)
     slope = chance.uniform(-12, 12, 2)
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
-    seen = small + slope[0] * y + slope[1] * x + chance.normal(0, 3, small.shape)
+    seen = small + slope[0] * y + slope[1] * x + chance.normal(0, 2, small.shape)
     return np.clip(np.rint(seen), 0, 255).astype(np.uint8)
 
 
@@ -90,16 +90,19 @@ def shaken(corners, chance):
 def main():
     FOLDER.mkdir(exist_ok=True)
     for digit in range(10):
-        Image.fromarray(photo(digit, 600 + digit)).save(FOLDER / f"photo_{digit}.jpg", quality=60)
+        page = Image.fromarray(photo(digit, 600 + digit)).resize((480, 360))
+        page.save(FOLDER / f"photo_{digit}.jpg", quality=50)
     chance = np.random.default_rng(0)
-    with zipfile.ZipFile(FOLDER / "shapes.zip", "w", zipfile.ZIP_STORED) as archive:
+    # One stream for all of them: hundreds of small pictures have hundreds of equal headers.
+    with tarfile.open(FOLDER / "shapes.tar.xz", "w:xz") as archive:
         for name, strokes in SHAPES.items():
             for number in range(EACH):
                 file = io.BytesIO()
-                Image.fromarray(shape(strokes, chance)).save(file, "JPEG", quality=75)
-                # A date of its own, so that the same pictures give the same file.
-                info = zipfile.ZipInfo(f"shapes/{name}/{number:02}.jpg", (2026, 1, 1, 0, 0, 0))
-                archive.writestr(info, file.getvalue())
+                Image.fromarray(shape(strokes, chance)).save(file, "JPEG", quality=50)
+                info = tarfile.TarInfo(f"shapes/{name}/{number:02}.jpg")
+                info.size = file.tell()
+                file.seek(0)
+                archive.addfile(info, file)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 ``tools/make_examples.py`` makes them. They stand for pictures of the reader's own.
 """
 
+import shutil
 import tempfile
-import zipfile
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
@@ -18,8 +18,8 @@ def photos():
 def shapes():
     """Unpack the shapes into a new folder that the system throws away later, and return its path.
 
-    It has a sub-folder for each class, with 40 pictures of 48 × 48 grey pixels.
+    It has a sub-folder for each class, with 40 pictures of 40 × 40 grey pixels.
     """
-    with zipfile.ZipFile(FOLDER / "shapes.zip") as archive:
-        archive.extractall(target := Path(tempfile.mkdtemp(prefix="shapes_")))
+    target = Path(tempfile.mkdtemp(prefix="shapes_"))
+    shutil.unpack_archive(FOLDER / "shapes.tar.xz", target)
     return target / "shapes"
