@@ -471,7 +471,7 @@ verdict_above("each of the three cures, shortcuts, larger kernels or normalisati
 # %% [markdown]
 # Here at last is the vanishing gradient that the article promises to avoid, and in its own network the shortcut does avoid it.
 # It is one cure of three. Its branches are so small, by the way, that the same network is in no danger of the explosion that
-# lesson 05 finds in residual networks without normalisation.
+# [lesson 05's deeper notebook](deeper/05_without_normalisation.ipynb) finds in residual networks without normalisation.
 #
 # ## 6. What the article claims
 #
@@ -482,8 +482,8 @@ verdict_above("each of the three cures, shortcuts, larger kernels or normalisati
 # |---|---|---|
 # | Layers that compute $y = x$, put on top of a network, do it no harm. | **holds**: such weights exist, but training does not find them in a deep plain network | [01](01_degradation.ipynb), sections 1 and 2 |
 # | Residual blocks let a network grow deeper without degrading. | **holds** up to 56 layers, with batch normalisation | [04](04_plain_vs_residual.ipynb), section 1 |
-# | Residual networks avoid vanishing gradients … | **holds** where branches are small, as in the article's own network. With batch normalisation there was none to avoid | [02](02_residual_learning.ipynb), section 4; [05](05_inside_the_network.ipynb), section 2; here, section 5 |
-# | … and exploding ones. | **does not hold** by itself: without normalisation it is the shortcut that makes them explode. With it, the shortcut tames the growth | [02](02_residual_learning.ipynb), section 4; [05](05_inside_the_network.ipynb), sections 2 and 7 |
+# | Residual networks avoid vanishing gradients … | **holds** where branches are small, as in the article's own network. With batch normalisation there was none to avoid | [02](02_residual_learning.ipynb), section 4; [05](05_inside_the_network.ipynb), section 4; here, section 5 |
+# | … and exploding ones. | **does not hold** by itself: without normalisation it is the shortcut that makes them explode. With it, the shortcut tames the growth | [02](02_residual_learning.ipynb), section 4; [05](05_inside_the_network.ipynb), section 4; [without normalisation](deeper/05_without_normalisation.ipynb) |
 # | With $F(x) = 0$ the block is the identity. | **holds** exactly where $x \ge 0$, as after a ReLU. In its own code only while `b_end` is 0, and never in block 5, whose shortcut is a convolution | [02](02_residual_learning.ipynb), section 2 |
 # | $a^{[l]}$ is added before the ReLU of $a^{[l+2]}$. | **holds**: else a branch can only add. Its own blocks have three layers, so that it would be $a^{[l+3]}$, and one more ReLU before the addition | [02](02_residual_learning.ipynb), section 2; here, section 2 |
 # | Training is *much* faster. | **partly**: in updates, at 56 layers | [04](04_plain_vs_residual.ipynb), section 5 |
@@ -492,7 +492,7 @@ verdict_above("each of the three cures, shortcuts, larger kernels or normalisati
 # | $a^{[l]}$ reaches the deep layers directly. | **partly**: exactly without the last ReLU; with it, much is cut off | [02](02_residual_learning.ipynb), sections 4 and 5 |
 # | In a *large* network, a block may be added in the middle or at the end without harm. | **partly**: exactly for a zero branch; false at once for the usual first weights | [inserting blocks](deeper/02_inserting_blocks.ipynb) |
 # | Residual networks are more efficient. | **partly**: fewer updates to a given loss in deep networks, at equal cost an update | [04](04_plain_vs_residual.ipynb), section 5 |
-# | Plain convolutions lose information. | **partly**: before training, two simple readers can read less and less. Training mends it at 18 layers | [05](05_inside_the_network.ipynb), section 6 |
+# | Plain convolutions lose information. | **partly**: before training, a linear reader can read less and less, block after block | [05](05_inside_the_network.ipynb), section 2 |
 # | 1×1 + 3×3 + 1×1 reduces the computation … | **holds**, by formula | [03](03_bottleneck_block.ipynb), section 3 |
 # | … and keeps the accuracy. | **does not hold** here at equal width; at equal cost nothing is saved | [03](03_bottleneck_block.ipynb), section 7 |
 # | Residual networks have an advantage in image recognition. | **partly**: on MNIST, for deep networks, and for the article's own. The papers report it for harder images | [the networks of 2015](deeper/03_imagenet_networks.ipynb); [04](04_plain_vs_residual.ipynb), section 1; here, section 5 |

@@ -16,8 +16,8 @@
 #
 # **Prerequisites.** Lessons [02](02_residual_learning.ipynb) (the unrolled sum, scaled shortcuts),
 # [03](03_bottleneck_block.ipynb) (bottleneck, projection, padded shortcut),
-# [04](04_plain_vs_residual.ipynb) (the baseline) and [05](05_inside_the_network.ipynb) (gradients
-# by layer, networks without normalisation).
+# [04](04_plain_vs_residual.ipynb) (the baseline) and [05](05_inside_the_network.ipynb) (gradients,
+# and its deeper notebook on networks without normalisation).
 #
 # **Reading time:** 45 minutes. **Computing time:** 3 minutes on two cores, without a GPU.
 
@@ -257,8 +257,8 @@ def show_group(*variants):
 # ## 3. Without normalisation
 #
 # Batch normalisation has a price. It takes time, it needs a batch, and it mixes the images of a
-# batch. So it was asked early whether a residual network needs it. Lesson 05 gave a reason: without
-# it, each block adds as much as is there already.
+# batch. So it was asked early whether a residual network needs it. [Lesson 05's deeper notebook](deeper/05_without_normalisation.ipynb)
+# gave a reason: without it, each block adds as much as is there already.
 #
 # We call the row of shortcuts from the stem to the head the **line**, and look at what is on it
 # before training: the mean square after each block, at 56 layers.
@@ -490,7 +490,7 @@ verdict_paired("at 56 layers, the baseline makes more mistakes on the test image
 # - **Branch scale.** One learnt number $\alpha$ a block, 0 at the start, multiplies the branch:
 #   $x + \alpha F(x)$. There is no normalisation. De and Smith (2020) call it **SkipInit**, Bachlechner
 #   and others (2021) **ReZero**. De and Smith argue that this is what normalisation does for a
-#   residual network: it keeps the branches small beside the line (lesson 05, section 4). If so,
+#   residual network: it keeps the branches small beside the line (lesson 05, section 1). If so,
 #   $\alpha$ can take its place.
 #
 # **Predict.** Before the first update: how do the logits of 56 layers differ from those of 8
@@ -746,7 +746,7 @@ verdict_above("with halved shortcuts the gradient does not vanish: at the first 
 # It *explodes*, like that of a plain network, only less. Lesson 02 has the reason: $\lambda^L$ is
 # about the line alone. Each block multiplies the whole gradient by about $\sqrt{\lambda^2 + g^2}$,
 # where $g$ is the gain of the branch. A normalised branch divides by the size of what comes in.
-# With identity shortcuts the line grows, so $g$ falls from block to block (lesson 05, section 4).
+# With identity shortcuts the line grows, so $g$ falls from block to block (lesson 05, section 1).
 # With halved shortcuts the line stays small, so $g$ stays large. The gradient goes through the
 # branches, as in a plain network. That is how He and his colleagues put it, too: the halved line
 # "forces it to flow through the weight layers" (Section 3).

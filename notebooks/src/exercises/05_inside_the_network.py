@@ -105,7 +105,7 @@ checks.without_block(without_block)
 #
 # **medium, 15 minutes**
 #
-# Write the autocorrelation of lesson 05, section 8. With $m$ the mean of the whole series,
+# Write the autocorrelation that [shattered gradients](../deeper/05_shattered_gradients.ipynb) measures. With $m$ the mean of the whole series,
 #
 # $$r_k = \frac{\sum_t (v_t - m)(v_{t+k} - m)}{\sum_t (v_t - m)^2}.$$
 #
@@ -180,11 +180,12 @@ checks.filter_normalised(filter_normalised)
 # %% [markdown] tags=["solution"]
 # **A model answer.** Without normalisation and with small weights the sentence is right: plain
 # gradients vanish, and the shortcut carries them (lesson 02). With batch normalisation the gradient
-# reaches the first layers of plain networks too; it is even several times larger there (section 2). So
-# its *size* does not explain why deep plain networks learn badly. Two other things change with the
-# shortcut: before training, the derivative of a deep plain network by its one input is like noise from
-# one input to the next (section 8), and what the last layers see of the digit is garbled (section 6).
-# These findings come together; whether either of them is a cause, the lesson does not show.
+# reaches the first layers of plain networks too; it is even several times larger there (section 4). So
+# its *size* does not explain why deep plain networks learn badly. What does arrive is of little use: before
+# training, random plain layers garble the digit, the gradients of two batches do not agree, and a step that
+# follows one does not help another (section 2). A start near the identity mends all of that without any
+# shortcut (section 3), so the reason is not that there is no path for the gradient, but that what it says
+# is about one batch alone. How much of the end of training that explains, the lesson does not show.
 
 # %% [markdown]
 # ## Where you stand
