@@ -249,7 +249,7 @@ NAMES = ("a linear probe reads", "agreement of batches", "share of the fall, ano
 
 def three_panels(found, xlabel, names=NAMES):
     """Draw each measurement in a panel: found is name → x → one tuple a seed."""
-    figure, axes = plt.subplots(1, len(names), figsize=(3.4 * len(names), 3.2), layout="constrained")
+    _, axes = plt.subplots(1, len(names), figsize=(3.4 * len(names), 3.2), layout="constrained")
     words = []
     for i, (ax, name) in enumerate(zip(axes, names, strict=True)):
         series = {kind: {at: [one[i] for one in group] for at, group in of_kind.items()} for kind, of_kind in found.items()}
