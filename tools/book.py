@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import microscope_page
 import nbformat
 import notices
 from nbformat import NotebookNode
@@ -59,6 +60,7 @@ def stage(root: Path = ROOT) -> None:
     shutil.copytree(root / "docs", source)
     shutil.copytree(MATHJAX, source / "_static" / "mathjax")
     notices.write(notices.SITE, source / "_static" / "licences")
+    (source / "microscope.html").write_text(microscope_page.piece(), encoding="utf-8")
     for path in source.glob("*.md"):  # in the repository a folder lies between
         text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](notebooks/")
         path.write_text(text, encoding="utf-8")

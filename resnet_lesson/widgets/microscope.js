@@ -602,7 +602,7 @@ const LOOK = `
 .scope button.main { border: 2px solid currentColor; font-weight: 600; }
 .scope :is(button, input, select, canvas, summary):focus-visible { outline: 3px solid var(--focus);
   outline-offset: 1px; }
-.scope .row { display: flex; flex-wrap: wrap; gap: .5em .9em; align-items: center; }
+.scope .strip { display: flex; flex-wrap: wrap; gap: .5em .9em; align-items: center; }
 .scope fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
 .scope legend { float: left; margin-right: .6em; font-size: 1em; padding: 0; width: auto; }
 .scope label { display: inline-flex; gap: .35em; align-items: center; min-height: 28px; margin: 0; }
@@ -625,7 +625,13 @@ const LOOK = `
 .scope article.told { outline: 3px solid var(--focus); outline-offset: 2px; }
 .scope .what, .scope .small { font-size: .86em; }
 @container (min-width: 680px) { .scope .what { min-height: 4.2em; }
-  .scope .fading { min-height: 4.6em; } .scope .count { min-height: 2.8em; } }
+  .scope .fading { min-height: 3.6em; } .scope .count { min-height: 2.8em; } }
+@container (min-width: 480px) and (max-width: 679.9px) {
+  .scope article { display: grid; grid-template-columns: minmax(0, 4fr) minmax(0, 5fr);
+    grid-auto-rows: min-content; column-gap: 16px; }
+  .scope article > * { grid-column: 1; } .scope article .stages { grid-area: 1 / 2 / 8 / 3; } }
+.scope .count b { font-size: 1.35em; }
+.scope .tries { margin-bottom: .8em; }
 .scope .reads b { font-size: 2em; line-height: 1; color: var(--own); margin-right: .1em; }
 .scope .reads { margin: 0; }
 .scope .bars10 { display: grid; grid-template-columns: repeat(10, 1fr); gap: 2px; list-style: none;
@@ -664,11 +670,12 @@ const LOOK = `
   margin: .6em 0; }
 @container (min-width: 680px) { .scope .sum { grid-template-columns: repeat(4, minmax(0, 1fr)); } }
 .scope figure { margin: 0; min-width: 0; position: relative; }
-.scope figcaption { font-size: .86em; min-height: 2.8em; margin: 0; }
+.scope figcaption span { color: inherit; }
+.scope figcaption { font-size: .86em; min-height: 2.9em; margin: 0; text-align: left; color: inherit; }
+.scope figcaption :is(b, .sign) { font-size: 1.2em; font-weight: 700; }
 .scope figure .large { width: 100%; max-width: 170px; aspect-ratio: 1; cursor: crosshair;
   border: 1px solid var(--line); }
 .scope figure .all { width: 100%; max-width: 170px; margin-top: 6px; cursor: pointer; }
-.scope .sign { font-weight: 700; font-size: 1.15em; }
 .scope .equation { font-size: 1.05em; font-variant-numeric: tabular-nums; }
 .scope .words { overflow-x: auto; max-height: 20em; font-size: .86em; }
 .scope table { border-collapse: collapse; } .scope :is(th, td) { border: 1px solid var(--line);
@@ -737,9 +744,9 @@ const UPDATES = 400, LAST = 50;
 const PAGE = `
 <p class="quiet" role="status" aria-live="polite"></p>
 <p class="note refused" hidden></p>
-<section class="row" aria-label="Settings">
+<section class="strip" aria-label="Settings">
   <button type="button" class="main start">Show me around</button>
-  <fieldset class="depth row"><legend>Layers:</legend>
+  <fieldset class="depth strip"><legend>Layers:</legend>
     <label><input type="radio" value="56"> 56</label>
     <label><input type="radio" value="20"> 20</label></fieldset>
   <button type="button" class="undo">Undo</button>
@@ -756,42 +763,47 @@ const PAGE = `
     <p><button type="button" class="more">Ten others</button></p>
     <p class="small given"></p></div>
 </section>
-<section><div class="networks"></div>
-  <p class="small key">Each tile is a block. Top: what it gives out, mean over channels. Bars:
-    <i class="x"></i>‖x‖, what comes in (filled as far as it is added), <i class="f"></i>‖F(x)‖, what
-    the branch gives. Below: what a linear probe reads there, ✓ if right. Press a tile to open it.</p>
+<section><div class="strip tries"><b>Try:</b>
+    <button type="button" data-try="r5">Switch off block 5 of the residual network</button>
+    <button type="button" data-try="p5">… of the plain network</button>
+    <button type="button" data-try="fade">Cut all shortcuts</button></div>
+  <div class="networks"></div>
+  <p class="small key"><b>Each tile is a block; press one to open it.</b> Picture: what the block
+    gives out, mean over its channels. Bars: the size of <i class="x"></i>x, what comes in (filled as
+    far as it is added; hollow where it is not), and of <i class="f"></i>F(x), what the branch gives.
+    Digit: what a linear probe could read here already, ✓ if right.</p>
   <p class="note noted" hidden></p>
 </section>
 <section class="block" aria-label="One block, opened">
-  <div class="row"><h3 class="title"></h3>
+  <div class="strip"><h3 class="title"></h3>
     <button type="button" class="before">← Block before</button>
     <button type="button" class="after">Block after →</button></div>
-  <div class="row">
+  <div class="strip">
     <label><input type="checkbox" class="on"> The block is on</label>
     <label>Branch × <input type="range" class="branch" min="0" max="2" step="0.05">
       <output></output></label>
     <label>Shortcut × <input type="range" class="shortcut" min="0" max="2" step="0.05">
       <output></output></label></div>
   <div class="sum"></div>
-  <div class="row">
+  <div class="strip">
     <label>Channel <input type="range" class="channel" min="1" value="1"><output></output></label>
     <label>Row <input type="range" class="at-row" min="1" value="6"><output></output></label>
     <label>Column <input type="range" class="at-column" min="1" value="8"><output></output></label>
   </div>
   <p class="equation"></p>
-  <details class="table"><summary>All feature maps in words</summary>
+  <details class="in-words"><summary>All feature maps in words</summary>
     <div class="words" tabindex="0" role="region" aria-label="All feature maps in words"></div></details>
 </section>
 <details class="race"><summary>Train it here: a race</summary>
   <p>Three dense networks learn 2,000 small digits in this page, from one seed and on the same images:
     one plain, one with additions, and one with additions whose branches start at zero. There is no
     normalisation. Who will be ahead, and by how much?</p>
-  <div class="row">
+  <div class="strip">
     <label>Layers <select class="race-depth"><option>12<option selected>22<option>42</select></label>
     <label>Seed <input type="number" class="race-seed" min="0" max="9999" value="1"
       style="width: 5.5em"></label>
     <label><input type="checkbox" class="race-fade"> Fade the shortcuts to nothing</label></div>
-  <div class="row rates"></div>
+  <div class="strip rates"></div>
   <p><button type="button" class="main go">Start the race</button>
     <button type="button" class="halt" disabled>Stop</button></p>
   <div class="chart"></div>
@@ -799,7 +811,7 @@ const PAGE = `
 </details>
 <section class="tour" aria-label="Guided tour" hidden>
   <h4></h4><p></p>
-  <div class="row"><button type="button" class="back">Back</button>
+  <div class="strip"><button type="button" class="back">Back</button>
     <button type="button" class="main next">Next</button>
     <button type="button" class="leave">End the tour</button></div>
 </section>`;
@@ -995,10 +1007,10 @@ function render({ model, el }) {
     parts[kind] = { article, bars, tiles: [], find: (name) => article.querySelector(name) };
   }
   parts.residual.find(".fading").innerHTML = `<label>All shortcuts × <output></output>
-    <input type="range" class="fade" min="0" max="1" step="0.01"></label>`;
+    <input type="range" class="fader" min="0" max="1" step="0.01"></label>`;
   parts.plain.find(".fading").textContent = "It has no shortcut that could fade.";
   parts.faded.find(".fading").textContent = "Its shortcuts are at 0: they faded while it learnt.";
-  const fader = $(".fade");
+  const fader = $(".fader");
   fader.addEventListener("input", () => change({ fade: Number(fader.value) }));
   fader.addEventListener("change", () => commit({ fade: Number(fader.value) }));
 
@@ -1024,8 +1036,8 @@ function render({ model, el }) {
         row.append(...own);
         head.className = "small";
         const side = stage ? "7 × 7" : "14 × 14";
-        head.textContent = `Blocks ${tiles.indexOf(own[0]) + 1} to ${tiles.indexOf(own.at(-1)) + 1}: `
-          + `${width} maps of ${side}`;
+        head.textContent = `Blocks ${tiles.indexOf(own[0]) + 1}–${tiles.indexOf(own.at(-1)) + 1}, `
+          + `maps of ${side}`;
         return [head, row];
       });
       find(".stages").replaceChildren(...stages.flat());
@@ -1060,6 +1072,10 @@ function render({ model, el }) {
     parts.residual.find("output").textContent = state.fade.toFixed(2);
     $(".undo").disabled = !past.length;
     $(".reset").disabled = !isChanged();
+    for (const button of root.querySelectorAll("[data-try]")) {
+      const key = button.dataset.try;
+      button.disabled = key === "fade" ? state.fade === 0 : isOff(key);
+    }
     for (const button of root.querySelectorAll(".picks button")) {
       const chosen = !state.ink && Number(button.dataset.at) === state.digit;
       button.setAttribute("aria-pressed", String(chosen));
@@ -1086,7 +1102,7 @@ function render({ model, el }) {
     find("h3").textContent = ABOUT[kind][0];
     find(".what").textContent = `${state.depth} layers, ${ABOUT[kind][1]}`;
     const sure = percent(probabilities[read]);
-    const judged = real === null ? "" : read === real ? ", and is right" : `, and is wrong: a ${real}`;
+    const judged = real === null ? "" : read === real ? ", right" : `, wrong: it is a ${real}`;
     find(".reads").innerHTML = "<span>reads</span> <b></b> <span></span>";
     find(".reads b").textContent = read;
     find(".reads span:last-child").textContent = `${sure} sure${judged}`;
@@ -1147,9 +1163,10 @@ function render({ model, el }) {
     const right = counts.get(keyOf(kind, factorsOf(state, kind)));
     const usual = counts.get(keyOf(kind, usualFactors(kind)));
     const changed = keyOf(kind, factorsOf(state, kind)) !== keyOf(kind, usualFactors(kind));
-    const untouchedCount = changed && usual !== undefined ? ` Untouched: ${usual}.` : "";
-    parts[kind].find(".count").textContent = right === undefined ? "Counting test digits …"
-      : `${right} of ${digits.count} test digits right.${untouchedCount}`;
+    const said = document.createElement("b");
+    said.textContent = right ?? "…";
+    parts[kind].find(".count").replaceChildren(said, ` of ${digits.count} test digits right`,
+      changed && usual !== undefined ? `; ${usual} when untouched` : "");
   }
   function announce() {
     const said = KINDS.map((kind) => {
@@ -1184,10 +1201,10 @@ function render({ model, el }) {
   // -- One block, opened.
 
   const VIEWS = [
-    ["branch", "F(x)", "what the branch gives", "× branch"],
-    ["carried", "x", "what came in, as the shortcut carries it", "× shortcut"],
-    ["sum", "the sum", "both, added", ""],
-    ["out", "ReLU(sum)", "what goes on", ""],
+    ["branch", "F(x)", "what the branch gives"],
+    ["carried", "x", "what came in"],
+    ["sum", "the sum", "both, added"],
+    ["out", "ReLU(sum)", "what goes on"],
   ];
   const figures = VIEWS.map(([part, name, words]) => {
     const made = document.createElement("figure");
@@ -1250,7 +1267,7 @@ function render({ model, el }) {
       all.setAttribute("aria-label", `All ${channels} channels; in words, they are in a table below.`);
     }
     showEquation(step, branch, shortcut);
-    if ($(".table").open) { showWords(step); }
+    if ($(".in-words").open) { showWords(step); }
   }
   function showEquation(step, branch, shortcut) {
     const { width, channels } = step.out, at = (atRow * width + atColumn) * channels + channel;
@@ -1277,7 +1294,7 @@ function render({ model, el }) {
     }
     $(".words").replaceChildren(table);
   }
-  $(".table").addEventListener("toggle", () => { if ($(".table").open) { showWords(opened()); } });
+  $(".in-words").addEventListener("toggle", () => { if ($(".in-words").open) { showWords(opened()); } });
   for (const [name, put] of [["channel", (v) => { channel = v; }], ["at-row", (v) => { atRow = v; }],
     ["at-column", (v) => { atColumn = v; }]]) {
     $(`.${name}`).addEventListener("input", (event) => {
@@ -1310,6 +1327,11 @@ function render({ model, el }) {
       const open = Number(state.open.slice(1)) > most ? state.open[0] + most : state.open;
       commit({ depth, edits: {}, open });  // block 5 of the other networks is another block
     });
+  }
+  for (const button of root.querySelectorAll("[data-try]")) {
+    const key = button.dataset.try;
+    button.addEventListener("click", () =>
+      commit(key === "fade" ? { fade: 0 } : { ...edit(key, 0, 1), open: key }));
   }
   $(".undo").addEventListener("click", () => {
     if (!past.length) { return; }
