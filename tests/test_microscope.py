@@ -294,3 +294,346 @@ def standardise_small(pixels):
     return ((pixels / 255 - microscope.PIXEL_MEAN) / microscope.PIXEL_STD).astype("float32")[
         ..., None
     ]
+
+
+# -- The page, as a reader uses it -----------------------------------------------------------------
+
+COUNTED = "![...document.querySelectorAll('.count')].some((e) => e.textContent.includes('…'))"
+SERIOUS = {"serious", "critical"}
+
+
+class Opened(browser.Watched):
+    """The bare page, opened from the disk."""
+
+    def __init__(self, chromium, folder, address="", **look):
+        super().__init__(chromium, folder.as_uri(), **look)
+        self.page.goto(f"{self.address}/bare.html{address}")
+        self.page.wait_for_selector(".scope[data-ready]")
+
+    def wait(self):
+        self.page.wait_for_function(COUNTED, timeout=60_000)
+
+    def button(self, name):
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def state(self):
+        return self.page.evaluate("location.hash")
+
+    def read(self, kind):
+        return self.page.locator(f"[data-kind={kind}] .reads").inner_text()
+
+    def right(self, kind):
+        self.wait()
+        text = self.page.locator(f"[data-kind={kind}] .count").inner_text()
+        return int(re.match(r"\d+", text)[0])
+
+
+@pytest.fixture
+def opened(chromium, folder):
+    made = []
+
+    def open_page(address="", **look):
+        made.append(Opened(chromium, folder, address, **look))
+        return made[-1]
+
+    yield open_page
+    for one in made:
+        assert (one.errors, one.outside) == ([], [])  # from the disk, and nothing else
+        one.context.close()
+
+
+def right_in_keras(model, by):
+    labels = microscope.test_digits()[1]
+    return int(np.sum(run_in_keras(model, test_images(), by).argmax(axis=1) == labels))
+
+
+@pytest.mark.slow
+def test_counts_are_those_of_keras_before_and_after_a_change(opened, trained):
+    at = opened("#depth=20&digit=1&fade=0.5&edits=p2_0_1&open=p2")
+    plain, residual = trained["plain 20"], trained["residual 20"]
+    by = {f"block{i}": [1, 0.5] for i in range(1, 7)}
+    expected = right_in_keras(residual, factors(residual, **by))
+    assert abs(at.right("residual") - expected) <= 1
+    expected = right_in_keras(plain, factors(plain, block2=[0, 1]))
+    assert abs(at.right("plain") - expected) <= 1
+    at.button("Reset").click()
+    assert abs(at.right("plain") - right_in_keras(plain, factors(plain))) <= 1
+    assert at.state() == "#depth=20&digit=1&open=p2"
+
+
+@pytest.mark.slow
+def test_every_change_can_be_undone_and_stands_in_the_address(opened):
+    at = opened()
+    page = at.page
+    at.button("Switch off block 5 of the residual network").click()
+    assert at.state() == "#depth=56&digit=0&edits=r5_0_1&open=r5"
+    assert "Block 5 of the residual network is off" in page.locator(".noted").inner_text()
+    assert "off" in page.locator("[data-kind=residual] .tile").nth(4).get_attribute("aria-label")
+    page.locator(".picks button").nth(3).click()
+    digit = page.locator(".picks button").nth(3).get_attribute("data-at")
+    page.get_by_label("20", exact=True).click()
+    assert at.state() == f"#depth=20&digit={digit}&open=r5"  # another network, other blocks
+    at.button("Undo").click()
+    assert at.state() == f"#depth=56&digit={digit}&edits=r5_0_1&open=r5"
+    at.button("Undo").click()
+    at.button("Undo").click()
+    assert at.state() == "#depth=56&digit=0&open=r5"
+    assert at.button("Undo").is_disabled() and at.button("Reset").is_disabled()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "depth=57",
+        "depth=56&depth=20",
+        "digit=200",
+        "digit=-1",
+        "fade=1e-3",
+        "fade=1.5",
+        "edits=r19_0_1",
+        "depth=20&edits=r7_0_1",
+        "edits=r5_0",
+        "edits=x5_0_1",
+        "ink=AAAA",
+        "open=r0",
+        "__proto__=1",
+        "constructor=1",
+        "nonsense",
+        "depth=%",
+        "digit=<img src=x onerror=alert(1)>",
+        "open=r5&then=alert(1)",
+    ],
+)
+def test_an_odd_address_is_refused_with_a_sentence(engine, opened, odd):
+    if odd not in ("digit=200", "depth=%"):  # those the page refuses
+        assert engine.evaluate("(text) => engine.fromText(text)", odd) is None
+    if odd in ("digit=200", "depth=%", "digit=<img src=x onerror=alert(1)>", "depth=57"):
+        at = opened(f"#{odd}")
+        assert "Nothing of it was used." in at.page.locator(".refused").inner_text()
+        assert "56 layers" in at.page.locator("[data-kind=plain] .what").inner_text()
+        assert at.page.locator(".refused img").count() == 0
+
+
+@pytest.mark.slow
+def test_an_address_comes_back_as_it_was(engine):
+    ink = "A" * 100 + "_-9z" + "B" * 418 + "A"
+    for text in (
+        "depth=56&digit=0&open=r5",
+        "depth=20&digit=199&fade=0.25&edits=r6_0.5_2,f1_0_1&open=p6",
+        f"depth=56&ink={ink}&open=r18",
+    ):
+        assert engine.evaluate("(text) => engine.toText(engine.fromText(text))", text) == text
+
+
+@pytest.mark.slow
+def test_a_drawn_digit_is_read_and_can_be_linked_to(opened):
+    at = opened()
+    page, box = at.page, at.page.locator(".field").bounding_box()
+    page.mouse.move(box["x"] + 70, box["y"] + 25)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 70, box["y"] + 115, steps=8)
+    page.mouse.up()
+    assert "what you have drawn" in page.locator(".given").inner_text()
+    address, answer = at.state(), at.read("residual")
+    assert re.fullmatch(r"#depth=56&ink=[\w-]{523}&open=r5", address)
+    assert answer.startswith("reads 1")
+    again = opened(address)
+    assert again.read("residual") == answer
+    again.button("Clear").click()
+    assert "&digit=0&" in again.state()
+
+
+@pytest.mark.slow
+def test_a_drawing_becomes_like_mnist(engine):
+    side = 140
+    page = np.zeros((side, side), "uint8")
+    page[20:60, 90:100] = 255  # a small stroke in a corner
+    image = np.array(
+        engine.evaluate(
+            "([levels, side]) => [...engine.likeMnist(Uint8Array.from(levels), side)]",
+            [page.ravel().tolist(), side],
+        )
+    ).reshape(28, 28)
+    rows, columns = np.nonzero(image > 40)
+    assert np.ptp(rows) + 1 == pytest.approx(20, abs=1)
+    assert np.ptp(columns) + 1 == pytest.approx(5, abs=1)
+    centre = [np.average(np.arange(28) + 0.5, weights=image.sum(axis=axis)) for axis in (1, 0)]
+    assert centre == pytest.approx([14, 14], abs=0.3)
+    nothing = "() => engine.likeMnist(new Uint8Array(19600), 140)"
+    assert engine.evaluate(nothing) is None
+
+
+@pytest.mark.slow
+def test_a_block_opens_into_its_arithmetic(opened):
+    at = opened()
+    page = at.page
+    page.locator("[data-kind=residual] .tile").nth(9).click()
+    assert page.locator(".title").inner_text() == "Residual, block 10 of 18"
+    text = page.locator(".equation").inner_text().replace("−", "-")
+    numbers = [float(number) for number in re.findall(r"-?\d+\.\d+", text)]
+    by_branch, branch, by_shortcut, carried, total = numbers[:5]
+    assert total == pytest.approx(by_branch * branch + by_shortcut * carried, abs=0.02)
+    page.get_by_label("Shortcut ×").fill("0.5")
+    assert "0.50 ×" in page.locator(".equation").inner_text()
+    assert "edits=r10_1_0.5" in at.state()
+    page.locator(".in-words summary").click()
+    assert page.locator(".words tbody tr").count() == 32
+    assert "strongest" in page.locator(".words").inner_text()
+    assert page.locator(".large").first.get_attribute("aria-label").startswith("Channel 1: ")
+
+
+@pytest.mark.slow
+def test_the_tour_sets_the_controls(opened):
+    at = opened()
+    at.button("Show me around").click()
+    states = [at.state()]
+    for step in range(2, 7):
+        at.page.keyboard.press("Enter")  # Next has the focus
+        assert f"{step} of 6" in at.page.locator(".tour h4").inner_text()
+        states.append(at.state())
+    assert len(set(states)) == 6 and "fade=0&" in states[-1]
+    at.button("To the race").click()
+    assert at.page.locator(".race").get_attribute("open") is not None
+    assert not at.page.locator(".tour").is_visible()
+
+
+@pytest.mark.slow
+def test_the_keyboard_alone_suffices(opened):
+    at = opened()
+    page = at.page
+    reached = set()
+    for _ in range(45):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.className.split(' ').at(-1)"))
+    wanted = {"start", "link", "field", "clear", "more", "tile", "fader", "on", "branch", "channel"}
+    assert wanted <= reached
+    page.locator(".field").focus()
+    page.keyboard.press("Space")
+    for _ in range(8):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    assert "&ink=" in at.state()
+    page.locator(".tile").first.focus()
+    for key in ("ArrowRight", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    assert page.locator(".title").inner_text() == "Plain, block 11 of 18"
+    page.locator(".fader").focus()
+    page.keyboard.press("Home")
+    assert "fade=0&" in at.state()
+    spoken = page.locator("[role=status]")
+    at.wait()
+    page.wait_for_function("document.querySelector('[role=status]').textContent.includes('right')")
+    assert spoken.count() == 1 and page.locator("[aria-live]").count() == 1
+    assert re.search(r"Residual reads \d, \d+ %; \d+ of 200 right", spoken.inner_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [320, 640, 1200])
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_is_good_in_light_and_dark_narrow_and_wide(opened, width, dark):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    at = opened("#depth=56&digit=3&fade=0.5&edits=p3_0_1&open=r10", width=width, dark=dark)
+    page = at.page
+    page.locator(".race summary").click()
+    page.locator(".in-words summary").click()
+    at.button("Show me around").click()
+    at.wait()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".scope").get_attribute("data-dark") == ("" if dark else None)
+    found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    serious = [one for one in found if one["impact"] in SERIOUS]
+    assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in serious] == []
+    small = page.evaluate(
+        """() => [...document.querySelectorAll(".scope button, .scope summary")]
+        .filter((e) => e.offsetParent && (e.offsetHeight < 24 || e.offsetWidth < 24))
+        .map((e) => e.outerHTML.slice(0, 80))"""
+    )
+    assert small == []
+
+
+@pytest.mark.slow
+def test_without_a_worker_the_page_counts_itself(chromium, folder):
+    context = chromium.new_context()
+    page = context.new_page()
+    page.add_init_script("window.Worker = class { constructor() { throw new Error('no'); } };")
+    page.goto(f"{folder.as_uri()}/bare.html#depth=20&digit=0&open=r1")
+    page.wait_for_function(COUNTED, timeout=60_000)
+    assert re.match(r"\d+ of 200", page.locator(".count").first.inner_text())
+    context.close()
+
+
+@pytest.mark.slow
+def test_a_change_cancels_the_count_before_it(opened):
+    at = opened()
+    page = at.page
+    for value in ("0.9", "0.6", "0.3", "0"):
+        page.locator(".fader").fill(value)
+    lost = at.right("residual")
+    page.locator(".fader").fill("1")
+    assert at.right("residual") > lost
+    assert lost == opened("#depth=56&digit=0&fade=0&open=r5").right("residual")
+
+
+@pytest.mark.slow
+def test_without_javascript_a_sentence_and_a_table_stand_there(chromium, folder):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{folder.as_uri()}/bare.html")
+    assert "needs JavaScript" in page.locator("#microscope").inner_text()
+    assert page.locator("#microscope tbody tr").count() == 6
+    context.close()
+
+
+@pytest.mark.slow
+def test_the_race_runs_reports_and_can_be_stopped(opened):
+    at = opened()
+    page = at.page
+    page.locator(".race summary").click()
+    page.locator(".race-depth").select_option("12")
+    at.button("Start the race").click()
+    page.wait_for_function("document.querySelector('.report').textContent.includes(' of 400')")
+    at.button("Stop").click()
+    assert page.locator(".report").inner_text().startswith("Stopped after ")
+    at.button("Start the race").click()
+    page.wait_for_function(
+        "document.querySelector('.report').textContent.includes('seconds')", timeout=120_000
+    )
+    report = page.locator(".report").inner_text()
+    plain, residual, zero = (float(n) for n in re.findall(r"[a-z] (\d+\.\d+)[;.]", report)[:3])
+    assert max(plain, residual, zero) < 2.3 and zero < plain
+    assert page.locator(".chart polyline").count() == 3
+
+
+@pytest.mark.slow
+def test_in_a_notebook_the_state_is_a_trait_and_the_address_is_left_alone(engine):
+    said = engine.evaluate(
+        """async () => {
+          const { default: { render } } = await import("/microscope.js");
+          const values = { networks: new DataView((await bytes("networks")).buffer),
+            digits: new DataView((await bytes("digits")).buffer),
+            state: "depth=20&digit=7&open=p2" };
+          const heard = {}, model = { get: (name) => values[name], save_changes() {}, off() {},
+            set: (name, value) => { values[name] = value; },
+            on: (event, tell) => { heard[event] = tell; } };
+          const el = document.createElement("div");
+          document.body.append(el);
+          const end = render({ model, el });
+          const first = el.querySelector(".given").textContent;
+          el.querySelector("[data-try=r5]").click();
+          const after = values.state;
+          values.state = "depth=20&digit=8&fade=0.5&open=p2";
+          heard["change:state"]();
+          const taken = el.querySelector(".given").textContent;
+          values.state = "depth=21";
+          heard["change:state"]();
+          const refused = el.querySelector(".refused").textContent;
+          const link = el.querySelector(".link").hidden;
+          end();
+          el.remove();
+          return { first, after, taken, refused, link, hash: location.hash };
+        }"""
+    )
+    assert "test digit 7" in said["first"] and "test digit 8" in said["taken"]
+    assert said["after"] == "depth=20&digit=7&edits=r5_0_1&open=r5"
+    assert said["refused"].startswith("The state names") and said["link"] and said["hash"] == ""

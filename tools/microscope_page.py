@@ -49,7 +49,8 @@ def bare_page() -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<link rel="icon" href="data:,"><title>A microscope for residual networks</title>'
-        "<style>:root { color-scheme: light dark } body { font-family: sans-serif; "
+        "<style>:root { color-scheme: light dark; background: Canvas; color: CanvasText } "
+        "body { background: Canvas; font-family: sans-serif; "
         "max-width: 1000px; margin: 1em auto; padding: 0 12px }</style></head><body><main>"
         "<h1>A microscope for residual networks</h1><h2>Three networks</h2>"
     )

@@ -210,17 +210,17 @@ function norm(x) { return Math.sqrt(x.values.reduce((sum, value) => sum + value 
 // -- 3 Counting -----------------------------------------------------------------------------------
 
 // Work is a generator: between two of its steps something else may happen, or it may be given up.
-function* countRight(data, { names, factors }, report) {
+function* countRight(data, wanted, report) {
   const file = unpack(data.networks), digits = digitsOf(unpack(data.digits));
-  for (const name of names) {
+  for (const { key, name, factors } of wanted) {
     const network = networkOf(file, name);
     let right = 0;
     for (let i = 0; i < digits.count; i++) {
-      const { logits } = forward(network, digits.one(i), factors[name]);
+      const { logits } = forward(network, digits.one(i), factors);
       right += best(logits) === digits.labels[i];
-      if (i % 50 === 49) { report({ name, right, of: i + 1, total: digits.count }); }
       yield;
     }
+    report({ key, right });
   }
 }
 
@@ -619,13 +619,13 @@ const LOOK = `
 .scope .digit { display: flex; flex-wrap: wrap; gap: 1em; align-items: flex-start; }
 .scope .digit > div:last-child { flex: 1 1 15em; }
 .scope .networks { display: grid; gap: 12px; grid-template-columns: minmax(0, 1fr); }
-@container (min-width: 680px) { .scope .networks { grid-template-columns: repeat(3, minmax(0, 1fr)); } }
+@container (min-width: 680px) {
+  .scope .networks { grid-template-columns: repeat(3, minmax(0, 1fr)); row-gap: 0; }
+  .scope article { display: grid; grid-row: span 7; grid-template-rows: subgrid; } }
 .scope article { border: 1px solid var(--line); border-top: 5px solid var(--own); border-radius: 6px;
   padding: 8px 8px 4px; min-width: 0; }
 .scope article.told { outline: 3px solid var(--focus); outline-offset: 2px; }
 .scope .what, .scope .small { font-size: .86em; }
-@container (min-width: 680px) { .scope .what { min-height: 4.2em; }
-  .scope .fading { min-height: 3.6em; } .scope .count { min-height: 2.8em; } }
 @container (min-width: 480px) and (max-width: 679.9px) {
   .scope article { display: grid; grid-template-columns: minmax(0, 4fr) minmax(0, 5fr);
     grid-auto-rows: min-content; column-gap: 16px; }
@@ -633,10 +633,9 @@ const LOOK = `
 .scope .count b { font-size: 1.35em; }
 .scope .tries { margin-bottom: .8em; }
 .scope .reads b { font-size: 2em; line-height: 1; color: var(--own); margin-right: .1em; }
-.scope .reads { margin: 0; }
-.scope .bars10 { display: grid; grid-template-columns: repeat(10, 1fr); gap: 2px; list-style: none;
-  padding: 0; margin: 2px 0 6px; font-size: .8em; text-align: center; }
-.scope .bars10 li { margin: 0; }
+.scope .reads { margin: 0; min-height: 2.9em; }
+.scope .bars10 { display: grid; grid-template-columns: repeat(10, 1fr); gap: 2px;
+  margin: 2px 0 6px; font-size: .8em; text-align: center; }
 .scope .bars10 i { display: flex; height: 44px; align-items: flex-end; background: var(--soft); }
 .scope .bars10 i::before { content: ""; width: 100%; height: var(--share, 0%);
   background: var(--own); }
@@ -736,7 +735,7 @@ const RACERS = {
 const SEARCHED = {
   12: { plain: 0.002, residual: 0.002, zero: 0.002 },
   22: { plain: 0.002, residual: 0.005, zero: 0.002 },
-  42: { plain: 0.002, residual: 0.002, zero: 0.002 },
+  42: { plain: 0.001, residual: 0.005, zero: 0.001 },
 };
 const RATES = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02];
 const UPDATES = 400, LAST = 50;
@@ -895,7 +894,7 @@ function render({ model, el }) {
   // -- The digit.
 
   const field = $(".field"), pen = field.getContext("2d", { willReadFrequently: true });
-  let last = null, keyPen = [70, 70], penDown = false, clean = true;
+  let last = null, keyPen = [70, 70], penDown = false, clean = true, inkShown = "";
   function begin() {
     if (clean) { pen.fillStyle = "#000"; pen.fillRect(0, 0, 140, 140); clean = false; }
   }
@@ -907,7 +906,7 @@ function render({ model, el }) {
   function read() {
     const { data } = pen.getImageData(0, 0, 140, 140);
     const ink = likeMnist(Uint8Array.from({ length: 19600 }, (_, i) => data[4 * i]), 140);
-    if (ink) { change({ ink }); }
+    if (ink) { inkShown = inkToText(ink); change({ ink }); }
   }
   function place(event) {
     const box = field.getBoundingClientRect();
@@ -995,10 +994,12 @@ function render({ model, el }) {
     article.style.setProperty("--own", `var(--${kind})`);
     article.setAttribute("aria-label", `${ABOUT[kind][0]} network`);
     article.innerHTML = `<h3></h3><p class="what"></p><p class="reads"></p>
-      <ul class="bars10" role="img"></ul><p class="small count"></p>
-      <div class="small fading"></div><div class="stages"></div>`;
+      <div class="bars10" role="img"></div><p class="small count"></p>
+      <div class="small fading"></div><div class="stages" role="group"></div>`;
+    article.querySelector(".stages").setAttribute("aria-label",
+      `Blocks of the ${kind} network; arrow keys go from one to the next`);
     const bars = Array.from({ length: 10 }, (_, digit) => {
-      const item = document.createElement("li");
+      const item = document.createElement("span");
       item.append(document.createElement("i"), String(digit));
       return item;
     });
@@ -1026,6 +1027,14 @@ function render({ model, el }) {
         tile.innerHTML = `<canvas></canvas><span class="pair"><i class="x"></i><i class="f"></i></span>
           <span class="guess"></span>`;
         tile.addEventListener("click", () => commit({ open: kind[0] + (i + 1) }));
+        tile.addEventListener("focus", () => rove(kind, i));
+        tile.addEventListener("keydown", (event) => {
+          const row = blocks.length / 2;
+          const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -row, ArrowDown: row }[event.key];
+          if (!by) { return; }
+          event.preventDefault(); event.stopPropagation();
+          parts[kind].tiles[i + by]?.focus();
+        });
         return tile;
       });
       const stages = [...new Set(blocks.map((block) => block.width))].map((width, stage) => {
@@ -1041,14 +1050,19 @@ function render({ model, el }) {
         return [head, row];
       });
       find(".stages").replaceChildren(...stages.flat());
+      rove(kind, 0);
     }
+  }
+  // The tab key stops once in each network; there, the arrow keys go from block to block.
+  function rove(kind, chosen) {
+    parts[kind].tiles.forEach((tile, i) => { tile.tabIndex = i === chosen ? 0 : -1; });
   }
 
   function pixels() { return state.ink ? standardised(state.ink, scale.mean, scale.deviation)
     : digits.one(state.digit); }
   function truth() { return state.ink ? null : digits.labels[state.digit]; }
 
-  let depthShown = 0, inkShown = "";
+  let depthShown = 0;
   function show() {
     const began = performance.now();
     if (depthShown !== state.depth) { depthShown = state.depth; makeTiles(); }
@@ -1086,12 +1100,9 @@ function render({ model, el }) {
     const wanted = state.ink ? inkToText(state.ink) : String(state.digit);
     if (!last && !penDown && inkShown !== wanted) {
       inkShown = wanted;
-      if (clean || !state.ink) {
-        const small = picture(state.ink ?? levelsOf(state.digit), 28);
-        pen.imageSmoothingEnabled = false;
-        pen.drawImage(small, 0, 0, 140, 140);
-        clean = true;  // the next stroke begins on an empty field
-      }
+      pen.imageSmoothingEnabled = false;
+      pen.drawImage(picture(state.ink ?? levelsOf(state.digit), 28), 0, 0, 140, 140);
+      clean = true;  // the next stroke begins on an empty field
     }
   }
   function isChanged() { return state.fade !== 1 || Object.keys(state.edits).length > 0; }
@@ -1146,18 +1157,24 @@ function render({ model, el }) {
   function keyOf(kind, factors) { return `${nameOf(kind)} ${JSON.stringify(factors)}`; }
   function usualFactors(kind) { return factorsOf({ ...freshState(), depth: state.depth }, kind); }
   function count() {
-    const wanted = KINDS.filter((kind) => !counts.has(keyOf(kind, factorsOf(state, kind))));
-    if (!wanted.length) { counter.stop(); KINDS.forEach(showCount); announce(); return; }
-    const keys = {}, factors = {};
-    for (const kind of wanted) {
-      factors[nameOf(kind)] = factorsOf(state, kind);
-      keys[nameOf(kind)] = [kind, keyOf(kind, factors[nameOf(kind)])];
+    // What is shown comes first; then, for comparison, the untouched networks.
+    const now = KINDS.map((kind) => [kind, factorsOf(state, kind)]);
+    const wanted = new Map();
+    for (const [kind, factors] of [...now, ...KINDS.map((kind) => [kind, usualFactors(kind)])]) {
+      const key = keyOf(kind, factors);
+      if (!counts.has(key)) { wanted.set(key, { key, name: nameOf(kind), factors }); }
     }
+    const shown = now.map(([kind, factors]) => keyOf(kind, factors));
+    const missing = () => shown.some((key) => !counts.has(key));
     KINDS.forEach(showCount);
-    counter.start({ names: Object.keys(keys), factors }, ({ name, right, of, total }) => {
-      const [kind, key] = keys[name];
-      if (of === total) { counts.set(key, right); showCount(kind); showNote(); }
-    }, announce);
+    if (!missing()) { announce(); }
+    counter.start([...wanted.values()], ({ key, right }) => {
+      const waited = missing();
+      counts.set(key, right);
+      KINDS.forEach(showCount);
+      showNote();
+      if (waited && !missing()) { announce(); }
+    }, () => {});
   }
   function showCount(kind) {
     const right = counts.get(keyOf(kind, factorsOf(state, kind)));
@@ -1169,6 +1186,7 @@ function render({ model, el }) {
       changed && usual !== undefined ? `; ${usual} when untouched` : "");
   }
   function announce() {
+    if (!past.length) { return; }  // nobody has asked yet
     const said = KINDS.map((kind) => {
       const { probabilities } = results[kind], read = best(probabilities);
       const right = counts.get(keyOf(kind, factorsOf(state, kind)));
@@ -1181,8 +1199,8 @@ function render({ model, el }) {
   function showNote() {
     const said = [], right = (kind) => counts.get(keyOf(kind, factorsOf(state, kind)));
     for (const [key, [branch, shortcut]] of Object.entries(state.edits)) {
-      const where = `${kindOf(key)}, block ${key.slice(1)}`;
-      said.push(isOff(key) ? `${where}: off, only what came in goes on.`
+      const where = `Block ${key.slice(1)} of the ${kindOf(key)} network`;
+      said.push(isOff(key) ? `${where} is off: what came in goes on, and nothing else.`
         : `${where}: branch × ${branch}, shortcut × ${shortcut}.`);
     }
     if (state.fade < 1) {
@@ -1195,7 +1213,7 @@ function render({ model, el }) {
       }
     }
     $(".noted").hidden = !said.length;
-    $(".noted").textContent = said.length ? `Changed: ${said.join(" ")}` : "";
+    $(".noted").textContent = said.join(" ");
   }
 
   // -- One block, opened.
@@ -1589,17 +1607,17 @@ function raceChart(lines, updates) {
   const drawn = smooth.map(({ kind, means, label }) => {
     const { colour, dash, name } = RACERS[kind], [words, more] = name.split(", ");
     const path = means.map(([update, loss]) => `${x(update).toFixed(1)},${y(loss).toFixed(1)}`);
-    const short = more ? "…, zero start" : words;
+    const short = more ? `${words}, from zero` : words;
     return `<polyline points="${path.join(" ")}" stroke="var(--${colour})" stroke-dasharray="${dash}"/>
       <text x="${right + 6}" y="${label}">${short}</text>`;
   });
   const words = smooth.length ? smooth.map(({ kind, means }) =>
     `${RACERS[kind].name}: ${figure(means[0][1])} at first, ${figure(means.at(-1)[1])} at last`)
     .join("; ") : "nothing yet";
-  return `<svg viewBox="0 0 650 300" role="img" aria-label="Training loss against updates. ${words}.">
+  return `<svg viewBox="0 0 680 300" role="img" aria-label="Training loss against updates. ${words}.">
     ${rules.join("")}${ticks.join("")}${drawn.join("")}
     <text x="${(left + right) / 2}" y="${bottom + 36}" text-anchor="middle">updates</text>
-    <text x="4" y="${top}" dominant-baseline="hanging">loss</text></svg>`;
+    <text x="${left + 8}" y="${top + 16}">training loss</text></svg>`;
 }
 
 // -- Small things.
@@ -1610,7 +1628,10 @@ function asBytes(data) {
   return new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength).slice();
 }
 
-function percent(p) { return p > 0.995 && p < 1 ? `${(100 * p).toFixed(1)} %` : `${Math.round(100 * p)} %`; }
+function percent(p) {
+  if (p > 0.9995 && p < 1) { return "over 99.9 %"; }
+  return p > 0.995 && p < 1 ? `${(100 * p).toFixed(1)} %` : `${Math.round(100 * p)} %`;
+}
 
 function figure(value) {
   if (!Number.isFinite(value)) { return "no number"; }

@@ -138,8 +138,10 @@ def _probes(model, images, labels, penalty=1e-3):
         weights = np.linalg.solve(
             inner + strength * np.eye(len(inner)), (x - centre).T @ (targets - offset)
         )
-        found += [weights.astype(np.float16).ravel()]
-        found += [(offset - centre @ weights).astype(np.float16)]
+        biases = offset - centre @ weights
+        # Only which score is the largest counts, and 16 bits go no further than 65,504.
+        size = max(1, np.abs(weights).max() / 1000, np.abs(biases).max() / 1000)
+        found += [(part / size).astype(np.float16).ravel() for part in (weights, biases)]
     return found
 
 
