@@ -99,14 +99,14 @@ def test_digits_are_as_many_of_each_kind_as_there_are():
 
 def test_without_the_library_it_says_so(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    assert microscope.microscope() is None
+    assert microscope.open_microscope() is None
     assert "anywidget is not installed" in capsys.readouterr().out
 
 
 def test_the_widget_sends_the_race_only_when_it_is_asked(monkeypatch):
     pytest.importorskip("anywidget")
     monkeypatch.setattr(microscope, "display", lambda widget: None)
-    shown = microscope.microscope("depth=20&digit=4&open=r2")
+    shown = microscope.open_microscope("depth=20&digit=4&open=r2")
     assert shown.state == "depth=20&digit=4&open=r2" and shown.networks and not shown.race_digits
     shown.race_wanted = True
     assert len(shown.race_digits) > 2000 * 14 * 14

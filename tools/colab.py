@@ -76,7 +76,10 @@ for _name, _wanted in {wanted!r}.items():
         importlib.invalidate_caches()
 """
 # What a notebook shows only if a library is there: the library, and the code that needs it.
-OPTIONAL = {"jupyterquiz": r"quizzes\.show\(", "anywidget": r"widgets\.draw_digit\("}
+OPTIONAL = {
+    "jupyterquiz": r"quizzes\.show\(",
+    "anywidget": r"widgets\.(draw_digit|open_microscope)\(",
+}
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 
@@ -106,7 +109,8 @@ def carried_files(root: Path, text: str) -> dict[str, str]:
     """Return what a notebook carries, as names and texts.
 
     That is all of the package's code, and those of its records, quizzes and trained networks that
-    the notebook names. A network is no text, so it is written in base64.
+    the notebook names. A network is no text, so it is written in base64. The microscope's script is
+    as long as a lesson: it goes with its networks, where it is opened.
     """
     package = root / "resnet_lesson"
     named = [
@@ -117,11 +121,15 @@ def carried_files(root: Path, text: str) -> dict[str, str]:
             if f'quizzes.show("{path.stem}")' in text
         ),
     ]
-    paths = [*package_files(root), *package.glob("mnist/*.txt"), *named]
+    opened = "open_microscope(" in text
+    code = [path for path in package_files(root) if opened or path.name != "microscope.js"]
+    paths = [*code, *package.glob("mnist/*.txt"), *named]
     paths += [path for path in (root / "LICENSE", root / "LICENSE-CONTENT") if path.exists()]
     names = {path.relative_to(root).as_posix(): path for path in paths}
     files = {name: path.read_text(encoding="utf-8") for name, path in names.items()}
-    for path in package.glob("trained/*.keras") if "trained_network" in text else ():
+    networks = [*package.glob("trained/*.keras")] if "trained_network" in text else []
+    networks += package.glob("trained/*_microscope.bin") if opened else []
+    for path in networks:
         name = f"{path.relative_to(root).as_posix()}.base64"
         files[name] = re.sub(".{1000}", r"\g<0>\n", base64.b64encode(path.read_bytes()).decode())
     return dict(sorted(files.items()))

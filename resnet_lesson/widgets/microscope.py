@@ -14,7 +14,7 @@ from IPython.display import display
 from resnet_lesson.data import PIXEL_MEAN, PIXEL_STD, stratified_indices
 from resnet_lesson.mnist import raw_mnist
 from resnet_lesson.models import network, with_outputs
-from resnet_lesson.plumbing.constraints import Dictionary, Images, checked
+from resnet_lesson.plumbing.constraints import TEXT, Images, checked
 from resnet_lesson.plumbing.files import whole_file
 
 SCRIPT = Path(__file__).with_name("microscope.js")
@@ -58,7 +58,6 @@ def folded(model, images, labels):
     return arrays | {"probes": np.concatenate(_probes(rounded, images, labels))}
 
 
-@checked(config=Dictionary(), arrays=Dictionary())
 def unfolded(config, arrays):
     """Build the network that the page runs, in Keras: with the rounded weights.
 
@@ -148,7 +147,6 @@ def _probes(model, images, labels, penalty=1e-3):
 # -- Bytes -----------------------------------------------------------------------------------------
 
 
-@checked(about=Dictionary(), arrays=Dictionary())
 def to_bytes(about, arrays):
     """Write named arrays as bytes that the page can read.
 
@@ -182,7 +180,6 @@ def _filled(data, with_):
     return data + with_ * (-len(data) % 4)
 
 
-@checked(networks=Dictionary(), about=Dictionary())
 def write_networks(networks, about):
     """Write the networks of the microscope to the package's file, whole or not at all.
 
@@ -247,7 +244,8 @@ def page_data():
 # -- In a notebook ---------------------------------------------------------------------------------
 
 
-def microscope(state=""):
+@checked(state=TEXT)
+def open_microscope(state=""):
     """Show the microscope: three trained networks that read a digit in the page itself.
 
     Nothing is computed in the kernel, so the microscope goes on where the kernel has ended.
