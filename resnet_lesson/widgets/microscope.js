@@ -1405,6 +1405,7 @@ function render({ model, el }) {
   // -- Light or dark: whatever the text of the place is like.
 
   function dress() {
+    if (!el.isConnected) { return; }  // a notebook puts it into the page a little later
     const [r, g, b] = getComputedStyle(el).color.match(/[\d.]+/g).map(Number);
     const now = r + g + b > 3 * 128;
     if (now === dark && depthShown) { return; }
@@ -1418,6 +1419,8 @@ function render({ model, el }) {
       "data-jp-theme-light", "data-mode"] });
   }
   scheme.addEventListener("change", dress);
+  const arrival = new ResizeObserver(dress);
+  arrival.observe(root);
 
   function paintMap(canvas, { values, width, height }, most, mark) {
     paint(canvas, values, width, height, most || largest({ values }), dark);
@@ -1464,7 +1467,7 @@ function render({ model, el }) {
   if (!depthShown) { show(); count(); }
   root.dataset.ready = "yes";
   return () => {
-    counter.end(); endRace(); watch.disconnect();
+    counter.end(); endRace(); watch.disconnect(); arrival.disconnect();
     scheme.removeEventListener("change", dress);
     removeEventListener("hashchange", takeAddress);
   };
