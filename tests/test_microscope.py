@@ -480,7 +480,7 @@ def test_a_block_opens_into_its_arithmetic(opened):
     page.locator(".in-words summary").click()
     assert page.locator(".words tbody tr").count() == 32
     assert "strongest" in page.locator(".words").inner_text()
-    assert page.locator(".large").first.get_attribute("aria-label").startswith("Channel 1: ")
+    assert page.locator(".large").first.get_attribute("aria-label").startswith("F(x), channel 1: ")
 
 
 @pytest.mark.slow

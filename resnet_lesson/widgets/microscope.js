@@ -242,7 +242,7 @@ function randomFrom(seed) {
 }
 
 // He's first weights: variance 2 / inputs, so that a ReLU's signal keeps its size. With
-// `zeroBranches` the second layer of each block starts at zero: F(x) = 0, the block is its shortcut.
+// `zeroBranches` the second layer of each block starts at zero: then F(x) = 0.
 function newRacer({ inputs, width, depth, seed, zeroBranches }) {
   const random = randomFrom(seed);
   const layer = (from, to, spread) => ({
@@ -336,7 +336,7 @@ function denseBack({ inputs, outputs, weights: w }, x, flow, count, gradients) {
   return back;
 }
 
-// Adam: each weight has a step of its own size, from the mean of its gradients and of their squares.
+// Adam: each weight has a step of its own size, by the means of its gradients and their squares.
 function adam(layers, rate) {
   const parts = layers.flatMap((layer) => [layer.weights, layer.biases]);
   const means = parts.map((part) => new Float64Array(part.length));
@@ -410,9 +410,9 @@ function inSlices(work, milliseconds, stopped, ended) {
 
 // All that a worker needs. Functions write themselves down, so it is not written twice.
 const WORK = [
-  unpack, halves, networkOf, digitsOf, standardised, convolve, multiplyAdd, carry, runBlock, forward,
-  channelMeans, softmax, best, countRight, randomFrom, newRacer, dense, relu, lossAndGradients,
-  denseBack, adam, lambdaAt, race, inSlices,
+  unpack, halves, networkOf, digitsOf, standardised, convolve, multiplyAdd, carry, runBlock,
+  forward, channelMeans, softmax, best, countRight, randomFrom, newRacer, dense, relu,
+  lossAndGradients, denseBack, adam, lambdaAt, race, inSlices,
 ];
 
 // Does one kind of work, always the newest: a new start ends the old one. `data` is what it needs.
@@ -452,7 +452,8 @@ function worker(job, data) {
       told = { report, ended };
       settings = wanted;
       if (!helper) { try { helper = begin(); } catch { helper = "none"; } }
-      if (helper === "none") { onThePage(); } else { helper.postMessage({ id: current, settings }); }
+      if (helper === "none") { onThePage(); return; }
+      helper.postMessage({ id: current, settings });
     },
     stop() {
       current += 1;
@@ -567,7 +568,8 @@ function likeMnist(levels, side) {
     let sum = 0;
     for (let i = 0.1; i < 1; i += 0.2) {
       for (let j = 0.1; j < 1; j += 0.2) {
-        const r = Math.floor(startY + (row + i) * step), c = Math.floor(startX + (column + j) * step);
+        const r = Math.floor(startY + (row + i) * step);
+        const c = Math.floor(startX + (column + j) * step);
         if (r >= 0 && r < side && c >= 0 && c < side) { sum += levels[r * side + c]; }
       }
     }
@@ -612,8 +614,12 @@ const LOOK = `
 .scope canvas { display: block; image-rendering: pixelated; }
 .scope .field { background: #000; border: 2px solid var(--line); touch-action: none; width: 140px;
   height: 140px; cursor: crosshair; image-rendering: auto; }
+.scope .paper { position: relative; width: 140px; margin-bottom: 4px; }
+.scope .pen { position: absolute; width: 14px; height: 14px; border: 3px solid; border-radius: 50%;
+  pointer-events: none; }
 .scope .picks { display: grid; grid-template-columns: repeat(5, 44px); gap: 4px; }
 .scope .picks button { padding: 2px; width: 44px; height: 44px; background: #000; }
+.scope .picks { margin-bottom: 6px; }
 .scope .picks button[aria-pressed=true] { outline: 3px solid var(--residual); outline-offset: 1px; }
 .scope .picks canvas { width: 100%; height: 100%; }
 .scope .digit { display: flex; flex-wrap: wrap; gap: 1em; align-items: flex-start; }
@@ -697,6 +703,14 @@ const ABOUT = {
   faded: ["Faded", "learnt with additions that faded to nothing on the way. Now it is plain."],
 };
 
+// What is said about its shortcuts; of the residual network, a slider.
+const FADING = {
+  plain: "It has no shortcut that could fade.",
+  residual: `<label>All shortcuts × <output></output><input type="range" class="fader" min="0" max="1"
+    step="0.01"></label>`,
+  faded: "Its shortcuts are at 0: they faded while it learnt.",
+};
+
 const TOUR = [
   ["One digit, three networks",
     "All three have the same layers and have learnt the same images; they differ in one addition a "
@@ -754,9 +768,9 @@ const PAGE = `
 </section>
 <section class="digit" aria-label="The digit">
   <div><h3>Draw a digit</h3>
-    <canvas class="field" width="140" height="140" tabindex="0" role="application"
+    <div class="paper"><canvas class="field" width="140" height="140" tabindex="0" role="application"
       aria-label="A field to draw a digit in. Arrow keys move the pen; the space bar puts it down and
- lifts it."></canvas>
+ lifts it."></canvas><span class="pen" hidden></span></div>
     <button type="button" class="clear">Clear</button></div>
   <div><h3>or pick one</h3><div class="picks"></div>
     <p><button type="button" class="more">Ten others</button></p>
@@ -772,6 +786,7 @@ const PAGE = `
     far as it is added; hollow where it is not), and of <i class="f"></i>F(x), what the branch gives.
     Digit: what a linear probe could read here already, ✓ if right.</p>
   <p class="note noted" hidden></p>
+  <p class="small source"></p>
 </section>
 <section class="block" aria-label="One block, opened">
   <div class="strip"><h3 class="title"></h3>
@@ -817,664 +832,692 @@ const PAGE = `
 
 let shownHere = 0;  // so that radio buttons of two microscopes on a page are two groups
 
+// What the parts below share is `scope`: where they draw, what is read, and the state. Each part
+// listens to its own controls, and may give `show`, called after each change, and `end`.
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "scope";
   root.innerHTML = `<style>${LOOK}</style>${PAGE}`;
   el.append(root);
-  const $ = (selector) => root.querySelector(selector);
-  const onAddress = model.get("address") === true;
   const bytes = (name) => asBytes(model.get(name));
+  const file = unpack(bytes("networks")), digits = unpack(bytes("digits"));
+  const networks = file.about.networks.map(({ name }) => [name, networkOf(file, name)]);
+  const scope = {
+    model, el, root, bytes, $: (selector) => root.querySelector(selector), about: file.about,
+    networks: Object.fromEntries(networks), digits: digitsOf(digits), pixels: digits.about,
+    state: freshState(), steps: {}, counts: new Map(), dark: false,
+  };
+  const parts = [
+    speaking, dressing, keeping, settings, digitField, digitPicks, panels, counting, remarks,
+    openedBlock, guide, racing,
+  ].map((part) => part(scope));
+  scope.show = () => {
+    for (const kind of KINDS) {
+      scope.steps[kind] = forward(networkIn(scope, kind), pixelsIn(scope),
+        factorsOf(scope.state, kind), true);
+    }
+    for (const { show } of parts) { show?.(); }
+  };
+  scope.begin();
+  root.dataset.ready = "yes";
+  return () => { for (const { end } of parts) { end?.(); } };
+}
 
-  const file = unpack(bytes("networks")), digits = digitsOf(unpack(bytes("digits")));
-  const scale = unpack(bytes("digits")).about;
-  const networks = {};
-  for (const { name } of file.about.networks) { networks[name] = networkOf(file, name); }
-  const counter = worker(countRight, { networks: bytes("networks"), digits: bytes("digits") });
+function nameIn({ state }, kind) { return `${kind} ${state.depth}`; }
 
-  let state = freshState(), saved = toText(state), dark = false, first = 0, results = {};
-  const past = [], counts = new Map();
-  let channel = 0, atRow = 5, atColumn = 7;
+function networkIn(scope, kind) { return scope.networks[nameIn(scope, kind)]; }
 
-  // -- Changes: `change` while a slider moves, `commit` when it has moved.
+function kindOf(key) { return KINDS.find((kind) => kind[0] === key[0]); }
 
-  let waiting = false;
-  function change(patch) {
-    Object.assign(state, patch);
+function levelsIn({ state, digits }) {
+  return state.ink ?? digits.levels.subarray(784 * state.digit, 784 * state.digit + 784);
+}
+
+function pixelsIn(scope) {
+  return standardised(levelsIn(scope), scope.pixels.mean, scope.pixels.deviation);
+}
+
+// What the digit is; of a drawn one nobody knows.
+function truthIn({ state, digits }) { return state.ink ? null : digits.labels[state.digit]; }
+
+// A block is off where its branch is: what came in goes on along the shortcut.
+function isOff(state, key) {
+  const [branch, shortcut] = state.edits[key] ?? [1];
+  return branch === 0 && shortcut === 1;
+}
+
+// The edits of a state with one block changed; as it was, it is none.
+function edited(state, key, branch, shortcut) {
+  const { [key]: _, ...others } = state.edits, usual = untouched(kindOf(key));
+  const same = usual[0] === branch && usual[1] === shortcut;
+  return { edits: same ? others : { ...others, [key]: [branch, shortcut] } };
+}
+
+// -- One voice for those who listen: what is said replaces what was not yet said.
+
+function speaking(scope) {
+  let waiting = 0;
+  scope.say = (text, after = 0) => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { scope.$("[role=status]").textContent = text; }, after);
+  };
+  return { end: () => clearTimeout(waiting) };
+}
+
+// -- Light or dark: whatever the place's own text is like.
+
+function dressing(scope) {
+  function dress() {
+    if (!scope.el.isConnected) { return; }  // a notebook puts it into the page a little later
+    const [r, g, b] = getComputedStyle(scope.el).color.match(/[\d.]+/g).map(Number);
+    const dark = r + g + b > 3 * 128;
+    if (dark === scope.dark) { return; }
+    scope.dark = dark;
+    scope.root.toggleAttribute("data-dark", dark);
+    if (scope.steps.plain) { scope.show(); }
+  }
+  const host = new MutationObserver(dress), scheme = matchMedia("(prefers-color-scheme: dark)");
+  const attributeFilter = ["class", "style", "data-theme", "data-mode", "data-jp-theme-light"];
+  for (const place of [document.documentElement, document.body]) {
+    host.observe(place, { attributes: true, attributeFilter });
+  }
+  scheme.addEventListener("change", dress);
+  const arrival = new ResizeObserver(dress);
+  arrival.observe(scope.root);
+  dress();
+  return {
+    end() { host.disconnect(); arrival.disconnect(); scheme.removeEventListener("change", dress); },
+  };
+}
+
+// -- The state: changed here, undone here, and told to the address or to the notebook.
+
+function keeping(scope) {
+  const { model, $ } = scope, onAddress = model.get("address") === true, past = [];
+  let saved = toText(scope.state), waiting = false;
+
+  // While a slider moves: as often as the screen is drawn.
+  scope.change = (patch) => {
+    Object.assign(scope.state, patch);
     if (waiting) { return; }
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; show(); });
-  }
-  function commit(patch = {}) {
-    Object.assign(state, patch);
-    const text = toText(state);
-    if (text !== saved) { past.push(saved); saved = text; publish(text); }
-    show();
-    count();
-  }
-  function publish(text) {
+    requestAnimationFrame(() => { waiting = false; scope.show(); });
+  };
+  // When it has moved.
+  scope.commit = (patch = {}) => {
+    Object.assign(scope.state, patch);
+    const text = toText(scope.state);
+    if (text !== saved) { past.push(saved); tell(text); }
+    update();
+  };
+  function tell(text) {
+    saved = text;
     if (onAddress) { history.replaceState(history.state, "", `#${text}`); return; }
     model.set("state", text);
     model.save_changes();
   }
-  function edit(key, branch, shortcut) {
-    const edits = { ...state.edits, [key]: [branch, shortcut] };
-    const usual = untouched(kindOf(key));
-    if (usual[0] === branch && usual[1] === shortcut) { delete edits[key]; }
-    return { edits };
-  }
-  // Take over a state from outside. An odd one is refused with a sentence.
+  function update() { scope.show(); scope.count(); }
+
+  // From outside. What is odd is refused with a sentence, and changes nothing.
   function take(text) {
-    const read = fromText(text);
-    const refused = !read || read.digit >= digits.count;
+    const read = fromText(text), refused = !read || read.digit >= scope.digits.count;
     $(".refused").hidden = !refused;
-    if (refused) {
-      $(".refused").textContent = `${onAddress ? "The address" : "The state"} names a setting that `
-        + "this microscope does not know. Nothing of it was used.";
-      say($(".refused").textContent);
-      return;
-    }
-    state = read;
-    commit();
+    if (!refused) { scope.commit(read); return; }
+    const where = onAddress ? "The address" : "The state";
+    $(".refused").textContent = `${where} names a setting that this microscope does not know. `
+      + "Nothing of it was used.";
+    scope.say($(".refused").textContent);
   }
   function takeAddress() {
     let text = location.hash.slice(1);
     try { text = decodeURIComponent(text); } catch { text = "?"; }
     if (text && text !== saved && !document.getElementById(text)) { take(text); }
   }
-
-  // -- One voice: what is said replaces what was not yet said.
-
-  let speaking = 0;
-  function say(text, after = 0) {
-    clearTimeout(speaking);
-    speaking = setTimeout(() => { $("[role=status]").textContent = text; }, after);
+  function takeTrait() {
+    if (model.get("state") !== saved) { take(model.get("state") || toText(freshState())); }
   }
+  scope.begin = () => {
+    if (onAddress) { takeAddress(); } else if (model.get("state")) { takeTrait(); }
+    past.length = 0;  // nothing has been done that could be undone
+    update();
+  };
+  scope.hasChanged = () => past.length > 0;
+  scope.undo = () => {
+    if (!past.length) { return; }
+    tell(past.pop());
+    scope.state = fromText(saved);
+    update();
+  };
 
-  // -- The digit.
+  $(".link").hidden = !onAddress;
+  $(".link").addEventListener("click", async () => {
+    tell(saved);
+    try {
+      await navigator.clipboard.writeText(location.href);
+      $(".link").textContent = "Copied";
+    } catch { $(".link").textContent = "Copy it from the address bar"; }
+    scope.say($(".link").textContent);
+  });
+  if (onAddress) { addEventListener("hashchange", takeAddress); }
+  model.on("change:state", takeTrait);
+  return {
+    end() {
+      removeEventListener("hashchange", takeAddress);
+      model.off?.("change:state", takeTrait);
+    },
+  };
+}
 
-  const field = $(".field"), pen = field.getContext("2d", { willReadFrequently: true });
-  let last = null, keyPen = [70, 70], penDown = false, clean = true, inkShown = "";
-  function begin() {
-    if (clean) { pen.fillStyle = "#000"; pen.fillRect(0, 0, 140, 140); clean = false; }
+// -- Depth, undo, reset, and three things to try.
+
+function settings(scope) {
+  const { $, root } = scope, radios = [...root.querySelectorAll(".depth input")];
+  const tries = [...root.querySelectorAll("[data-try]")];
+  shownHere += 1;
+  for (const radio of radios) {
+    radio.name = `depth-of-microscope-${shownHere}`;
+    radio.addEventListener("change", () => {
+      const depth = Number(radio.value), most = (depth - 2) / 3, { open } = scope.state;
+      const there = Math.min(Number(open.slice(1)), most);
+      scope.commit({ depth, edits: {}, open: open[0] + there });  // other networks, other blocks
+    });
   }
+  for (const button of tries) {
+    const key = button.dataset.try;
+    button.addEventListener("click", () => {
+      scope.commit(key === "fade" ? { fade: 0 } : { ...edited(scope.state, key, 0, 1), open: key });
+    });
+  }
+  $(".undo").addEventListener("click", () => scope.undo());
+  $(".reset").addEventListener("click", () => scope.commit({ edits: {}, fade: 1 }));
+  return {
+    show() {
+      const { state } = scope;
+      for (const radio of radios) { radio.checked = Number(radio.value) === state.depth; }
+      $(".undo").disabled = !scope.hasChanged();
+      $(".reset").disabled = state.fade === 1 && !Object.keys(state.edits).length;
+      for (const button of tries) {
+        const key = button.dataset.try;
+        button.disabled = key === "fade" ? state.fade === 0 : isOff(state, key);
+      }
+    },
+  };
+}
+
+// -- The digit: a field to draw in, with a mouse, a finger or the keys.
+
+const FIELD = 140, PEN = 11, STEP = 6;
+
+function digitField(scope) {
+  const field = scope.$(".field"), mark = scope.$(".pen");
+  const pen = field.getContext("2d", { willReadFrequently: true });
+  let last = null, keyPen = [FIELD / 2, FIELD / 2], down = false;
+  let shown = "", clean = true;  // what the field shows; whether the next stroke begins a new digit
+
   function stroke(from, to) {
-    Object.assign(pen, { strokeStyle: "#fff", lineWidth: 11, lineCap: "round", lineJoin: "round" });
-    pen.beginPath(); pen.moveTo(...from); pen.lineTo(to[0] + 0.1, to[1]); pen.stroke();
-    read();
-  }
-  function read() {
-    const { data } = pen.getImageData(0, 0, 140, 140);
-    const ink = likeMnist(Uint8Array.from({ length: 19600 }, (_, i) => data[4 * i]), 140);
-    if (ink) { inkShown = inkToText(ink); change({ ink }); }
+    if (clean) { pen.fillStyle = "#000"; pen.fillRect(0, 0, FIELD, FIELD); clean = false; }
+    Object.assign(pen, { strokeStyle: "#fff", lineWidth: PEN, lineCap: "round" });
+    pen.beginPath();
+    pen.moveTo(...from);
+    pen.lineTo(to[0] + 0.1, to[1]);  // a dot is seen, too
+    pen.stroke();
+    const { data } = pen.getImageData(0, 0, FIELD, FIELD);
+    const ink = likeMnist(Uint8Array.from({ length: FIELD ** 2 }, (_, i) => data[4 * i]), FIELD);
+    if (ink) { shown = inkToText(ink); scope.change({ ink }); }
   }
   function place(event) {
-    const box = field.getBoundingClientRect();
-    return [(event.clientX - box.left) * 140 / box.width, (event.clientY - box.top) * 140 / box.height];
+    const box = field.getBoundingClientRect(), scale = FIELD / box.width;
+    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
   }
   field.addEventListener("pointerdown", (event) => {
     try { field.setPointerCapture(event.pointerId); } catch { /* a pointer that is gone */ }
-    begin(); last = place(event); stroke(last, last);
+    last = place(event);
+    stroke(last, last);
   });
   field.addEventListener("pointermove", (event) => {
     if (!last) { return; }
     const next = place(event);
-    stroke(last, next); last = next;
+    stroke(last, next);
+    last = next;
   });
   for (const end of ["pointerup", "pointercancel"]) {
-    field.addEventListener(end, () => { if (last) { last = null; commit(); } });
+    field.addEventListener(end, () => { if (last) { last = null; scope.commit(); } });
   }
-  const ARROWS = { ArrowLeft: [-6, 0], ArrowRight: [6, 0], ArrowUp: [0, -6], ArrowDown: [0, 6] };
+
+  const arrows = {
+    ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP],
+  };
+  function lift() { if (down) { down = false; scope.commit(); } }
   field.addEventListener("keydown", (event) => {
     if (event.key === " ") {
-      penDown = !penDown;
-      say(penDown ? "The pen is down." : "The pen is up.");
-      if (penDown) { begin(); stroke(keyPen, keyPen); } else { commit(); }
-    } else if (event.key in ARROWS) {
-      const [x, y] = ARROWS[event.key], limit = (value) => Math.min(Math.max(value, 6), 134);
-      const next = [limit(keyPen[0] + x), limit(keyPen[1] + y)];
-      if (penDown) { stroke(keyPen, next); }
+      if (down) { lift(); } else { down = true; stroke(keyPen, keyPen); }
+      scope.say(down ? "The pen is down." : "The pen is up.");
+    } else if (event.key in arrows) {
+      const next = keyPen.map((value, i) =>
+        Math.min(Math.max(value + arrows[event.key][i], STEP), FIELD - STEP));
+      if (down) { stroke(keyPen, next); }
       keyPen = next;
     } else { return; }
-    event.preventDefault(); event.stopPropagation();  // else page or notebook take them
-    paintField();
+    event.preventDefault(); event.stopPropagation();  // else the page or the notebook takes them
+    markPen();
   });
-  for (const event of ["focus", "blur"]) {
-    field.addEventListener(event, () => {
-      if (event === "blur" && penDown) { penDown = false; commit(); }
-      paintField();
-    });
+  // Where the pen of the keys is: beside the canvas, for what is on it is read.
+  function markPen() {
+    mark.hidden = !field.matches(":focus-visible");
+    Object.assign(mark.style, { left: `${keyPen[0] - 5}px`, top: `${keyPen[1] - 5}px`,
+      borderColor: down ? "#f60" : "#6cf" });
   }
-  // Around the field, where the pen of the keys is: in it, a mark would be read.
-  function paintField() {
-    const keys = field.matches(":focus-visible");
-    const [x, y] = keyPen.map((value) => `${value - 5}px`);
-    const tip = penDown ? "#f60" : "#6cf";
-    field.style.backgroundColor = "#000";
-    $(".pen").hidden = !keys;
-    Object.assign($(".pen").style, { left: x, top: y, borderColor: tip });
-  }
-  const holder = document.createElement("div");
-  holder.style.cssText = "position: relative; width: 140px";
-  field.before(holder);
-  holder.append(field);
-  holder.insertAdjacentHTML("beforeend", `<span class="pen" hidden style="position: absolute;
-    width: 14px; height: 14px; border: 3px solid; border-radius: 50%; pointer-events: none"></span>`);
-  $(".clear").addEventListener("click", () => { commit({ ink: null }); });
-  $(".more").addEventListener("click", () => { first += 1; drawPicks(); });
+  field.addEventListener("focus", markPen);
+  field.addEventListener("blur", () => { lift(); markPen(); });
+  scope.$(".clear").addEventListener("click", () => scope.commit({ ink: null }));
+  return {
+    show() {
+      const { ink, digit } = scope.state, wanted = ink ? inkToText(ink) : String(digit);
+      if (last || down || shown === wanted) { return; }
+      shown = wanted;
+      pen.imageSmoothingEnabled = false;
+      pen.drawImage(pictureOf(levelsIn(scope)), 0, 0, FIELD, FIELD);
+      clean = true;
+    },
+  };
+}
 
-  function drawPicks() {
-    const byDigit = Array.from({ length: 10 }, () => []);
-    digits.labels.forEach((label, i) => byDigit[label].push(i));
-    $(".picks").replaceChildren(...byDigit.map((at, digit) => {
+// -- The digit: one of each kind out of the test digits.
+
+function digitPicks(scope) {
+  const { $, digits } = scope, ofKind = Array.from({ length: 10 }, () => []);
+  digits.labels.forEach((label, i) => ofKind[label].push(i));
+  let first = 0, buttons = [];
+  function offer() {
+    buttons = ofKind.map((at, label) => {
       const i = at[first % at.length], button = document.createElement("button");
       button.type = "button";
       button.dataset.at = i;
-      button.setAttribute("aria-label", `Test digit ${i}, a ${digit}`);
-      button.setAttribute("aria-pressed", String(!state.ink && state.digit === i));
-      button.append(picture(levelsOf(i), 28));
-      button.addEventListener("click", () => commit({ digit: i, ink: null }));
+      button.setAttribute("aria-label", `Test digit ${i}, a ${label}`);
+      button.append(pictureOf(digits.levels.subarray(784 * i, 784 * i + 784)));
+      button.addEventListener("click", () => scope.commit({ digit: i, ink: null }));
       return button;
-    }));
-  }
-  function levelsOf(i) { return digits.levels.subarray(784 * i, 784 * i + 784); }
-  function picture(levels, side) {
-    const canvas = document.createElement("canvas");
-    Object.assign(canvas, { width: side, height: side });
-    paintLevels(canvas, levels);
-    return canvas;
-  }
-
-  // -- The three networks.
-
-  const parts = {};
-  for (const kind of KINDS) {
-    const article = document.createElement("article");
-    article.dataset.kind = kind;
-    article.style.setProperty("--own", `var(--${kind})`);
-    article.setAttribute("aria-label", `${ABOUT[kind][0]} network`);
-    article.innerHTML = `<h3></h3><p class="what"></p><p class="reads"></p>
-      <div class="bars10" role="img"></div><p class="small count"></p>
-      <div class="small fading"></div><div class="stages" role="group"></div>`;
-    article.querySelector(".stages").setAttribute("aria-label",
-      `Blocks of the ${kind} network; arrow keys go from one to the next`);
-    const bars = Array.from({ length: 10 }, (_, digit) => {
-      const item = document.createElement("span");
-      item.append(document.createElement("i"), String(digit));
-      return item;
     });
-    article.querySelector(".bars10").append(...bars);
-    $(".networks").append(article);
-    parts[kind] = { article, bars, tiles: [], find: (name) => article.querySelector(name) };
+    $(".picks").replaceChildren(...buttons);
   }
-  parts.residual.find(".fading").innerHTML = `<label>All shortcuts × <output></output>
-    <input type="range" class="fader" min="0" max="1" step="0.01"></label>`;
-  parts.plain.find(".fading").textContent = "It has no shortcut that could fade.";
-  parts.faded.find(".fading").textContent = "Its shortcuts are at 0: they faded while it learnt.";
-  const fader = $(".fader");
-  fader.addEventListener("input", () => change({ fade: Number(fader.value) }));
-  fader.addEventListener("change", () => commit({ fade: Number(fader.value) }));
-
-  function kindOf(key) { return KINDS.find((kind) => kind[0] === key[0]); }
-  function nameOf(kind) { return `${kind} ${state.depth}`; }
-  function makeTiles() {
-    for (const kind of KINDS) {
-      const { blocks } = networks[nameOf(kind)], { find } = parts[kind];
-      const tiles = parts[kind].tiles = blocks.map((_, i) => {
-        const tile = document.createElement("button");
-        tile.type = "button";
-        tile.className = "tile";
-        tile.innerHTML = `<canvas></canvas><span class="pair"><i class="x"></i><i class="f"></i></span>
-          <span class="guess"></span>`;
-        tile.addEventListener("click", () => commit({ open: kind[0] + (i + 1) }));
-        tile.addEventListener("focus", () => rove(kind, i));
-        tile.addEventListener("keydown", (event) => {
-          const row = blocks.length / 2;
-          const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -row, ArrowDown: row }[event.key];
-          if (!by) { return; }
-          event.preventDefault(); event.stopPropagation();
-          parts[kind].tiles[i + by]?.focus();
-        });
-        return tile;
-      });
-      const stages = [...new Set(blocks.map((block) => block.width))].map((width, stage) => {
-        const own = tiles.filter((_, i) => blocks[i].width === width);
-        const row = document.createElement("div"), head = document.createElement("div");
-        row.className = "tiles";
-        row.style.setProperty("--n", own.length);
-        row.append(...own);
-        head.className = "small";
-        const side = stage ? "7 × 7" : "14 × 14";
-        head.textContent = `Blocks ${tiles.indexOf(own[0]) + 1}–${tiles.indexOf(own.at(-1)) + 1}, `
-          + `maps of ${side}`;
-        return [head, row];
-      });
-      find(".stages").replaceChildren(...stages.flat());
-      rove(kind, 0);
-    }
-  }
-  // The tab key stops once in each network; there, the arrow keys go from block to block.
-  function rove(kind, chosen) {
-    parts[kind].tiles.forEach((tile, i) => { tile.tabIndex = i === chosen ? 0 : -1; });
-  }
-
-  function pixels() { return state.ink ? standardised(state.ink, scale.mean, scale.deviation)
-    : digits.one(state.digit); }
-  function truth() { return state.ink ? null : digits.labels[state.digit]; }
-
-  let depthShown = 0;
   function show() {
-    const began = performance.now();
-    if (depthShown !== state.depth) { depthShown = state.depth; makeTiles(); }
-    for (const kind of KINDS) {
-      results[kind] = forward(networks[nameOf(kind)], pixels(), factorsOf(state, kind), true);
+    const { ink, digit } = scope.state;
+    for (const button of buttons) {
+      button.setAttribute("aria-pressed", String(!ink && Number(button.dataset.at) === digit));
     }
-    const computed = performance.now();
-    showControls();
-    for (const kind of KINDS) { showNetwork(kind); }
-    showBlock();
-    showNote();
-    root.dataset.forward = (computed - began).toFixed(1);
-    root.dataset.shown = (performance.now() - began).toFixed(1);
+    $(".given").textContent = ink ? "They read what you have drawn, as MNIST would have it."
+      : `They read test digit ${digit}: a ${truthIn(scope)}.`;
   }
+  offer();
+  $(".more").addEventListener("click", () => { first += 1; offer(); show(); });
+  return { show };
+}
 
-  function showControls() {
-    for (const radio of root.querySelectorAll(".depth input")) {
-      radio.checked = Number(radio.value) === state.depth;
-    }
-    fader.value = state.fade;
-    parts.residual.find("output").textContent = state.fade.toFixed(2);
-    $(".undo").disabled = !past.length;
-    $(".reset").disabled = !isChanged();
-    for (const button of root.querySelectorAll("[data-try]")) {
-      const key = button.dataset.try;
-      button.disabled = key === "fade" ? state.fade === 0 : isOff(key);
-    }
-    for (const button of root.querySelectorAll(".picks button")) {
-      const chosen = !state.ink && Number(button.dataset.at) === state.digit;
-      button.setAttribute("aria-pressed", String(chosen));
-    }
-    $(".given").textContent = state.ink ? "They read what you have drawn, as MNIST would have it."
-      : `They read test digit ${state.digit}: a ${truth()}.`;
-    // The field shows what is read; while a stroke is drawn, the stroke.
-    const wanted = state.ink ? inkToText(state.ink) : String(state.digit);
-    if (!last && !penDown && inkShown !== wanted) {
-      inkShown = wanted;
-      pen.imageSmoothingEnabled = false;
-      pen.drawImage(picture(state.ink ?? levelsOf(state.digit), 28), 0, 0, 140, 140);
-      clean = true;  // the next stroke begins on an empty field
-    }
-  }
-  function isChanged() { return state.fade !== 1 || Object.keys(state.edits).length > 0; }
+// -- The three networks, side by side.
 
-  function showNetwork(kind) {
-    const { find, bars, tiles } = parts[kind], { probabilities, steps } = results[kind];
-    const network = networks[nameOf(kind)], read = best(probabilities), real = truth();
-    find("h3").textContent = ABOUT[kind][0];
-    find(".what").textContent = `${state.depth} layers, ${ABOUT[kind][1]}`;
-    const sure = percent(probabilities[read]);
+function panels(scope) {
+  const made = KINDS.map((kind) => panel(scope, kind));
+  scope.$(".networks").append(...made.map(({ article }) => article));
+  const fader = scope.$(".fader");
+  fader.addEventListener("input", () => scope.change({ fade: Number(fader.value) }));
+  fader.addEventListener("change", () => scope.commit({ fade: Number(fader.value) }));
+  const { study, updates } = scope.about;
+  scope.$(".source").textContent = `The networks come from ${study}, of ${updates} updates.`;
+  return {
+    show() {
+      fader.value = scope.state.fade;
+      fader.previousElementSibling.textContent = scope.state.fade.toFixed(2);
+      for (const { show } of made) { show(); }
+    },
+  };
+}
+
+function panel(scope, kind) {
+  const article = document.createElement("article"), [name, words] = ABOUT[kind];
+  article.dataset.kind = kind;
+  article.style.setProperty("--own", `var(--${kind})`);
+  article.setAttribute("aria-label", `${name} network`);
+  article.innerHTML = `<h3></h3><p class="what"></p><p class="reads">reads <b></b> <span></span></p>
+    <div class="bars10" role="img"></div><p class="small count"></p>
+    <div class="small fading">${FADING[kind]}</div><div class="stages" role="group"></div>`;
+  const $ = (selector) => article.querySelector(selector);
+  $("h3").textContent = name;
+  $(".stages").setAttribute("aria-label",
+    `Blocks of the ${kind} network; arrow keys go from one to the next`);
+  const bars = Array.from({ length: 10 }, (_, digit) => {
+    const bar = document.createElement("span");
+    bar.append(document.createElement("i"), String(digit));
+    return bar;
+  });
+  $(".bars10").append(...bars);
+  let depth = 0, tiles = [];
+  function show() {
+    if (depth !== scope.state.depth) {
+      depth = scope.state.depth;
+      tiles = tilesOf(scope, kind, $(".stages"));
+    }
+    const { probabilities } = scope.steps[kind], read = best(probabilities), real = truthIn(scope);
+    $(".what").textContent = `${depth} layers, ${words}`;
+    $(".reads b").textContent = read;
     const judged = real === null ? "" : read === real ? ", right" : `, wrong: it is a ${real}`;
-    find(".reads").innerHTML = "<span>reads</span> <b></b> <span></span>";
-    find(".reads b").textContent = read;
-    find(".reads span:last-child").textContent = `${sure} sure${judged}`;
+    $(".reads span").textContent = `${percent(probabilities[read])} sure${judged}`;
     probabilities.forEach((p, i) => {
       bars[i].firstChild.style.setProperty("--share", `${100 * p}%`);
     });
-    find(".bars10").setAttribute("aria-label", "Probabilities: "
-      + probabilities.map((p, i) => `${i}: ${percent(p)}`).join(", "));
-    showCount(kind);
-    const lengths = steps.map(({ carried, branch }) => [norm(carried), norm(branch)]);
-    const factors = factorsOf(state, kind);
-    const most = Math.max(...lengths.map(([x, f], i) => Math.max(x, f * factors[i][0]))) || 1;
-    steps.forEach((step, i) => {
-      const tile = tiles[i], key = kind[0] + (i + 1), guess = probe(step.out, network.blocks[i].probe);
-      const [byBranch, byShortcut] = factors[i], [x, f] = lengths[i];
-      paintMap(tile.firstChild, meanMap(step.out), 0);
-      const [xBar, fBar] = tile.querySelectorAll("i");
-      xBar.style.setProperty("--size", `${100 * x / most}%`);
-      xBar.style.setProperty("--fill", `${100 * Math.min(byShortcut, 1)}%`);
-      fBar.style.setProperty("--size", `${100 * f * byBranch / most}%`);
-      const right = guess === real;
-      tile.lastElementChild.textContent = guess + (right ? "✓" : "");
-      tile.toggleAttribute("data-right", right);
-      const off = isOff(key);
-      tile.toggleAttribute("data-changed", key in state.edits);
-      tile.toggleAttribute("data-off", off);
-      tile.setAttribute("aria-pressed", String(state.open === key));
-      tile.setAttribute("aria-label", `${ABOUT[kind][0]}, block ${i + 1}: `
-        + `${off ? "off; " : key in state.edits ? "changed; " : ""}branch ${figure(f * byBranch)}, `
-        + `input ${figure(x)}, added ${figure(byShortcut)} times; the probe reads ${guess}`
-        + `${real === null ? "" : right ? ", right" : ", wrong"}`);
+    const all = probabilities.map((p, i) => `${i}: ${percent(p)}`);
+    $(".bars10").setAttribute("aria-label", `Probabilities: ${all.join(", ")}`);
+    showTiles(scope, kind, tiles);
+  }
+  return { article, show };
+}
+
+// A row of tiles for each stage. The tab key stops at one of them; arrow keys go on from there.
+function tilesOf(scope, kind, place) {
+  const { blocks } = networkIn(scope, kind), perRow = blocks.length / 2;
+  const rove = (chosen) => tiles.forEach((tile, i) => { tile.tabIndex = i === chosen ? 0 : -1; });
+  const tiles = blocks.map((_, i) => {
+    const tile = document.createElement("button");
+    tile.type = "button";
+    tile.className = "tile";
+    tile.innerHTML = `<canvas></canvas><span class="pair"><i class="x"></i><i class="f"></i></span>
+      <span class="guess"></span>`;
+    tile.addEventListener("click", () => scope.commit({ open: kind[0] + (i + 1) }));
+    tile.addEventListener("focus", () => rove(i));
+    tile.addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -perRow, ArrowDown: perRow }[event.key];
+      if (!by) { return; }
+      event.preventDefault(); event.stopPropagation();
+      tiles[i + by]?.focus();
     });
-  }
-  function isOff(key) {
-    const [branch, shortcut] = state.edits[key] ?? [1];
-    return branch === 0 && shortcut === 1;
-  }
+    return tile;
+  });
+  rove(0);
+  const rows = [0, perRow].map((from, stage) => {
+    const row = document.createElement("div"), head = document.createElement("div");
+    row.className = "tiles";
+    row.style.setProperty("--n", perRow);
+    row.append(...tiles.slice(from, from + perRow));
+    head.className = "small";
+    const size = ["14 × 14", "7 × 7"][stage];
+    head.textContent = `Blocks ${from + 1}–${from + perRow}, maps of ${size}`;
+    return [head, row];
+  });
+  place.replaceChildren(...rows.flat());
+  return tiles;
+}
 
-  // -- How many of the test digits each reads rightly. What has been counted is kept.
+// On each tile: what the block gives out, the sizes of x and F(x), and what can be read there.
+function showTiles(scope, kind, tiles) {
+  const { steps } = scope.steps[kind], factors = factorsOf(scope.state, kind);
+  const { blocks } = networkIn(scope, kind), real = truthIn(scope);
+  const sizes = steps.map(({ carried, branch }, i) =>
+    [norm(carried), norm(branch) * factors[i][0]]);
+  const most = Math.max(...sizes.flat()) || 1;
+  steps.forEach(({ out }, i) => {
+    const tile = tiles[i], key = kind[0] + (i + 1), [x, f] = sizes[i], byShortcut = factors[i][1];
+    const guess = probe(out, blocks[i].probe), right = guess === real;
+    const off = isOff(scope.state, key), changed = key in scope.state.edits;
+    paintMap(tile.firstChild, meanMap(out), 0, scope.dark);
+    const [xBar, fBar] = tile.querySelectorAll("i");
+    xBar.style.setProperty("--size", `${100 * x / most}%`);
+    xBar.style.setProperty("--fill", `${100 * Math.min(byShortcut, 1)}%`);
+    fBar.style.setProperty("--size", `${100 * f / most}%`);
+    tile.lastElementChild.textContent = guess + (right ? "✓" : "");
+    tile.toggleAttribute("data-right", right);
+    tile.toggleAttribute("data-changed", changed);
+    tile.toggleAttribute("data-off", off);
+    tile.setAttribute("aria-pressed", String(scope.state.open === key));
+    tile.setAttribute("aria-label", `${ABOUT[kind][0]}, block ${i + 1}: `
+      + `${off ? "off; " : changed ? "changed; " : ""}branch ${figure(f)}, input ${figure(x)}, `
+      + `added ${figure(byShortcut)} times; the probe reads ${guess}`
+      + `${real === null ? "" : right ? ", right" : ", wrong"}`);
+  });
+}
 
-  function keyOf(kind, factors) { return `${nameOf(kind)} ${JSON.stringify(factors)}`; }
-  function usualFactors(kind) { return factorsOf({ ...freshState(), depth: state.depth }, kind); }
-  function count() {
+// -- How many of the test digits each reads rightly. What has been counted is kept.
+
+function counting(scope) {
+  const { bytes, counts, digits, root } = scope;
+  const counter = worker(countRight, { networks: bytes("networks"), digits: bytes("digits") });
+  const keyOf = (kind, factors) => `${nameIn(scope, kind)} ${JSON.stringify(factors)}`;
+  const nowOf = (kind) => factorsOf(scope.state, kind);
+  const usualOf = (kind) => factorsOf({ ...freshState(), depth: scope.state.depth }, kind);
+  const missing = () => KINDS.some((kind) => scope.rightOf(kind) === undefined);
+  scope.rightOf = (kind) => counts.get(keyOf(kind, nowOf(kind)));
+
+  scope.count = () => {
     // What is shown comes first; then, for comparison, the untouched networks.
-    const now = KINDS.map((kind) => [kind, factorsOf(state, kind)]);
     const wanted = new Map();
-    for (const [kind, factors] of [...now, ...KINDS.map((kind) => [kind, usualFactors(kind)])]) {
-      const key = keyOf(kind, factors);
-      if (!counts.has(key)) { wanted.set(key, { key, name: nameOf(kind), factors }); }
+    for (const factorsFor of [nowOf, usualOf]) {
+      for (const kind of KINDS) {
+        const factors = factorsFor(kind), key = keyOf(kind, factors);
+        if (!counts.has(key)) { wanted.set(key, { key, name: nameIn(scope, kind), factors }); }
+      }
     }
-    const shown = now.map(([kind, factors]) => keyOf(kind, factors));
-    const missing = () => shown.some((key) => !counts.has(key));
-    KINDS.forEach(showCount);
     if (!missing()) { announce(); }
     counter.start([...wanted.values()], ({ key, right }) => {
       const waited = missing();
       counts.set(key, right);
-      KINDS.forEach(showCount);
-      showNote();
+      show();
+      scope.remark();
       if (waited && !missing()) { announce(); }
     }, () => {});
-  }
-  function showCount(kind) {
-    const right = counts.get(keyOf(kind, factorsOf(state, kind)));
-    const usual = counts.get(keyOf(kind, usualFactors(kind)));
-    const changed = keyOf(kind, factorsOf(state, kind)) !== keyOf(kind, usualFactors(kind));
-    const said = document.createElement("b");
-    said.textContent = right ?? "…";
-    parts[kind].find(".count").replaceChildren(said, ` of ${digits.count} test digits right`,
-      changed && usual !== undefined ? `; ${usual} when untouched` : "");
+  };
+  function show() {
+    for (const kind of KINDS) {
+      const right = scope.rightOf(kind), usual = counts.get(keyOf(kind, usualOf(kind)));
+      const changed = keyOf(kind, nowOf(kind)) !== keyOf(kind, usualOf(kind));
+      const said = document.createElement("b");
+      said.textContent = right ?? "…";
+      root.querySelector(`[data-kind=${kind}] .count`).replaceChildren(said,
+        ` of ${digits.count} test digits right`,
+        changed && usual !== undefined ? `; ${usual} when untouched` : "");
+    }
   }
   function announce() {
-    if (!past.length) { return; }  // nobody has asked yet
+    if (!scope.hasChanged()) { return; }  // nobody has asked yet
     const said = KINDS.map((kind) => {
-      const { probabilities } = results[kind], read = best(probabilities);
-      const right = counts.get(keyOf(kind, factorsOf(state, kind)));
-      return `${ABOUT[kind][0]} reads ${read}, ${percent(probabilities[read])}; ${right} of `
-        + `${digits.count} right.`;
+      const { probabilities } = scope.steps[kind], read = best(probabilities);
+      return `${ABOUT[kind][0]} reads ${read}, ${percent(probabilities[read])}; `
+        + `${scope.rightOf(kind)} of ${digits.count} right.`;
     });
-    say(said.join(" "), 400);
+    scope.say(said.join(" "), 400);
   }
+  return { show, end: () => counter.end() };
+}
 
-  function showNote() {
-    const said = [], right = (kind) => counts.get(keyOf(kind, factorsOf(state, kind)));
+// -- What is changed, in words.
+
+function remarks(scope) {
+  scope.remark = () => {
+    const { state, digits, $ } = scope, said = [];
     for (const [key, [branch, shortcut]] of Object.entries(state.edits)) {
       const where = `Block ${key.slice(1)} of the ${kindOf(key)} network`;
-      said.push(isOff(key) ? `${where} is off: what came in goes on, and nothing else.`
+      said.push(isOff(state, key) ? `${where} is off: what came in goes on, and nothing else.`
         : `${where}: branch × ${branch}, shortcut × ${shortcut}.`);
     }
     if (state.fade < 1) {
-      const [residual, faded] = [right("residual"), right("faded")];
+      const [residual, faded] = [scope.rightOf("residual"), scope.rightOf("faded")];
       said.push(`All shortcuts of the residual network are at ${state.fade.toFixed(2)}, after `
         + "training, and no weight could follow.");
       if (residual !== undefined && faded !== undefined) {
-        said.push(`It reads ${residual} of ${digits.count} test digits rightly. The network that was `
-          + `trained while its shortcuts faded has none left, and reads ${faded}.`);
+        said.push(`It reads ${residual} of ${digits.count} test digits rightly. The network that `
+          + `was trained while its shortcuts faded has none left, and reads ${faded}.`);
       }
     }
     $(".noted").hidden = !said.length;
     $(".noted").textContent = said.join(" ");
-  }
+  };
+  return { show: scope.remark };
+}
 
-  // -- One block, opened.
+// -- One block, opened: what the branch gives, what came in, their sum, what goes on.
 
-  const VIEWS = [
-    ["branch", "F(x)", "what the branch gives"],
-    ["carried", "x", "what came in"],
-    ["sum", "the sum", "both, added"],
-    ["out", "ReLU(sum)", "what goes on"],
-  ];
-  const figures = VIEWS.map(([part, name, words]) => {
-    const made = document.createElement("figure");
-    made.innerHTML = `<figcaption><span class="sign"></span> <b></b><br><span></span></figcaption>
-      <canvas class="large" role="img"></canvas><canvas class="all" role="img"></canvas>`;
-    made.querySelector("b").textContent = name;
-    made.querySelector("figcaption span:last-child").textContent = words;
-    const [large, all] = made.querySelectorAll("canvas");
-    const cell = (canvas, event, columns, rows) => [
-      Math.floor(event.offsetX * columns / canvas.clientWidth),
-      Math.floor(event.offsetY * rows / canvas.clientHeight)];
-    large.addEventListener("click", (event) => {
-      const { width, height } = opened().out;
-      [atColumn, atRow] = cell(large, event, width, height);
-      showBlock();
-    });
-    all.addEventListener("click", (event) => {
-      const { channels } = opened().out, [column, row] = cell(all, event, 4, channels / 4);
-      channel = Math.min(4 * row + column, channels - 1);
-      showBlock();
-    });
-    $(".sum").append(made);
-    return { part, made, large, all };
-  });
+const VIEWS = [
+  ["branch", "F(x)", "what the branch gives"],
+  ["carried", "x", "what came in"],
+  ["sum", "the sum", "both, added"],
+  ["out", "ReLU(sum)", "what goes on"],
+];
 
-  function opened() { return results[kindOf(state.open)].steps[Number(state.open.slice(1)) - 1]; }
-  function showBlock() {
-    const kind = kindOf(state.open), number = Number(state.open.slice(1)), step = opened();
-    const { height, width, channels } = step.out, network = networks[nameOf(kind)];
-    const [branch, shortcut] = factorsOf(state, kind)[number - 1];
-    $(".block").style.setProperty("--own", `var(--${kind})`);
-    $(".title").textContent = `${ABOUT[kind][0]}, block ${number} of ${network.blocks.length}`;
-    $(".before").disabled = number === 1;
-    $(".after").disabled = number === network.blocks.length;
-    $(".on").checked = !isOff(state.open);
-    const [own, carriedBy] = state.edits[state.open] ?? untouched(kind);
-    for (const [slider, value] of [[$(".branch"), own], [$(".shortcut"), carriedBy]]) {
-      slider.value = value;
-      slider.nextElementSibling.textContent = value.toFixed(2);
-    }
-    channel = Math.min(channel, channels - 1);
-    atRow = Math.min(atRow, height - 1);
-    atColumn = Math.min(atColumn, width - 1);
-    for (const [name, value, most] of [["channel", channel, channels], ["at-row", atRow, height],
-      ["at-column", atColumn, width]]) {
-      const slider = $(`.${name}`);
-      slider.max = most;
-      slider.value = value + 1;
-      slider.nextElementSibling.textContent = value + 1;
-    }
-    const signs = { branch: `${figure(branch)} ×`, carried: `+ ${figure(shortcut)} ×`, sum: "=",
-      out: "→" };
-    // All four on one scale, so that they can be compared.
-    const most = Math.max(...["branch", "carried", "sum"].map((part) => largest(step[part])));
-    for (const { part, made, large, all } of figures) {
-      made.querySelector(".sign").textContent = signs[part];
-      paintMap(large, mapOf(step[part], channel), most, [atRow, atColumn]);
-      paintAll(all, step[part], most, channel);
-      large.setAttribute("aria-label", `Channel ${channel + 1}: ${inWords(mapOf(step[part], channel))}`);
-      all.setAttribute("aria-label", `All ${channels} channels; in words, they are in a table below.`);
-    }
-    showEquation(step, branch, shortcut);
-    if ($(".in-words").open) { showWords(step); }
+function openedBlock(scope) {
+  const { $ } = scope, at = { channel: 0, row: 5, column: 7 };  // the number that is looked at
+  const figures = VIEWS.map(([part, name, words]) => figureOf(part, name, words, at, look));
+  $(".sum").append(...figures.map(({ made }) => made));
+  const sliders = { channel: $(".channel"), row: $(".at-row"), column: $(".at-column") };
+  for (const [name, slider] of Object.entries(sliders)) {
+    slider.addEventListener("input", () => { at[name] = Number(slider.value) - 1; show(); });
   }
-  function showEquation(step, branch, shortcut) {
-    const { width, channels } = step.out, at = (atRow * width + atColumn) * channels + channel;
-    const [f, x, sum, out] = ["branch", "carried", "sum", "out"].map((part) => step[part].values[at]);
-    const cut = sum < 0 ? "The ReLU makes that 0." : `The ReLU lets ${figure(out)} pass.`;
-    $(".equation").textContent = `Channel ${channel + 1}, row ${atRow + 1}, column ${atColumn + 1}:  `
-      + `${figure(branch)} × ${signed(f)} + ${figure(shortcut)} × ${signed(x)} = ${figure(sum)}. ${cut}`;
-  }
-  function showWords(step) {
-    const table = document.createElement("table"), head = table.createTHead().insertRow();
-    for (const name of ["channel", ...VIEWS.map(([, name]) => name)]) {
-      const cell = document.createElement("th");
-      cell.scope = "col";
-      cell.textContent = name;
-      head.append(cell);
-    }
-    const body = table.createTBody();
-    for (let c = 0; c < step.out.channels; c++) {
-      const row = body.insertRow(), name = document.createElement("th");
-      name.scope = "row";
-      name.textContent = c + 1;
-      row.append(name);
-      for (const [part] of VIEWS) { row.insertCell().textContent = inWords(mapOf(step[part], c)); }
-    }
-    $(".words").replaceChildren(table);
-  }
-  $(".in-words").addEventListener("toggle", () => { if ($(".in-words").open) { showWords(opened()); } });
-  for (const [name, put] of [["channel", (v) => { channel = v; }], ["at-row", (v) => { atRow = v; }],
-    ["at-column", (v) => { atColumn = v; }]]) {
-    $(`.${name}`).addEventListener("input", (event) => {
-      put(Number(event.target.value) - 1);
-      showBlock();
-    });
-  }
-  for (const name of [".branch", ".shortcut"]) {
-    const patch = () => edit(state.open, Number($(".branch").value), Number($(".shortcut").value));
-    $(name).addEventListener("input", () => change(patch()));
-    $(name).addEventListener("change", () => commit(patch()));
+  function look(found) { Object.assign(at, found); show(); }
+
+  for (const slider of [$(".branch"), $(".shortcut")]) {
+    const patch = () => edited(scope.state, scope.state.open, Number($(".branch").value),
+      Number($(".shortcut").value));
+    slider.addEventListener("input", () => scope.change(patch()));
+    slider.addEventListener("change", () => scope.commit(patch()));
   }
   $(".on").addEventListener("change", () => {
-    const usual = untouched(kindOf(state.open));
-    commit(edit(state.open, ...($(".on").checked ? usual : [0, 1])));
+    const { open } = scope.state, usual = untouched(kindOf(open));
+    scope.commit(edited(scope.state, open, ...($(".on").checked ? usual : [0, 1])));
   });
   for (const [name, by] of [[".before", -1], [".after", 1]]) {
     $(name).addEventListener("click", () => {
-      commit({ open: state.open[0] + (Number(state.open.slice(1)) + by) });
+      const { open } = scope.state;
+      scope.commit({ open: open[0] + (Number(open.slice(1)) + by) });
     });
   }
+  $(".in-words").addEventListener("toggle", () => show());
 
-  // -- Depth, undo, reset, link.
-
-  shownHere += 1;
-  for (const radio of root.querySelectorAll(".depth input")) {
-    radio.name = `depth-of-microscope-${shownHere}`;
-    radio.addEventListener("change", () => {
-      const depth = Number(radio.value), most = (depth - 2) / 3;
-      const open = Number(state.open.slice(1)) > most ? state.open[0] + most : state.open;
-      commit({ depth, edits: {}, open });  // block 5 of the other networks is another block
+  function show() {
+    const { state } = scope, kind = kindOf(state.open), number = Number(state.open.slice(1));
+    const step = scope.steps[kind].steps[number - 1], { height, width, channels } = step.out;
+    const [byBranch, byShortcut] = factorsOf(state, kind)[number - 1];
+    const { blocks } = networkIn(scope, kind);
+    $(".block").style.setProperty("--own", `var(--${kind})`);
+    $(".title").textContent = `${ABOUT[kind][0]}, block ${number} of ${blocks.length}`;
+    $(".before").disabled = number === 1;
+    $(".after").disabled = number === blocks.length;
+    $(".on").checked = !isOff(state, state.open);
+    const own = state.edits[state.open] ?? untouched(kind);
+    [$(".branch"), $(".shortcut")].forEach((slider, i) => {
+      slider.value = own[i];
+      slider.nextElementSibling.textContent = own[i].toFixed(2);
     });
+    for (const [name, most] of [["channel", channels], ["row", height], ["column", width]]) {
+      at[name] = Math.min(at[name], most - 1);
+      sliders[name].max = most;
+      sliders[name].value = at[name] + 1;
+      sliders[name].nextElementSibling.textContent = at[name] + 1;
+    }
+    const signs = [`${figure(byBranch)} ×`, `+ ${figure(byShortcut)} ×`, "=", "→"];
+    // All four on one scale, so that they can be compared.
+    const most = Math.max(...[step.branch, step.carried, step.sum].map(largest));
+    figures.forEach((one, i) => one.show(step, signs[i], most, scope.dark));
+    $(".equation").textContent = equation(step, at, byBranch, byShortcut);
+    if ($(".in-words").open) { $(".words").replaceChildren(tableOfWords(step)); }
   }
-  for (const button of root.querySelectorAll("[data-try]")) {
-    const key = button.dataset.try;
-    button.addEventListener("click", () =>
-      commit(key === "fade" ? { fade: 0 } : { ...edit(key, 0, 1), open: key }));
+  return { show };
+}
+
+function figureOf(part, name, words, at, look) {
+  const made = document.createElement("figure");
+  made.innerHTML = `<figcaption><span class="sign"></span> <b></b><br><span></span></figcaption>
+    <canvas class="large" role="img"></canvas><canvas class="all" role="img"></canvas>`;
+  made.querySelector("b").textContent = name;
+  made.querySelector("figcaption span:last-child").textContent = words;
+  const [large, all] = made.querySelectorAll("canvas");
+  let shape = { width: 1, height: 1, channels: 4 };
+  const cell = (canvas, event, across, down) => [
+    Math.min(Math.max(Math.floor(event.offsetX * across / canvas.clientWidth), 0), across - 1),
+    Math.min(Math.max(Math.floor(event.offsetY * down / canvas.clientHeight), 0), down - 1)];
+  large.addEventListener("click", (event) => {
+    const [column, row] = cell(large, event, shape.width, shape.height);
+    look({ row, column });
+  });
+  all.addEventListener("click", (event) => {
+    const [column, row] = cell(all, event, 4, shape.channels / 4);
+    look({ channel: 4 * row + column });
+  });
+  function show(step, sign, most, dark) {
+    shape = step[part];
+    const chosen = mapOf(shape, at.channel);
+    made.querySelector(".sign").textContent = sign;
+    paintMap(large, chosen, most, dark, at);
+    paintAll(all, shape, most, dark, at.channel);
+    large.setAttribute("aria-label", `${name}, channel ${at.channel + 1}: ${inWords(chosen)}`);
+    all.setAttribute("aria-label",
+      `${name}, all ${shape.channels} channels; a table below has them in words.`);
   }
-  $(".undo").addEventListener("click", () => {
-    if (!past.length) { return; }
-    saved = past.pop();
-    state = fromText(saved);
-    publish(saved);
-    show();
-    count();
-  });
-  $(".reset").addEventListener("click", () => commit({ edits: {}, fade: 1 }));
-  $(".link").hidden = !onAddress;
-  $(".link").addEventListener("click", async () => {
-    publish(saved);
-    try {
-      await navigator.clipboard.writeText(location.href);
-      say("The link is copied.");
-      $(".link").textContent = "Copied";
-    } catch { $(".link").textContent = "Copy it from the address bar"; }
-  });
+  return { made, show };
+}
 
-  // -- The tour.
+// One number of the block, worked out.
+function equation(step, { channel, row, column }, byBranch, byShortcut) {
+  const { width, channels } = step.out, i = (row * width + column) * channels + channel;
+  const [f, x, sum, out] = VIEWS.map(([part]) => step[part].values[i]);
+  const cut = sum < 0 ? "The ReLU makes that 0." : `The ReLU lets ${figure(out)} pass.`;
+  return `Channel ${channel + 1}, row ${row + 1}, column ${column + 1}:  ${figure(byBranch)} × `
+    + `${signed(f)} + ${figure(byShortcut)} × ${signed(x)} = ${figure(sum)}. ${cut}`;
+}
 
-  let stop = -1;
-  function goTo(step) {
-    stop = step;
+function tableOfWords(step) {
+  const table = document.createElement("table"), head = table.createTHead().insertRow();
+  const heading = (row, scope, text) => {
+    const cell = document.createElement("th");
+    Object.assign(cell, { scope, textContent: text });
+    row.append(cell);
+  };
+  for (const name of ["channel", ...VIEWS.map(([, name]) => name)]) { heading(head, "col", name); }
+  const body = table.createTBody();
+  for (let channel = 0; channel < step.out.channels; channel++) {
+    const row = body.insertRow();
+    heading(row, "row", channel + 1);
+    for (const [part] of VIEWS) {
+      row.insertCell().textContent = inWords(mapOf(step[part], channel));
+    }
+  }
+  return table;
+}
+
+// -- The tour: each step sets the controls.
+
+function guide(scope) {
+  const { $, root } = scope;
+  function goTo(stop) {
+    at = stop;
     $(".tour").hidden = stop < 0;
     for (const part of root.querySelectorAll(".told")) { part.classList.remove("told"); }
-    if (stop < 0) { $(".start").focus(); return; }
+    if (stop < 0) { return; }
     const [title, text, wanted, where] = TOUR[stop];
-    state = fromText(wanted);
-    commit();
+    scope.commit(fromText(wanted));
     $(".tour h4").textContent = `${stop + 1} of ${TOUR.length}: ${title}`;
     $(".tour p").textContent = text;
     $(".back").disabled = stop === 0;
     $(".next").textContent = stop === TOUR.length - 1 ? "To the race" : "Next";
     $(where).classList.toggle("told", where !== ".networks");
     $(where).scrollIntoView({ block: "start" });
-    say(`${title}. ${text}`);
+    scope.say(`${title}. ${text}`);
   }
-  $(".start").addEventListener("click", () => { goTo(0); $(".next").focus({ preventScroll: true }); });
-  $(".back").addEventListener("click", () => goTo(stop - 1));
-  $(".leave").addEventListener("click", () => goTo(-1));
+  let at = -1;
+  $(".start").addEventListener("click", () => {
+    goTo(0);
+    $(".next").focus({ preventScroll: true });
+  });
+  $(".back").addEventListener("click", () => goTo(at - 1));
+  $(".leave").addEventListener("click", () => { goTo(-1); $(".start").focus(); });
   $(".next").addEventListener("click", () => {
-    if (stop < TOUR.length - 1) { goTo(stop + 1); return; }
+    if (at < TOUR.length - 1) { goTo(at + 1); return; }
     goTo(-1);
     $(".race").open = true;
     $(".race").scrollIntoView();
     $(".race summary").focus({ preventScroll: true });
   });
-
-  const endRace = setUpRace({ model, $, say, bytes });
-
-  // -- Light or dark: whatever the text of the place is like.
-
-  function dress() {
-    if (!el.isConnected) { return; }  // a notebook puts it into the page a little later
-    const [r, g, b] = getComputedStyle(el).color.match(/[\d.]+/g).map(Number);
-    const now = r + g + b > 3 * 128;
-    if (now === dark && depthShown) { return; }
-    dark = now;
-    root.toggleAttribute("data-dark", dark);
-    if (depthShown) { show(); }
-  }
-  const watch = new MutationObserver(dress), scheme = matchMedia("(prefers-color-scheme: dark)");
-  for (const host of [document.documentElement, document.body]) {
-    watch.observe(host, { attributes: true, attributeFilter: ["class", "data-theme", "style",
-      "data-jp-theme-light", "data-mode"] });
-  }
-  scheme.addEventListener("change", dress);
-  const arrival = new ResizeObserver(dress);
-  arrival.observe(root);
-
-  function paintMap(canvas, { values, width, height }, most, mark) {
-    paint(canvas, values, width, height, most || largest({ values }), dark);
-    if (!mark) { return; }
-    const context = canvas.getContext("2d"), size = 8;
-    const small = document.createElement("canvas");
-    Object.assign(small, { width, height });
-    small.getContext("2d").drawImage(canvas, 0, 0);
-    Object.assign(canvas, { width: width * size, height: height * size });
-    context.imageSmoothingEnabled = false;
-    context.drawImage(small, 0, 0, canvas.width, canvas.height);
-    context.lineWidth = 2;
-    context.strokeStyle = dark ? "#fff" : "#000";
-    context.strokeRect(mark[1] * size, mark[0] * size, size, size);
-  }
-  // All channels, four in a row, with a gap between them and a frame around the chosen one.
-  function paintAll(canvas, x, most, chosen) {
-    const rows = x.channels / 4, across = x.width + 2, down = x.height + 2;
-    Object.assign(canvas, { width: 4 * across, height: rows * down });
-    const context = canvas.getContext("2d"), one = document.createElement("canvas");
-    for (let c = 0; c < x.channels; c++) {
-      const left = (c % 4) * across, top = Math.floor(c / 4) * down;
-      if (c === chosen) {
-        context.fillStyle = dark ? "#fff" : "#000";
-        context.fillRect(left, top, across, down);
-      }
-      paint(one, mapOf(x, c).values, x.width, x.height, most, dark);
-      context.drawImage(one, left + 1, top + 1);
-    }
-  }
-
-  // -- Begin.
-
-  drawPicks();
-  dress();
-  if (onAddress) {
-    addEventListener("hashchange", takeAddress);
-    takeAddress();
-  } else {
-    const follow = () => { if (model.get("state") !== saved) { take(model.get("state") || toText(freshState())); } };
-    model.on("change:state", follow);
-    if (model.get("state")) { follow(); }
-  }
-  if (!depthShown) { show(); count(); }
-  root.dataset.ready = "yes";
-  return () => {
-    counter.end(); endRace(); watch.disconnect(); arrival.disconnect();
-    scheme.removeEventListener("change", dress);
-    removeEventListener("hashchange", takeAddress);
-  };
+  return {};
 }
 
-// The race: controls, curves, and what happened, in words.
-function setUpRace({ model, $, say, bytes }) {
+// -- The race: controls, curves, and what happened, in words.
+
+function racing({ model, $, say, bytes }) {
   const select = {};
   for (const [kind, { name }] of Object.entries(RACERS)) {
     const label = document.createElement("label"), made = document.createElement("select");
@@ -1555,7 +1598,7 @@ function setUpRace({ model, $, say, bytes }) {
     $(".halt").disabled = true;
     $(".report").textContent = `Stopped after ${curves.plain?.length ?? 0} updates.`;
   });
-  return () => runner?.end();
+  return { end: () => runner?.end() };
 }
 
 // What happened, and nothing else: the order and the ratios are those that were measured.
@@ -1573,8 +1616,8 @@ function raceReport(curves, { depth, fade, seed }, seconds) {
     if (a > b * 1.1) { return `${subject} ended ${times(a, b)} times higher than ${other}.`; }
     return `${subject} and ${other} ended within a tenth of each other.`;
   };
-  return `${depth} layers, seed ${seed}, ${UPDATES} updates in ${seconds.toFixed(0)} seconds. Training `
-    + `loss, mean of the last ${LAST} updates: ${said}. `
+  return `${depth} layers, seed ${seed}, ${UPDATES} updates in ${seconds.toFixed(0)} seconds. `
+    + `Training loss, mean of the last ${LAST} updates: ${said}. `
     + compare(of.residual, of.plain, "The additions alone", "the plain network")
     + ` ${compare(of.zero, of.plain, "With branches that start at zero they", "the plain network")}`
     + (fade ? " At the end no network had a shortcut." : "")
@@ -1611,13 +1654,15 @@ function raceChart(lines, updates) {
     const { colour, dash, name } = RACERS[kind], [words, more] = name.split(", ");
     const path = means.map(([update, loss]) => `${x(update).toFixed(1)},${y(loss).toFixed(1)}`);
     const short = more ? `${words}, from zero` : words;
-    return `<polyline points="${path.join(" ")}" stroke="var(--${colour})" stroke-dasharray="${dash}"/>
+    return `<polyline points="${path.join(" ")}" stroke="var(--${colour})"
+        stroke-dasharray="${dash}"/>
       <text x="${right + 6}" y="${label}">${short}</text>`;
   });
   const words = smooth.length ? smooth.map(({ kind, means }) =>
     `${RACERS[kind].name}: ${figure(means[0][1])} at first, ${figure(means.at(-1)[1])} at last`)
     .join("; ") : "nothing yet";
-  return `<svg viewBox="0 0 680 300" role="img" aria-label="Training loss against updates. ${words}.">
+  return `<svg viewBox="0 0 680 300" role="img"
+      aria-label="Training loss against updates. ${words}.">
     ${rules.join("")}${ticks.join("")}${drawn.join("")}
     <text x="${(left + right) / 2}" y="${bottom + 36}" text-anchor="middle">updates</text>
     <text x="${left + 8}" y="${top + 16}">training loss</text></svg>`;
@@ -1675,29 +1720,56 @@ function inWords({ values, width, height }) {
 }
 
 // Above zero towards blue, below towards orange, zero the colour of the paper.
-function paint(canvas, values, width, height, most, dark) {
-  Object.assign(canvas, { width, height });
-  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
-  const paper = dark ? [22, 24, 29] : [255, 255, 255];
+function paintMap(canvas, { values, width, height }, most, dark, mark = null) {
+  const image = new ImageData(width, height), paper = dark ? [22, 24, 29] : [255, 255, 255];
   const ends = dark ? [[150, 210, 255], [255, 150, 80]] : [[0, 45, 110], [190, 75, 0]];
+  const scale = most || largest({ values }) || 1;
   values.forEach((value, i) => {
-    const share = most > 0 ? Math.min(Math.abs(value) / most, 1) ** 0.7 : 0;
-    const end = ends[value < 0 ? 1 : 0];
+    const share = Math.min(Math.abs(value) / scale, 1) ** 0.7, end = ends[value < 0 ? 1 : 0];
     for (let c = 0; c < 3; c++) { image.data[4 * i + c] = paper[c] + share * (end[c] - paper[c]); }
     image.data[4 * i + 3] = 255;
   });
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d");
   context.putImageData(image, 0, 0);
+  if (!mark) { return; }
+  const small = document.createElement("canvas"), size = 8;
+  Object.assign(small, { width, height });
+  small.getContext("2d").putImageData(image, 0, 0);
+  Object.assign(canvas, { width: width * size, height: height * size });
+  context.imageSmoothingEnabled = false;
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+  Object.assign(context, { lineWidth: 2, strokeStyle: dark ? "#fff" : "#000" });
+  context.strokeRect(mark.column * size, mark.row * size, size, size);
 }
 
-function paintLevels(canvas, levels) {
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(canvas.width, canvas.height);
+// All channels, four in a row, with a gap between them and a frame around the chosen one.
+function paintAll(canvas, x, most, dark, chosen) {
+  const across = x.width + 2, down = x.height + 2;
+  Object.assign(canvas, { width: 4 * across, height: x.channels / 4 * down });
+  const context = canvas.getContext("2d"), one = document.createElement("canvas");
+  for (let c = 0; c < x.channels; c++) {
+    const left = (c % 4) * across, top = Math.floor(c / 4) * down;
+    if (c === chosen) {
+      context.fillStyle = dark ? "#fff" : "#000";
+      context.fillRect(left, top, across, down);
+    }
+    paintMap(one, mapOf(x, c), most, dark);
+    context.drawImage(one, left + 1, top + 1);
+  }
+}
+
+// A digit as MNIST has it.
+function pictureOf(levels) {
+  const canvas = document.createElement("canvas"), image = new ImageData(28, 28);
   levels.forEach((level, i) => image.data.set([level, level, level, 255], 4 * i));
-  context.putImageData(image, 0, 0);
+  Object.assign(canvas, { width: 28, height: 28 });
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
 }
 
 // What the tests compare with Keras.
 export const engine = {
-  unpack, networkOf, digitsOf, forward, probe, newRacer, lossAndGradients, fromText, toText, likeMnist,
+  unpack, networkOf, digitsOf, forward, probe, lossAndGradients, fromText, toText, likeMnist,
 };
 export default { render };
