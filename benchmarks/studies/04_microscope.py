@@ -142,7 +142,7 @@ def main():
             for seed in SETTINGS["seeds"]
         ]
         study.run(one_run, tasks)
-    best = {}
+    best = {str(depth): {} for depth in race["depths"]}
     for depth in race["depths"]:
         for kind in ("plain", "residual", "zero"):
 
@@ -150,13 +150,12 @@ def main():
                 task = {"what": "race", "kind": kind, "depth": depth, "rate": rate}
                 return [task | {"seed": seed} for seed in race["seeds"]]
 
-            best[f"{kind} {depth}"] = study.best_rate(one_run, tasks_at, race["rates"])
-    print(f"best rates of the race: {best}")
-    write(study)
+            best[str(depth)][kind] = study.best_rate(one_run, tasks_at, race["rates"])
+    write(study, best)
 
 
-def write(study):
-    """Write the networks of the first seed to the file that the page reads."""
+def write(study, best):
+    """Write the networks of the first seed, and the rates of the race, for the page to read."""
     networks = {}
     for result in study.results:
         task = result["task"]
@@ -165,8 +164,11 @@ def write(study):
             with np.load(part_of(kind, depth)) as file:
                 facts = {"test_mistakes": result["after"]["test_mistakes"]}
                 networks[kind, depth] = dict(file), facts
-    about = {"study": Path(__file__).stem, "updates": SETTINGS["updates"]}
-    microscope.write_networks(networks, about)
+    source = (
+        f"These networks were trained by the study {Path(__file__).stem}: {SETTINGS['updates']:,} "
+        f"updates, seed {SETTINGS['seeds'][0]}, the first of {len(SETTINGS['seeds'])}."
+    )
+    microscope.write_networks(networks, {"source": source, "race_rates": best})
 
 
 if __name__ == "__main__":

@@ -618,6 +618,7 @@ const LOOK = `
 .scope .pen { position: absolute; width: 14px; height: 14px; border: 3px solid; border-radius: 50%;
   pointer-events: none; }
 .scope .picks { display: grid; grid-template-columns: repeat(5, 44px); gap: 4px; }
+@container (min-width: 680px) { .scope .picks { grid-template-columns: repeat(10, 44px); } }
 .scope .picks button { padding: 2px; width: 44px; height: 44px; background: #000; }
 .scope .picks { margin-bottom: 6px; }
 .scope .picks button[aria-pressed=true] { outline: 3px solid var(--residual); outline-offset: 1px; }
@@ -637,7 +638,7 @@ const LOOK = `
     grid-auto-rows: min-content; column-gap: 16px; }
   .scope article > * { grid-column: 1; } .scope article .stages { grid-area: 1 / 2 / 8 / 3; } }
 .scope .count b { font-size: 1.35em; }
-.scope .tries { margin-bottom: .8em; }
+.scope .tries { margin-top: .9em; }
 .scope .reads b { font-size: 2em; line-height: 1; color: var(--own); margin-right: .1em; }
 .scope .reads { margin: 0; min-height: 2.9em; }
 .scope .bars10 { display: grid; grid-template-columns: repeat(10, 1fr); gap: 2px;
@@ -745,12 +746,6 @@ const RACERS = {
   residual: { name: "residual", colour: "residual", dash: "9 4" },
   zero: { name: "residual, branches start at zero", colour: "faded", dash: "2 4" },
 };
-// Of each, the best of several rates, found beforehand on other seeds.
-const SEARCHED = {
-  12: { plain: 0.002, residual: 0.002, zero: 0.002 },
-  22: { plain: 0.002, residual: 0.005, zero: 0.002 },
-  42: { plain: 0.001, residual: 0.005, zero: 0.001 },
-};
 const RATES = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02];
 const UPDATES = 400, LAST = 50;
 
@@ -773,13 +768,14 @@ const PAGE = `
  lifts it."></canvas><span class="pen" hidden></span></div>
     <button type="button" class="clear">Clear</button></div>
   <div><h3>or pick one</h3><div class="picks"></div>
-    <p><button type="button" class="more">Ten others</button></p>
-    <p class="small given"></p></div>
+    <div class="strip"><button type="button" class="more">Ten others</button>
+      <span class="small given"></span></div>
+    <div class="strip tries"><b>Then try:</b>
+      <button type="button" data-try="r5">Switch off block 5 of the residual network</button>
+      <button type="button" data-try="p5">… of the plain network</button>
+      <button type="button" data-try="fade">Cut all shortcuts</button></div></div>
 </section>
-<section><div class="strip tries"><b>Try:</b>
-    <button type="button" data-try="r5">Switch off block 5 of the residual network</button>
-    <button type="button" data-try="p5">… of the plain network</button>
-    <button type="button" data-try="fade">Cut all shortcuts</button></div>
+<section>
   <div class="networks"></div>
   <p class="small key"><b>Each tile is a block; press one to open it.</b> Picture: what the block
     gives out, mean over its channels. Bars: the size of <i class="x"></i>x, what comes in (filled as
@@ -1161,8 +1157,7 @@ function panels(scope) {
   const fader = scope.$(".fader");
   fader.addEventListener("input", () => scope.change({ fade: Number(fader.value) }));
   fader.addEventListener("change", () => scope.commit({ fade: Number(fader.value) }));
-  const { study, updates } = scope.about;
-  scope.$(".source").textContent = `The networks come from ${study}, of ${updates} updates.`;
+  scope.$(".source").textContent = scope.about.source;
   return {
     show() {
       fader.value = scope.state.fade;
@@ -1517,7 +1512,7 @@ function guide(scope) {
 
 // -- The race: controls, curves, and what happened, in words.
 
-function racing({ model, $, say, bytes }) {
+function racing({ model, $, say, bytes, about }) {
   const select = {};
   for (const [kind, { name }] of Object.entries(RACERS)) {
     const label = document.createElement("label"), made = document.createElement("select");
@@ -1526,10 +1521,11 @@ function racing({ model, $, say, bytes }) {
     select[kind] = made;
   }
   function offerRates() {
-    const searched = SEARCHED[$(".race-depth").value];
+    const best = about.race_rates[$(".race-depth").value];
     for (const kind of Object.keys(RACERS)) {
-      select[kind].replaceChildren(...RATES.map((rate) => {
-        const found = rate === searched[kind];
+      const rates = [...new Set([...RATES, best[kind]])].sort((a, b) => a - b);
+      select[kind].replaceChildren(...rates.map((rate) => {
+        const found = rate === best[kind];
         return new Option(found ? `${rate} (best found)` : rate, rate, found, found);
       }));
     }

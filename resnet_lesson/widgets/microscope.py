@@ -185,7 +185,8 @@ def write_networks(networks, about):
 
     Args:
         networks: (kind, depth) → (arrays as from ``folded``, plain data such as its accuracy).
-        about: plain data: where they come from.
+        about: plain data: ``source``, a sentence that says where they come from; ``race_rates``,
+            depth → kind of racer → rate that suits it best.
     """
     arrays, said = {}, []
     for (kind, depth), (folded_arrays, facts) in networks.items():
