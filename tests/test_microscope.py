@@ -403,6 +403,11 @@ def test_every_change_can_be_undone_and_stands_in_the_address(opened):
         "depth=%",
         "digit=<img src=x onerror=alert(1)>",
         "open=r5&then=alert(1)",
+        "race=22_1_0_0.002_0.005",
+        "race=23_1_0_0.002_0.005_0.002",
+        "race=22_01_0_0.002_0.005_0.002",
+        "race=22_1_2_0.002_0.005_0.002",
+        "race=22_1_0_0.002_0.005_0.003",
     ],
 )
 def test_an_odd_address_is_refused_with_a_sentence(engine, opened, odd):
@@ -422,6 +427,7 @@ def test_an_address_comes_back_as_it_was(engine):
         "depth=56&digit=0&open=r5",
         "depth=20&digit=199&fade=0.25&edits=r6_0.5_2,f1_0_1&open=p6",
         f"depth=56&ink={ink}&open=r18",
+        "depth=56&digit=0&open=r5&race=42_9999_1_0.001_0.0002_0.02",
     ):
         assert engine.evaluate("(text) => engine.toText(engine.fromText(text))", text) == text
 
@@ -591,6 +597,12 @@ def test_the_race_runs_reports_and_can_be_stopped(opened):
     page = at.page
     page.locator(".race summary").click()
     page.locator(".race-depth").select_option("12")
+    page.get_by_label("Seed").fill("7")
+    page.get_by_label("Seed").blur()
+    assert at.state().startswith("#depth=56&digit=0&open=r5&race=12_7_0_0.00")
+    linked = opened(at.state()).page
+    assert linked.locator(".race").get_attribute("open") is not None
+    assert linked.get_by_label("Seed").input_value() == "7"
     at.button("Start the race").click()
     page.wait_for_function("document.querySelector('.report').textContent.includes(' of 400')")
     at.button("Stop").click()

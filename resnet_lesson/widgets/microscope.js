@@ -468,12 +468,16 @@ function worker(job, data) {
 //
 // What is shown and what is changed, as text: "depth=56&digit=3&fade=0.5&edits=r7_0_1&open=r7".
 // In `edits`, block 7 of the residual network has a branch times 0 and a shortcut times 1: it is
-// off. What is drawn stands in `ink`, four bits a pixel.
+// off. What is drawn stands in `ink`, four bits a pixel. `race` has depth, seed, fade and rates.
 
 const KINDS = ["plain", "residual", "faded"];
 const LARGEST_FACTOR = 2;
 
-function freshState() { return { depth: 56, digit: 0, ink: null, fade: 1, edits: {}, open: "r5" }; }
+const RATES = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02];  // of the race
+
+function freshState() {
+  return { depth: 56, digit: 0, ink: null, fade: 1, edits: {}, open: "r5", race: null };
+}
 
 function toText(state) {
   const parts = [`depth=${state.depth}`];
@@ -481,7 +485,9 @@ function toText(state) {
   if (state.fade !== 1) { parts.push(`fade=${state.fade}`); }
   const edits = Object.entries(state.edits).map(([block, by]) => [block, ...by].join("_"));
   if (edits.length) { parts.push(`edits=${edits.join(",")}`); }
-  return [...parts, `open=${state.open}`].join("&");
+  parts.push(`open=${state.open}`);
+  if (state.race) { parts.push(`race=${state.race.join("_")}`); }
+  return parts.join("&");
 }
 
 // Each key with what it may be; what is anything else is refused, and nothing of it is used.
@@ -498,6 +504,13 @@ const READERS = {
     return fine ? { edits: Object.fromEntries(pairs) } : null;
   },
   open: (text) => (isBlock(text) ? { open: text } : null),
+  race(text) {
+    const [depth, seed, fade, ...rates] = text.split("_");
+    const fine = ["12", "22", "42"].includes(depth) && /^(0|[1-9]\d{0,3})$/.test(seed ?? "")
+      && ["0", "1"].includes(fade) && rates.length === 3
+      && rates.every((rate) => RATES.map(String).includes(rate));
+    return fine ? { race: text.split("_").map(Number) } : null;
+  },
 };
 
 function isBlock(text) { return /^[prf]([1-9]|1[0-8])$/.test(text ?? ""); }
@@ -593,7 +606,8 @@ const LOOK = `
 .scope h4 { font-size: 1.05em; font-weight: 700; }
 .scope section, .scope details { margin: 0 0 1.1em; }
 .scope [hidden] { display: none !important; }
-.scope .quiet { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+.scope .quiet { position: absolute; width: 1px; height: 1px; overflow: hidden;
+  clip-path: inset(50%);
   white-space: nowrap; }
 .scope button, .scope select, .scope input[type=number] { font: inherit; color: inherit;
   background: var(--soft); border: 1px solid var(--line); border-radius: 5px; padding: .25em .7em;
@@ -609,7 +623,8 @@ const LOOK = `
 .scope legend { float: left; margin-right: .6em; font-size: 1em; padding: 0; width: auto; }
 .scope label { display: inline-flex; gap: .35em; align-items: center; min-height: 28px; margin: 0; }
 .scope input[type=range] { width: 9em; accent-color: var(--focus); min-height: 28px; }
-.scope input:is([type=radio], [type=checkbox]) { width: 18px; height: 18px; accent-color: var(--focus); }
+.scope input:is([type=radio], [type=checkbox]) { width: 18px; height: 18px;
+  accent-color: var(--focus); }
 .scope output { font-variant-numeric: tabular-nums; min-width: 2.4em; display: inline-block; }
 .scope canvas { display: block; image-rendering: pixelated; }
 .scope .field { background: #000; border: 2px solid var(--line); touch-action: none; width: 140px;
@@ -629,7 +644,8 @@ const LOOK = `
 @container (min-width: 680px) {
   .scope .networks { grid-template-columns: repeat(3, minmax(0, 1fr)); row-gap: 0; }
   .scope article { display: grid; grid-row: span 7; grid-template-rows: subgrid; } }
-.scope article { border: 1px solid var(--line); border-top: 5px solid var(--own); border-radius: 6px;
+.scope article { border: 1px solid var(--line); border-top: 5px solid var(--own);
+  border-radius: 6px;
   padding: 8px 8px 4px; min-width: 0; }
 .scope article.told { outline: 3px solid var(--focus); outline-offset: 2px; }
 .scope .what, .scope .small { font-size: .86em; }
@@ -650,14 +666,17 @@ const LOOK = `
 .scope .fading label { display: block; }
 .scope .tiles { display: grid; gap: 1px; grid-template-columns: repeat(var(--n), minmax(0, 44px));
   margin-bottom: 6px; }
-.scope button.tile { padding: 1px; display: block; border-radius: 3px; min-width: 0; position: relative;
+.scope button.tile { padding: 1px; display: block; border-radius: 3px; min-width: 0;
+  position: relative;
   line-height: 1.1; background: none; }
 .scope .tile canvas { width: 100%; aspect-ratio: 1; }
-.scope .tile .pair { display: flex; gap: 2px; height: 26px; align-items: flex-end; margin: 2px 1px 1px;
+.scope .tile .pair { display: flex; gap: 2px; height: 26px; align-items: flex-end;
+  margin: 2px 1px 1px;
   border-bottom: 1px solid currentColor; }
 .scope .tile .pair i { flex: 1; height: var(--size, 0%); }
 .scope .tile .pair .x { border: 1px solid currentColor; border-bottom: 0;
-  background: linear-gradient(to top, currentColor var(--fill, 100%), transparent 0); opacity: .65; }
+  background: linear-gradient(to top, currentColor var(--fill, 100%), transparent 0);
+  opacity: .65; }
 .scope .tile .pair .f { background: var(--own); }
 .scope .tile .guess { font-size: .78em; display: block; white-space: nowrap; }
 .scope .tile[data-right] .guess { font-weight: 700; }
@@ -670,14 +689,16 @@ const LOOK = `
 .scope .key .x { background: currentColor; opacity: .65; } .scope .key .f { border: 1px solid;
   background: linear-gradient(90deg, var(--plain) 33%, var(--residual) 0 66%, var(--faded) 0); }
 .scope .note { border-left: 5px solid var(--focus); padding: .3em .8em; background: var(--soft); }
-.scope .block { border: 1px solid var(--line); border-left: 5px solid var(--own); border-radius: 6px;
+.scope .block { border: 1px solid var(--line); border-left: 5px solid var(--own);
+  border-radius: 6px;
   padding: 10px; }
 .scope .sum { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 8px 14px;
   margin: .6em 0; }
 @container (min-width: 680px) { .scope .sum { grid-template-columns: repeat(4, minmax(0, 1fr)); } }
 .scope figure { margin: 0; min-width: 0; position: relative; }
 .scope figcaption span { color: inherit; }
-.scope figcaption { font-size: .86em; min-height: 2.9em; margin: 0; text-align: left; color: inherit; }
+.scope figcaption { font-size: .86em; min-height: 2.9em; margin: 0; text-align: left;
+  color: inherit; }
 .scope figcaption :is(b, .sign) { font-size: 1.2em; font-weight: 700; }
 .scope figure .large { width: 100%; max-width: 170px; aspect-ratio: 1; cursor: crosshair;
   border: 1px solid var(--line); }
@@ -707,8 +728,8 @@ const ABOUT = {
 // What is said about its shortcuts; of the residual network, a slider.
 const FADING = {
   plain: "It has no shortcut that could fade.",
-  residual: `<label>All shortcuts × <output></output><input type="range" class="fader" min="0" max="1"
-    step="0.01"></label>`,
+  residual: `<label>All shortcuts × <output></output>
+    <input type="range" class="fader" min="0" max="1" step="0.01"></label>`,
   faded: "Its shortcuts are at 0: they faded while it learnt.",
 };
 
@@ -727,17 +748,18 @@ const TOUR = [
     + "digits it still reads. Try other blocks: which one does it miss most?",
     "depth=56&digit=3&edits=r5_0_1&open=r5", "[data-kind=residual]"],
   ["Take the same block out of the plain one",
-    "Here, too, block 5 passes on what came in. But the next block has never seen such an input: it "
-    + "has learnt to expect block 5's picture, and no other. Compare the two counts.",
+    "Here, too, block 5 passes on what came in. But the next block has never seen such an input: "
+    + "it has learnt to expect block 5's picture, and no other. Compare the two counts.",
     "depth=56&digit=3&edits=r5_0_1,p5_0_1&open=p5", "[data-kind=plain]"],
   ["Fade the shortcuts, after training",
     "All shortcuts of the residual network are at a third of their strength. Slide them to 0: "
     + "what is left is a plain network that never learnt to be one. It breaks.",
     "depth=56&digit=3&fade=0.33&open=r9", "[data-kind=residual]"],
   ["Fade them during training",
-    "At 0 the residual network is lost. The third network has no shortcut either, but its shortcuts "
-    + "went while it learnt, little by little, and its weights could follow. So good plain networks "
-    + "exist; training finds them by way of the residual one. Now train some yourself, below.",
+    "At 0 the residual network is lost. The third network has no shortcut either, but its "
+    + "shortcuts went while it learnt, little by little, and its weights could follow. So good "
+    + "plain networks exist; training finds them by way of the residual one. Now train some "
+    + "yourself, below.",
     "depth=56&digit=3&fade=0&open=f9", "[data-kind=faded]"],
 ];
 
@@ -746,7 +768,6 @@ const RACERS = {
   residual: { name: "residual", colour: "residual", dash: "9 4" },
   zero: { name: "residual, branches start at zero", colour: "faded", dash: "2 4" },
 };
-const RATES = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02];
 const UPDATES = 400, LAST = 50;
 
 const PAGE = `
@@ -763,9 +784,9 @@ const PAGE = `
 </section>
 <section class="digit" aria-label="The digit">
   <div><h3>Draw a digit</h3>
-    <div class="paper"><canvas class="field" width="140" height="140" tabindex="0" role="application"
-      aria-label="A field to draw a digit in. Arrow keys move the pen; the space bar puts it down and
- lifts it."></canvas><span class="pen" hidden></span></div>
+    <div class="paper"><canvas class="field" width="140" height="140" tabindex="0"
+      role="application" aria-label="A field to draw a digit in. Arrow keys move the pen; the space
+ bar puts it down and lifts it."></canvas><span class="pen" hidden></span></div>
     <button type="button" class="clear">Clear</button></div>
   <div><h3>or pick one</h3><div class="picks"></div>
     <div class="strip"><button type="button" class="more">Ten others</button>
@@ -778,9 +799,10 @@ const PAGE = `
 <section>
   <div class="networks"></div>
   <p class="small key"><b>Each tile is a block; press one to open it.</b> Picture: what the block
-    gives out, mean over its channels. Bars: the size of <i class="x"></i>x, what comes in (filled as
-    far as it is added; hollow where it is not), and of <i class="f"></i>F(x), what the branch gives.
-    Digit: what a linear probe could read here already, ✓ if right.</p>
+    gives out, mean over its channels, each on a scale of its own. Bars: the size of
+    <i class="x"></i>x, what comes in (filled as far as it is added; hollow where it is not), and of
+    <i class="f"></i>F(x), what the branch gives. Digit: what a linear probe could read here already,
+    ✓ if right.</p>
   <p class="note noted" hidden></p>
   <p class="small source"></p>
 </section>
@@ -802,14 +824,15 @@ const PAGE = `
   </div>
   <p class="equation"></p>
   <details class="in-words"><summary>All feature maps in words</summary>
-    <div class="words" tabindex="0" role="region" aria-label="All feature maps in words"></div></details>
+    <div class="words" tabindex="0" role="region" aria-label="All feature maps in words"></div>
+  </details>
 </section>
 <details class="race"><summary>Train it here: a race</summary>
-  <p>Three dense networks learn 2,000 small digits in this page, from one seed and on the same images:
-    one plain, one with additions, and one with additions whose branches start at zero. There is no
-    normalisation. Who will be ahead, and by how much?</p>
+  <p>Three dense networks learn 2,000 small digits in this page, from one seed and on the same
+    images: one plain, one with additions, and one with additions whose branches start at zero. There
+    is no normalisation. Who will be ahead, and by how much?</p>
   <div class="strip">
-    <label>Layers <select class="race-depth"><option>12<option selected>22<option>42</select></label>
+    <label>Layers <select class="race-depth"><option>12<option>22<option>42</select></label>
     <label>Seed <input type="number" class="race-seed" min="0" max="9999" value="1"
       style="width: 5.5em"></label>
     <label><input type="checkbox" class="race-fade"> Fade the shortcuts to nothing</label></div>
@@ -1512,89 +1535,109 @@ function guide(scope) {
 
 // -- The race: controls, curves, and what happened, in words.
 
-function racing({ model, $, say, bytes, about }) {
-  const select = {};
-  for (const [kind, { name }] of Object.entries(RACERS)) {
-    const label = document.createElement("label"), made = document.createElement("select");
-    label.append(`Rate, ${name}`, made);
+function racing(scope) {
+  const { $, about, bytes, model, say } = scope, kinds = Object.keys(RACERS), rate = {};
+  for (const kind of kinds) {
+    const label = document.createElement("label");
+    rate[kind] = document.createElement("select");
+    label.append(`Rate, ${RACERS[kind].name}`, rate[kind]);
     $(".rates").append(label);
-    select[kind] = made;
   }
-  function offerRates() {
-    const best = about.race_rates[$(".race-depth").value];
-    for (const kind of Object.keys(RACERS)) {
-      const rates = [...new Set([...RATES, best[kind]])].sort((a, b) => a - b);
-      select[kind].replaceChildren(...rates.map((rate) => {
-        const found = rate === best[kind];
-        return new Option(found ? `${rate} (best found)` : rate, rate, found, found);
-      }));
-    }
-  }
-  $(".race-depth").addEventListener("change", offerRates);
-  offerRates();
+  const [depth, seed, fade] = [$(".race-depth"), $(".race-seed"), $(".race-fade")];
+  const bestRates = (of) => kinds.map((kind) => about.race_rates[of][kind]);
+  const usual = [22, 1, 0, ...bestRates(22)];
 
-  let curves = {}, runner = null, settings = null;
-  function data() {
-    const got = bytes("race_digits");
-    if (got?.byteLength) { return Promise.resolve(got); }
-    return new Promise((resolve) => {
-      const arrived = () => {
-        if (bytes("race_digits")?.byteLength) {
-          model.off?.("change:race_digits", arrived);
-          resolve(bytes("race_digits"));
-        }
-      };
-      model.on("change:race_digits", arrived);
-      model.set("race_wanted", true);
-      model.save_changes();
+  // The controls as the state has them: depth, seed, fade, and a rate for each racer.
+  function settings() {
+    const number = Math.min(Math.max(Math.floor(Number(seed.value)) || 0, 0), 9999);
+    const rates = kinds.map((kind) => Number(rate[kind].value));
+    return [Number(depth.value), number, Number(fade.checked), ...rates];
+  }
+  function put([toDepth, toSeed, toFade, ...rates]) {
+    [depth.value, seed.value, fade.checked] = [toDepth, toSeed, toFade === 1];
+    kinds.forEach((kind, i) => {
+      rate[kind].replaceChildren(...RATES.map((one) => {
+        const best = one === about.race_rates[toDepth][kind];
+        return new Option(best ? `${one} (best found)` : one, one, false, one === rates[i]);
+      }));
     });
   }
+  function keep(wanted) {
+    put(wanted);
+    scope.commit({ race: String(wanted) === String(usual) ? null : wanted });
+  }
+  put(usual);
+  depth.addEventListener("change", () => {  // with another depth, its own best rates
+    const [, ...others] = settings();
+    keep([Number(depth.value), ...others.slice(0, 2), ...bestRates(depth.value)]);
+  });
+  for (const control of [seed, fade, ...Object.values(rate)]) {
+    control.addEventListener("change", () => keep(settings()));
+  }
+  function show() {
+    const wanted = scope.state.race ?? usual;
+    if (String(wanted) === String(settings())) { return; }
+    put(wanted);
+    if (scope.state.race) { $(".race").open = true; }  // it was linked to
+  }
+
+  let curves = {}, runner = null, latest = 0;
   function draw() {
     const lines = Object.entries(curves).map(([kind, points]) => ({ kind, points }));
-    $(".chart").innerHTML = raceChart(lines, settings?.updates ?? UPDATES);
+    $(".chart").innerHTML = raceChart(lines, UPDATES);
   }
-  $(".race").addEventListener("toggle", () => { if ($(".race").open) { draw(); } }, { once: true });
-  $(".go").addEventListener("click", async () => {
-    $(".go").disabled = true;
-    $(".halt").disabled = false;
-    $(".report").textContent = "Getting the digits …";
-    const digits = await data();
-    runner ??= worker(race, { race_digits: digits });
-    const seed = Math.min(Math.max(Math.floor(Number($(".race-seed").value)) || 0, 0), 9999);
-    $(".race-seed").value = seed;
-    settings = {
-      depth: Number($(".race-depth").value), width: 32, seed, updates: UPDATES, batch: 64,
-      fade: $(".race-fade").checked,
-      racers: Object.keys(RACERS).map((kind) => ({ kind, rate: Number(select[kind].value) })),
+  function running(yes) { $(".go").disabled = yes; $(".halt").disabled = !yes; }
+  async function start() {
+    const [layers, from, fades, ...rates] = settings(), began = performance.now();
+    const mine = latest += 1;
+    const setting = {
+      depth: layers, seed: from, fade: fades === 1, width: 32, updates: UPDATES, batch: 64,
+      racers: kinds.map((kind, i) => ({ kind, rate: rates[i] })),
     };
-    curves = Object.fromEntries(Object.keys(RACERS).map((kind) => [kind, []]));
-    const began = performance.now();
+    running(true);
+    $(".report").textContent = "Getting the digits …";
+    const digits = await raceDigits(model, bytes);
+    if (mine !== latest) { return; }  // stopped meanwhile
+    runner ??= worker(race, { race_digits: digits });
+    curves = Object.fromEntries(kinds.map((kind) => [kind, []]));
     let drawn = 0;
-    runner.start(settings, ({ update, losses, lambda }) => {
-      for (const kind of Object.keys(losses)) { curves[kind].push(losses[kind]); }
+    runner.start(setting, ({ update, losses, lambda }) => {
+      for (const kind of kinds) { curves[kind].push(losses[kind]); }
       if (performance.now() - drawn < 200 && update < UPDATES) { return; }
       drawn = performance.now();
       draw();
-      const faded = settings.fade ? ` λ is ${lambda.toFixed(2)}.` : "";
+      const faded = setting.fade ? ` λ is ${lambda.toFixed(2)}.` : "";
       $(".report").textContent = `Update ${update} of ${UPDATES}.${faded}`;
     }, () => {
-      draw();
-      finish((performance.now() - began) / 1000);
+      running(false);
+      $(".report").textContent = raceReport(curves, setting, (performance.now() - began) / 1000);
+      say($(".report").textContent);
     });
-  });
-  function finish(seconds) {
-    $(".go").disabled = false;
-    $(".halt").disabled = true;
-    $(".report").textContent = raceReport(curves, settings, seconds);
-    say($(".report").textContent);
   }
+  $(".race").addEventListener("toggle", draw);
+  $(".go").addEventListener("click", start);
   $(".halt").addEventListener("click", () => {
+    latest += 1;
     runner?.stop();
-    $(".go").disabled = false;
-    $(".halt").disabled = true;
+    running(false);
     $(".report").textContent = `Stopped after ${curves.plain?.length ?? 0} updates.`;
   });
-  return { end: () => runner?.end() };
+  return { show, end: () => runner?.end() };
+}
+
+// The digits of the race, which are asked for when they are needed.
+function raceDigits(model, bytes) {
+  if (bytes("race_digits")?.byteLength) { return Promise.resolve(bytes("race_digits")); }
+  return new Promise((resolve) => {
+    const arrived = () => {
+      if (!bytes("race_digits")?.byteLength) { return; }
+      model.off?.("change:race_digits", arrived);
+      resolve(bytes("race_digits"));
+    };
+    model.on("change:race_digits", arrived);
+    model.set("race_wanted", true);
+    model.save_changes();
+  });
 }
 
 // What happened, and nothing else: the order and the ratios are those that were measured.
