@@ -421,6 +421,27 @@ def test_an_odd_address_is_refused_with_a_sentence(engine, opened, odd):
 
 
 @pytest.mark.slow
+def test_a_page_may_begin_with_a_state_and_the_address_goes_before_it(chromium, folder):
+    lesson = microscope_page.bare_page().replace(
+        'data-state=""', 'data-state="depth=20&amp;digit=4"'
+    )
+    (folder / "lesson.html").write_text(lesson.replace("<h2>", '<h2 id="three">'), encoding="utf-8")
+    for address, text, after in (
+        ("", "20 layers", ""),
+        ("#three", "20 layers", "#three"),  # a place in the page
+        ("#depth=56&digit=1", "56 layers", "#depth=56&digit=1&open=r5"),
+    ):
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(f"{folder.as_uri()}/lesson.html{address}")
+        page.wait_for_selector(".scope[data-ready]")
+        assert text in page.locator(".what").first.inner_text()
+        assert page.evaluate("location.hash") == after
+        assert page.get_by_role("button", name="Undo").is_disabled()
+        context.close()
+
+
+@pytest.mark.slow
 def test_an_address_comes_back_as_it_was(engine):
     ink = "A" * 100 + "_-9z" + "B" * 418 + "A"
     for text in (

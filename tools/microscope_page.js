@@ -8,7 +8,10 @@
   const block = (name) => document.querySelector(`script[data-microscope="${name}"]`);
   const decoded = (name) =>
     Uint8Array.from(atob(block(name).textContent.trim()), (letter) => letter.charCodeAt(0));
-  const values = { address: true, networks: decoded("networks"), digits: decoded("digits") };
+  const el = document.getElementById("microscope");
+  const values = {
+    address: true, state: el.dataset.state, networks: decoded("networks"), digits: decoded("digits"),
+  };
   const heard = {};
   const model = {
     get: (name) => values[name],
@@ -23,7 +26,6 @@
     on(event, tell) { (heard[event] ??= []).push(tell); },
     off(event, tell) { heard[event] = (heard[event] ?? []).filter((one) => one !== tell); },
   };
-  const el = document.getElementById("microscope");
   el.replaceChildren();
   render({ model, el });
 }

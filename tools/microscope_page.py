@@ -9,7 +9,7 @@ from resnet_lesson.widgets import microscope
 START = Path(__file__).with_name("microscope_page.js")
 # Chromium refuses modules of their own files where a page is opened from a disk, so all is inline.
 PIECE = """\
-<div id="microscope">
+<div id="microscope" data-state="{state}">
 <noscript>
 <p>Here is a microscope for residual networks, which needs JavaScript: three networks read a digit
 in the page, and you can take out blocks, fade shortcuts, and see what each still reads. This is how
@@ -27,8 +27,12 @@ ROW = "<tr><td>{kind}</td><td>{depth}</td><td>{test_mistakes}</td></tr>"
 BLOCK = '<script type="text/plain" data-microscope="{name}">{data}</script>'
 
 
-def piece() -> str:
-    """Return the HTML of the microscope, to be put into a page once."""
+def piece(state: str = "") -> str:
+    """Return the HTML of the microscope, to be put into a page once.
+
+    Args:
+        state: what it shows where the address names nothing, as in ``"depth=56&digit=3&open=r5"``.
+    """
     data = microscope.page_data()
     about, _ = microscope.from_bytes(data["networks"])
     blocks = [
@@ -40,7 +44,8 @@ def piece() -> str:
         ROW.format(**{name: escape(str(value)) for name, value in said.items()})
         for said in about["networks"]
     ]
-    return PIECE.format(rows="".join(rows), blocks="\n".join(blocks), script=script)
+    parts = {"rows": "".join(rows), "blocks": "\n".join(blocks), "script": script}
+    return PIECE.format(state=escape(state), **parts)
 
 
 def bare_page() -> str:

@@ -995,10 +995,13 @@ function keeping(scope) {
   function takeTrait() {
     if (model.get("state") !== saved) { take(model.get("state") || toText(freshState())); }
   }
+  // What the notebook or the page asked for; on the site, the address may ask for something else.
   scope.begin = () => {
-    if (onAddress) { takeAddress(); } else if (model.get("state")) { takeTrait(); }
-    past.length = 0;  // nothing has been done that could be undone
+    const wanted = model.get("state"), read = fromText(wanted || saved);
+    if (read) { scope.state = read; saved = toText(read); } else { take(wanted); }
     update();
+    if (onAddress) { takeAddress(); past.length = 0; }  // nothing that could be undone
+    scope.show();
   };
   scope.hasChanged = () => past.length > 0;
   scope.undo = () => {
