@@ -640,13 +640,14 @@ const LOOK = `
 .scope .picks canvas { width: 100%; height: 100%; }
 .scope .digit { display: flex; flex-wrap: wrap; gap: 1em; align-items: flex-start; }
 .scope .digit > div:last-child { flex: 1 1 15em; }
-.scope .networks { display: grid; gap: 12px; grid-template-columns: minmax(0, 1fr); }
+.scope .networks { display: grid; gap: 8px; grid-template-columns: minmax(0, 1fr); }
 @container (min-width: 680px) {
   .scope .networks { grid-template-columns: repeat(3, minmax(0, 1fr)); row-gap: 0; }
   .scope article { display: grid; grid-row: span 7; grid-template-rows: subgrid; } }
 .scope article { border: 1px solid var(--line); border-top: 5px solid var(--own);
   border-radius: 6px;
-  padding: 8px 8px 4px; min-width: 0; }
+  padding: 8px 1px 4px; min-width: 0; }
+.scope article > :not(.stages), .scope .stages .small { margin-left: 7px; margin-right: 7px; }
 .scope article.told { outline: 3px solid var(--focus); outline-offset: 2px; }
 .scope .what, .scope .small { font-size: .86em; }
 @container (min-width: 480px) and (max-width: 679.9px) {
@@ -664,7 +665,7 @@ const LOOK = `
   background: var(--own); }
 .scope .fading input { width: 100%; }
 .scope .fading label { display: block; }
-.scope .tiles { display: grid; gap: 1px; grid-template-columns: repeat(var(--n), minmax(0, 44px));
+.scope .tiles { display: grid; gap: 0; grid-template-columns: repeat(var(--n), minmax(0, 44px));
   margin-bottom: 6px; }
 .scope button.tile { padding: 1px; display: block; border-radius: 3px; min-width: 0;
   position: relative;
@@ -1476,7 +1477,7 @@ function figureOf(part, name, words, at, look) {
 function equation(step, { channel, row, column }, byBranch, byShortcut) {
   const { width, channels } = step.out, i = (row * width + column) * channels + channel;
   const [f, x, sum, out] = VIEWS.map(([part]) => step[part].values[i]);
-  const cut = sum < 0 ? "The ReLU makes that 0." : `The ReLU lets ${figure(out)} pass.`;
+  const cut = sum > 0 ? `The ReLU lets ${figure(out)} pass.` : "The ReLU gives 0.";
   return `Channel ${channel + 1}, row ${row + 1}, column ${column + 1}:  ${figure(byBranch)} × `
     + `${signed(f)} + ${figure(byShortcut)} × ${signed(x)} = ${figure(sum)}. ${cut}`;
 }

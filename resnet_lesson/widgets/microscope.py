@@ -151,7 +151,7 @@ def to_bytes(about, arrays):
     """Write named arrays as bytes that the page can read.
 
     Four bytes say how long the header is, JSON with ``about`` and each array's kind, length and
-    place; then come the arrays, each from a multiple of four bytes on.
+    place; then come the arrays.
 
     Args:
         about: plain data.
@@ -160,8 +160,8 @@ def to_bytes(about, arrays):
     places, body = {}, b""
     for name, array in arrays.items():
         places[name] = [array.dtype.name, int(array.size), len(body)]
-        body += _filled(array.tobytes(), b"\0")
-    header = _filled(json.dumps(about | {"arrays": places}).encode(), b" ")
+        body += array.tobytes()
+    header = json.dumps(about | {"arrays": places}).encode()
     return len(header).to_bytes(4, "little") + header + body
 
 
@@ -174,10 +174,6 @@ def from_bytes(data):
         for name, (kind, size, place) in about.pop("arrays").items()
     }
     return about, arrays
-
-
-def _filled(data, with_):
-    return data + with_ * (-len(data) % 4)
 
 
 def write_networks(networks, about):
