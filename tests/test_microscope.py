@@ -198,7 +198,7 @@ def test_logits_are_those_of_keras(engine, trained, kind, depth):
 
 CHANGES = {
     "a block is off": {"block2": [0, 1]},
-    "the block that changes the shape is off": {"block4": [0, 1]},
+    "blocks that change the shape are off": {"block4": [0, 1], "block10": [0, 1]},
     "branches and shortcuts are scaled": {"block1": [0.5, 1.25], "block6": [2, 0.3]},
     "all shortcuts fade": {f"block{i}": [1, 0.4] for i in range(1, 19)},
 }
