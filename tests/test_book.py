@@ -73,3 +73,10 @@ def test_the_glossary_names_lessons_that_use_the_term():
         stem = word[: max(4, len(word) - 3)]
         text = " ".join(source.casefold().replace("\n# ", " ").replace("-", " ").split())
         assert stem in text, f"{term} is not in {name}"
+
+
+@pytest.mark.parametrize("name", book.MICROSCOPES)
+def test_two_lessons_end_with_the_microscope(name):
+    text = "\n\n".join(cell.source for cell in page(name).cells)
+    between = re.findall(r"^## Take it apart$(.*?)^## Summary$", text, re.MULTILINE | re.DOTALL)
+    assert len(between) == 1 and f":file: ../{name}.html" in between[0]

@@ -70,11 +70,17 @@ def test_notebook_carries_the_package_as_it_is_and_what_it_names(name):
     own = "\n".join(cell.source for cell in code(edition(name))[1:])
     records = re.findall(r'read_study\("(\w+)"\)', own)
     quizzes = re.findall(r'quizzes\.show\("(\w+)"\)', own)
+    left_out = {
+        path
+        for pattern, word in colab.ON_DEMAND.items()
+        if word not in own
+        for path in ROOT.glob(f"resnet_lesson/{pattern}")
+    }
     package = [
         path
         for end in ("py", "js", "css")
         for path in ROOT.glob(f"resnet_lesson/**/*.{end}")
-        if path.parent.name not in colab.ON_DEMAND or path.parent.name in own
+        if path not in left_out
     ]
     assert {
         "LICENSE",
@@ -83,11 +89,12 @@ def test_notebook_carries_the_package_as_it_is_and_what_it_names(name):
         *(f"resnet_lesson/records/{record}.json" for record in records),
         *(f"resnet_lesson/quizzes/{quiz}.toml" for quiz in quizzes),
     } <= files.keys()
-    assert any(file.endswith(".keras.base64") for file in files) == ("trained_network" in own)
-    assert any(file.endswith(".jpg.base64") for file in files) == ("examples.photos" in own)
-    assert any(file.endswith(".xz.base64") for file in files) == ("examples.shapes" in own)
-    for room in colab.ON_DEMAND:
-        assert any(f"/{room}/" in file for file in files) == (room in own)
+    for pattern, word in colab.ON_DEMAND.items():
+        paths = [
+            path.relative_to(ROOT).as_posix() for path in ROOT.glob(f"resnet_lesson/{pattern}")
+        ]
+        here = [path for path in paths if path in files or f"{path}.base64" in files]
+        assert bool(here) == (word in own), pattern
     assert not any(file.endswith(".npz") for file in files)
 
 

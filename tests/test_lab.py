@@ -26,6 +26,11 @@ def line(slope):
 box = widgets.explore(line, {"slope": 1}, slope=range(1, 6))
 pad = widgets.draw_digit(lambda image: np.eye(10)[7])
 """
+MICROSCOPE = """
+from resnet_lesson import widgets
+
+shown = widgets.open_microscope("depth=20&digit=4&open=r2")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +45,10 @@ def lab(tmp_path_factory):
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     nbformat.write(lesson, notebooks / FIRST)
-    moving = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(MOVING)])
-    moving.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(moving, notebooks / "moving.ipynb")
+    for name, code in (("moving", MOVING), ("microscope", MICROSCOPE)):
+        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(nb, notebooks / f"{name}.ipynb")
     # `make lab` itself, but among the copies: JupyterLab writes to what it shows.
     options = "LAB_ARGS=--no-browser --port=0 --allow-root"
     home = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTER_DATA_DIR": str(folder / "data")}
@@ -130,3 +136,20 @@ def test_a_slider_moves_its_figure_and_the_pad_reads(chromium, lab):
         for key in ("Space", *["ArrowDown"] * 8, "Space"):
             page.keyboard.press(key)
         page.get_by_text("Read: 7 (100.0%)").wait_for(timeout=10_000)
+
+
+def test_the_microscope_runs_in_the_notebook_and_leaves_the_address_alone(chromium, lab):
+    with all_cells_run(chromium, lab, "microscope.ipynb") as page:
+        page.wait_for_selector(".scope[data-ready]", timeout=120_000)
+        before = page.url
+        assert "20 layers" in page.locator("[data-kind=residual] .what").inner_text()
+        page.get_by_role("button", name="Cut all shortcuts").click()
+        page.get_by_text("All shortcuts of the residual network are at 0.00").wait_for()
+        page.wait_for_function(
+            "![...document.querySelectorAll('.count')].some((e) => e.textContent.includes('…'))"
+        )
+        page.locator(".race summary").click()
+        page.get_by_role("button", name="Start the race").click()  # its digits come only now
+        page.wait_for_selector(".chart polyline", timeout=30_000)
+        page.get_by_role("button", name="Stop", exact=True).click()
+        assert page.url == before

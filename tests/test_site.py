@@ -14,6 +14,7 @@ from resnet_lesson import quizzes
 pytestmark = pytest.mark.slow
 COURSE = {f"notebooks/{made.name}.html": made for made in notebooks()}
 OWN = [
+    "microscope",
     "glossary",
     "references",
     "verdicts",

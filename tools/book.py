@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import microscope_page
 import nbformat
 import notices
 from nbformat import NotebookNode
@@ -20,6 +21,20 @@ from notebook_kinds import EXERCISE, ROOT, SOLUTION, Notebook, notebooks, short_
 
 IN_WORDS = re.compile(r"<details><summary>The figure in words</summary>.*?</details>", re.DOTALL)
 SOURCE, SITE = "build/site-source", "build/site"
+# Lessons that end with the microscope: what to try there, and what it shows at first.
+MICROSCOPES = {
+    "04_plain_vs_residual": (
+        "Here are three networks like those of sections 2 and 4, running in the page. The "
+        "shortcuts of the residual one are at a third: what does it still read? And the faded one "
+        "beside it, which has none? Slide them back up, and watch where the digit comes back.",
+        "depth=56&digit=3&fade=0.33&open=r9",
+    ),
+    "05_inside_the_network": (
+        "Here are three networks that run in the page. In the residual one and in the plain one, "
+        "block 5 is taken out. Which of them misses it? Try others, and two at once.",
+        "depth=56&digit=3&edits=r5_0_1,p5_0_1&open=p5",
+    ),
+}
 MATHJAX = Path(__file__).resolve().parent / "third_party" / "mathjax"
 
 
@@ -59,6 +74,9 @@ def stage(root: Path = ROOT) -> None:
     shutil.copytree(root / "docs", source)
     shutil.copytree(MATHJAX, source / "_static" / "mathjax")
     notices.write(notices.SITE, source / "_static" / "licences")
+    (source / "microscope.html").write_text(microscope_page.piece(), encoding="utf-8")
+    for name, (_, state) in MICROSCOPES.items():
+        (source / f"{name}.html").write_text(microscope_page.piece(state), encoding="utf-8")
     for path in source.glob("*.md"):  # in the repository a folder lies between
         text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](notebooks/")
         path.write_text(text, encoding="utf-8")
@@ -121,6 +139,11 @@ def page(nb: NotebookNode, made: Notebook) -> NotebookNode:
             elif text := output.get("data", {}).get("text/markdown"):  # the picture says it itself
                 output["data"]["text/markdown"] = IN_WORDS.sub("", text)
     name = made.path.name
+    if made.name in MICROSCOPES:
+        piece = f"```{{raw}} html\n:file: ../{made.name}.html\n```"
+        text = f"## Take it apart\n\n{MICROSCOPES[made.name][0]}\n\n{piece}\n\n## Summary"
+        for cell in nb.cells:
+            cell.source = re.sub(r"^## Summary$", lambda _: text, cell.source, flags=re.MULTILINE)
     if made.kind.outcome:
         _open_with_objectives(nb, name)
     if made.kind is SOLUTION:

@@ -76,8 +76,21 @@ for _name, _wanted in {wanted!r}.items():
         importlib.invalidate_caches()
 """
 # What a notebook shows only if a library is there: the library, and the code that needs it.
-OPTIONAL = {"jupyterquiz": r"quizzes\.show\(", "anywidget": r"widgets\.draw_digit\("}
-ON_DEMAND = ("checks", "grading", "distributed")  # rooms that no other room imports
+OPTIONAL = {
+    "jupyterquiz": r"quizzes\.show\(",
+    "anywidget": r"widgets\.(draw_digit|open_microscope)\(",
+}
+# What of the package is carried only where a notebook's code holds a word. No other room imports
+# these rooms.
+ON_DEMAND = {
+    **{f"{room}/*": room for room in ("checks", "grading", "distributed")},
+    "widgets/microscope.js": "open_microscope(",
+    "trained/*_microscope.bin": "open_microscope(",
+    "trained/*.keras": "trained_network",
+    "examples/*.jpg": "examples.photos",
+    "examples/*.xz": "examples.shapes",
+}
+BINARY = (".bin", ".keras", ".jpg", ".xz")
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 
@@ -106,9 +119,9 @@ def file_name(made: Notebook) -> str:
 def carried_files(root: Path, text: str) -> dict[str, str]:
     """Return what a notebook carries, as names and texts.
 
-    That is the package's code, but for rooms that few notebooks need, and those of its records,
-    quizzes, trained networks and examples that the notebook names. Networks and pictures are no
-    text, so they are in base64.
+    That is the package's code, and those of its records and quizzes that the notebook names, but
+    for what it does not need of ``ON_DEMAND``. Networks and pictures are no text, so they are
+    written in base64.
     """
     package = root / "resnet_lesson"
     named = [
@@ -119,18 +132,14 @@ def carried_files(root: Path, text: str) -> dict[str, str]:
             if f'quizzes.show("{path.stem}")' in text
         ),
     ]
-    paths = [*package_files(root), *package.glob("mnist/*.txt"), *named]
-    left_out = [room for room in ON_DEMAND if room not in text]
-    paths = [path for path in paths if path.relative_to(package).parts[0] not in left_out]
-    paths += [path for path in (root / "LICENSE", root / "LICENSE-CONTENT") if path.exists()]
+    wanted, unwanted = set(), set()
+    for pattern, word in ON_DEMAND.items():
+        (wanted if word in text else unwanted).update(package.glob(pattern))
+    paths = {*package_files(root), *package.glob("mnist/*.txt"), *named} - unwanted
+    paths |= {path for path in (root / "LICENSE", root / "LICENSE-CONTENT") if path.exists()}
     names = {path.relative_to(root).as_posix(): path for path in paths}
     files = {name: path.read_text(encoding="utf-8") for name, path in names.items()}
-    binary = [
-        *(package.glob("trained/*.keras") if "trained_network" in text else ()),
-        *(package.glob("examples/*.jpg") if "examples.photos" in text else ()),
-        *(package.glob("examples/*.tar.xz") if "examples.shapes" in text else ()),
-    ]
-    for path in binary:
+    for path in (path for path in wanted if path.suffix in BINARY):
         name = f"{path.relative_to(root).as_posix()}.base64"
         files[name] = re.sub(".{1000}", r"\g<0>\n", base64.b64encode(path.read_bytes()).decode())
     return dict(sorted(files.items()))

@@ -91,6 +91,9 @@ DEFECTS = [
     ("variants", "carried, branch = (1 - gate) * carried, gate * branch", "carried, branch = gate * carried, gate * branch"),
     ("recipe/__init__", "angle = chance[0] * turn * np.pi / 180", "angle = chance[0] * turn"),
     ("recipe/__init__", "c = middle - (a + b) * middle", "c = 0"),
+    ("widgets/microscope", "return scale, beta - mean * scale", "return scale, beta - mean"),
+    ("widgets/microscope", "np.round(kernel / step)", "np.floor(kernel / step)"),
+    ("widgets/microscope", "(step * scale).astype", "scale.astype"),
     ("handwriting", "scale = BOX / max(cropped.shape)", "scale = BOX / min(cropped.shape)"),
     ("handwriting", "weight = boxed.sum(axis=1 - axis, dtype=float)", "weight = boxed.sum(axis=axis, dtype=float)"),
 ]  # fmt: skip
