@@ -28,6 +28,7 @@ from resnet_lesson import diagrams, plots
 from resnet_lesson.blocks import DenseBlock
 from resnet_lesson.data import load_mnist
 from resnet_lesson.models import network, reset_weights, with_outputs
+from resnet_lesson.studies import at_best_rate, provenance, read_study
 from resnet_lesson.training import Trainer
 from resnet_lesson.verdicts import paired, verdict, verdict_above, verdict_equal
 
@@ -92,13 +93,13 @@ def learn(form, c, seed, rate, updates=100):
     return [float(loss) for loss in losses]
 
 
-def at_best_rate(form, c):
+def best_of_rates(form, c):
     """Return the last loss of each seed, at the rate whose mean is lowest."""
     runs = [[learn(form, c, seed, rate)[-1] for seed in SEEDS] for rate in RATES]
     return min((run for run in runs if np.isfinite(run).all()), key=np.mean)
 
 
-loss = {form: [at_best_rate(form, c) for c in CS] for form in forms}
+loss = {form: [best_of_rates(form, c) for c in CS] for form in forms}
 
 # %%
 series = {form: np.transpose(of_c) for form, of_c in loss.items()}
@@ -532,6 +533,74 @@ verdict("what the last ReLUs cut off is more than half as large as the result, b
 # usual random weights it is not, and what sixty updates then repair is the subject of
 # [inserting blocks](deeper/02_inserting_blocks.ipynb).
 #
+# ## 6. The shortcut, or only the start?
+#
+# You may have been holding back an objection since section 4. A residual block whose branch is small begins close to
+# the identity. (Ours, with batch normalisation, begin with branches of the usual size; it is the idea that counts
+# here.) Lesson 01 found that a hundred plain dense layers do far better if ninety of them merely *begin* as
+# identities. So is the addition needed at all? Perhaps all that a deep network wants is a good start, and the
+# shortcut is one way of giving it.
+#
+# That can be tested, because a plain convolution can start as the identity, too. Its kernel only needs a 1 in the middle,
+# from each channel to itself, and zeros elsewhere. Such a kernel is called a **Dirac kernel** (Zagoruyko and Komodakis
+# 2017 build them into a network for good). A recorded study trained plain networks of 54 layers, of 3×3 convolutions
+# with batch normalisation, whose kernels start at
+#
+# $$(1 - t)\,\text{Dirac} + t\,\text{He}$$
+#
+# for five values of $t$, from Dirac kernels at $t = 0$ to the usual random start at $t = 1$. (The stem keeps its
+# usual kernel. Even at $t = 0$ a layer is not quite the identity: its convolution passes $x$ on, but batch
+# normalisation then takes the mean away, and the ReLU cuts off all that lay below it.) There are two more arms. In
+# one, the kernels of a plain network come in mirrored pairs, so that of their two outputs, $z$ and $-z$, the ReLU
+# lets just one pass, and the next layer can put $z$ together again; all convolutions in a row then *look linear* at
+# the start (Balduzzi and others 2017, Section 4, who use a special ReLU for it). In the other, there are shortcuts,
+# but they are 1×1 convolutions, which start at the identity and may learn to be something else. The residual network
+# is the reference. Each arm had its own best rate, chosen with one seed, and three fresh seeds to be judged by.
+#
+# **Predict.** Order them: the usual start, Dirac kernels, half and half, and the residual network. Is a good start enough?
+
+# %%
+study = read_study("02_shortcut_or_start")
+settings, ended = study["settings"], {}
+NAMES = {"plain": "plain, usual start (t = 1)", "dirac 0.75": "plain, t = ¾", "dirac 0.5": "plain, t = ½",
+         "dirac 0.25": "plain, t = ¼", "dirac 0": "plain, Dirac kernels (t = 0)", "looks linear": "plain, looks linear",
+         "identity 1x1": "learnt 1×1 shortcuts", "residual": "residual"}
+for arm, name in NAMES.items():
+    runs = [run for run in study["results"] if run["task"].get("arm") == arm]
+    rate, judged = at_best_rate(runs, settings["search_seeds"], settings["seeds"])
+    ended[name] = [run["train_loss"] for run in judged]
+plots.show(*plots.intervals(ended, "training loss (nats)", log=True),
+           "54 layers, 600 updates, three runs each, recorded. **Read it from top to bottom:** the first six are one and the "
+           "same plain network from different first weights, each at its best rate.")
+print(provenance(study))
+
+# %% [markdown] tags=["slide"]
+# ## The shortcut, or only the start?
+#
+# <!-- output: 400 -->
+#
+# <!-- notes -->
+# One plain network from six different starts, each at its best rate, and two with shortcuts. Ask before: is a good
+# start enough? They will say: no, it is the shortcut that matters. Answer: a good start brings a plain network a long
+# way, and not all the way.
+
+# %%
+usual, residual = ended["plain, usual start (t = 1)"], ended["residual"]
+for name, words in (("plain, Dirac kernels (t = 0)", "starts from Dirac kernels"),
+                    ("plain, looks linear", "looks linear at the start")):
+    verdict_above(f"the plain network with the usual start ends above the one that {words}", above=usual,
+                  below=ended[name], ratio=1.5, unit="nats", recorded=True)
+verdict_above("the plain network with Dirac kernels still ends above the residual one",
+              above=ended["plain, Dirac kernels (t = 0)"], below=residual, ratio=1.5, unit="nats", recorded=True)
+
+# %% [markdown]
+# A good start alone carries a plain network of 54 layers a long way. So it can get much of the benefit from its first
+# weights. It does not get all of it, at least not from any of these starts: the residual networks end several times
+# lower still, and so do those whose shortcuts were free to become something else. Whether the path past the layers is
+# needed throughout, or whether these networks merely start better than ours, this comparison cannot say. Lesson
+# [04](04_plain_vs_residual.ipynb) takes shortcuts away in mid-training to find out, and lesson 05 looks into what a
+# good start changes inside.
+#
 # ## Summary
 #
 # - A residual block learns the difference $F(x) = H(x) - x$. On its own, that only moves the target: it
@@ -542,6 +611,8 @@ verdict("what the last ReLUs cut off is more than half as large as the result, b
 # - So in a row of random blocks the gradient does not vanish when the branches are small. With branches of the
 #   usual size and no normalisation it explodes, and with shortcuts more than without.
 # - A ReLU at the end of each block cuts off part of what travels along the straight line.
+# - With kernels that start near the identity, a deep plain network learns far better, without any shortcut. None of
+#   the starts that we tried brought it level with the residual one.
 #
 # You can now write a residual block and know what it is good for. For photographs, with hundreds of
 # channels, two 3×3 convolutions are an expensive branch, and lesson [03](03_bottleneck_block.ipynb) builds the
@@ -591,3 +662,8 @@ quizzes.show("02")
 #   Networks*. NIPS. [arXiv:1605.06431](https://arxiv.org/abs/1605.06431), Section 3.
 # - K. He, X. Zhang, S. Ren, J. Sun 2015: *Delving Deep into Rectifiers*. ICCV.
 #   [arXiv:1502.01852](https://arxiv.org/abs/1502.01852), Section 2.2: the variance of the weights.
+# - S. Zagoruyko, N. Komodakis 2017: *DiracNets: Training Very Deep Neural Networks Without Skip-Connections*.
+#   [arXiv:1706.00388](https://arxiv.org/abs/1706.00388).
+# - D. Balduzzi, M. Frean, L. Leary, J. P. Lewis, K. W.-D. Ma, B. McWilliams 2017: *The Shattered Gradients
+#   Problem: If Resnets Are the Answer, Then What Is the Question?* ICML.
+#   [arXiv:1702.08591](https://arxiv.org/abs/1702.08591), Section 4: the start that looks linear.

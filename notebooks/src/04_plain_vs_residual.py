@@ -2,11 +2,11 @@
 # # 04 · Plain against residual
 #
 # You have watched a deep network lose to a shallow one on images that it had every chance to learn, and you have
-# built a block for which doing nothing is easy. Lesson 00 gave you a glimpse of the race between the two, at rates that
-# you had to take on trust. A fair race is harder to arrange than it sounds. Give both kinds the same layers, the same
-# first weights and the same images, and there is still one knob left, the learning rate, which can make almost any
-# network look bad. So here is the search itself, the same for both, with more depths, longer runs, and fresh seeds to
-# judge it.
+# built a block for which doing nothing is easy. Lesson 00 gave you a glimpse of the race between the two, at rates
+# that you had to take on trust. A fair race is harder to arrange than it sounds. Give both kinds the same layers, the
+# same first weights and the same images, and there is still one knob left, the learning rate, which can make almost
+# any network look bad. So here is the search itself, the same for both, with more depths, longer runs, and fresh
+# seeds for the verdict.
 #
 # **Objectives.** After this lesson you can
 #
@@ -381,10 +381,11 @@ plots.show(ax, f"{alt} Shaded: λ falls from 1 to 0, between updates {FADE[0]} a
 
 # %% [markdown]
 # One run is an anecdote. A recorded study did it properly, and in networks of full width as well: eight seeds for 56
-# narrow layers, five for 54 full-width ones, 1,200 updates, the fade from update 200 to 800, and for each kind of network
-# its best rate, chosen on other seeds. All kept their rate constant until update 800, and annealed it to zero after
-# that. Three comparisons belong to it: a network that is plain from the start, one that stays residual to the end,
-# and that same network with its shortcuts cut once training is over.
+# narrow layers, five for 54 full-width ones, 1,200 updates, the fade from update 200 to 800, and for each kind of
+# network its best rate, chosen on two other seeds (in full width on one, which makes that choice a rougher one). All
+# kept their rate constant until update 800, and annealed it to zero after that. Three comparisons belong to it: a
+# network that is plain from the start, one that stays residual to the end, and that same network with its shortcuts
+# cut once training is over.
 
 # %%
 fade_study = read_study("04_fading_shortcut")
@@ -446,9 +447,9 @@ for group, words in (("narrow", "56 narrow layers"), ("full_width", "54 full-wid
 # networks that kept their shortcuts end lower still, by a factor of six and more, either because no plain network can
 # match them or because the fade does not lead to the best one.
 #
-# And you cannot simply take the shortcuts out afterwards. Cut them once training is over, and the loss is worse than that of
-# guessing. (The cut network keeps the averages of batch normalisation that it gathered with shortcuts, so part of the
-# ruin may be theirs; nobody has tried fresh averages here, or a few more updates.)
+# And you cannot simply take the shortcuts out afterwards. Cut them once training is over, and the loss is worse than
+# that of guessing. (The cut network keeps the averages of batch normalisation that it gathered with shortcuts, so
+# part of the ruin may be theirs; we have not tried fresh averages, or a few more updates.)
 #
 # How long does training need the shortcuts, then? The study also moved the fade about, in the narrow networks, with three
 # seeds and at the rate that suited the fade above.
@@ -467,7 +468,7 @@ for run in fade_study["results"]:
 moved = dict(sorted(moved.items(), key=lambda item: [int(word) for word in item[0].split() if word.isdigit()]))
 plots.show(*plots.intervals(moved, "training loss (nats)", log=True),
            "When λ falls from 1 to 0, and what the plain network of 56 layers ends with. **Look for what all the good ones "
-           "share:** a while with shortcuts, and time to get used to losing them.")
+           "share:** a while with shortcuts, a slow farewell, and time afterwards.")
 
 # %% [markdown] tags=["slide"]
 # ## How long are the shortcuts needed?
@@ -481,7 +482,7 @@ plots.show(*plots.intervals(moved, "training loss (nats)", log=True),
 
 # %% [markdown]
 # Nothing was claimed about these beforehand, and three seeds only show; but what they show is clear enough. Two
-# hundred updates with shortcuts, fading from the very first, are as good as eight hundred. A single update is no
+# hundred updates with shortcuts, fading from the very first, do as well here as eight hundred. A single update is no
 # help, and shortcuts that vanish within ten updates near the end leave a wreck that the remaining updates, at a
 # falling rate, do not repair. Whatever a plain network gains from shortcuts, it seems, it gains at the beginning.
 #

@@ -1,15 +1,16 @@
 # %% [markdown]
 # # 05 · Inside the network
 #
-# Here is a test that no machine in your home would survive: take out one part, any part, and switch it on again. A network
-# is a chain, and a chain with a link missing is two ends of a chain, so you would expect nothing good. Below, two trained
-# networks of 26 layers go through it, one plain and one residual, with the same layers and the same images. From each,
-# one block is taken out, then put back, then the next. Nothing is trained again.
+# Here is a test that few machines in your home would survive: open one up, take out a part, any part, and switch the
+# machine on again. A network is a chain, and a chain with a link missing is two ends of a chain, so you would expect
+# nothing good. Below, two trained networks of 26 layers go through it, one plain and one residual, with the same
+# layers and the same images. From each, one block is taken out, then put back, then the next. Nothing is trained
+# again.
 #
 # **Objectives.** After this lesson you can
 #
 # 1. take a block out of a trained network, and say which ones it can do without;
-# 2. trace in four measurements, from the signal to the training loss, why a deep plain network does not get started;
+# 2. trace in three measurements, made before training, why a deep plain network is slow to start;
 # 3. tell what these measurements show from what they only suggest;
 # 4. say which published explanations you have seen confirmed at this size.
 #
@@ -107,25 +108,29 @@ plots.show(ax, f"{alt} Dotted: guessing.",
 verdict_above("without one block, averaged over the blocks, residual networks keep far more accuracy than plain ones",
               above=[np.mean(one) for one in without["residual"]], below=[np.mean(one) for one in without["plain"]], ratio=1.5)
 kept = [np.median(one[1:]) / one[0] for one in left["residual"]]
-verdict_above("half of the residual blocks can each be taken out, and nine tenths of the accuracy stay", kept, [0.9],
+verdict_above("half of the residual blocks can each be taken out, and at least nine tenths of the accuracy remains", kept, [0.9],
               unit="of the accuracy")
 
 # %% [markdown]
 # ## 1. A block that only adds a little
 #
-# The plain network loses most of its accuracy, whichever block goes. Each of its layers has learnt to read what the one before
-# it writes, and nothing else. The residual network hardly notices the loss of most blocks, but it does not shrug off all of
-# them: the first ones matter, and so does the one where the second stage begins. (Veit, Wilber and Belongie 2016, Section
-# 4.1, did this with far deeper networks, and found the same.)
+# The plain network loses most of its accuracy, whichever block goes. Presumably each of its layers has learnt to read
+# what the one before it writes, and nothing else; and its normalisations use averages that were gathered with the
+# block in place, which may do part of the harm. The residual network hardly notices the loss of most blocks, but it
+# does not shrug off all of them: the first ones matter, and so does the one where the second stage begins. (Veit,
+# Wilber and Belongie 2016, Section 4.1, did this with residual networks of 110 layers and more, and with a plain one
+# of 15. There, too, hardly any residual block was missed, but for those that reduce the image, and any plain layer
+# was.)
 #
-# What sets these blocks apart? Look at how much each of them changes its input: the size of what the branch adds, compared
-# with the size of what it is added to. Before training one can work it out. Every branch ends in a normalisation, so it adds a
-# signal of variance 1, whatever comes in; and the line of shortcuts has by then gathered the variances of all the
-# branches before, about $l$ of them after $l$ blocks. So
+# What sets these blocks apart? Look at how much each of them changes its input: the size of what the branch adds,
+# compared with the size of what it is added to. Before training one can work it out, at least within one stage and
+# leaving aside the ReLU after the addition. Every branch ends in a normalisation, so it adds a signal of variance 1,
+# whatever comes in; and the chain of shortcuts has by then accumulated the variances of all the branches before,
+# about $l$ of them after $l$ blocks. So
 #
 # $$\frac{\lVert F_l(x_l) \rVert}{\lVert x_l \rVert} \approx \frac{c}{\sqrt{l}}\,:$$
 #
-# the later the block, the less it changes (De and Smith 2020, Section 2).
+# the later the block, the less it changes (De and Smith 2020, Section 2, of the start).
 #
 # **Predict.** That is before training. Does training change it much?
 
@@ -137,9 +142,9 @@ for run in runs["residual"]:
     sizes["before training"].append(list(branch_ratios(net, images[:64]).values()))
     net.set_weights(run.weights)
     sizes["after training"].append(list(branch_ratios(net, images[:64]).values()))
-plots.show(*plots.curves(range(1, 13), sizes, "block", "‖F(x)‖ over ‖x‖"),
-           "How much each residual block adds, compared with what it is given. **Find the blocks that were missed most:** the first "
-           "ones, and the seventh, whose shortcut drops pixels and fills up with zeros, so that x is small there.")
+plots.show(*plots.curves(range(1, 13), sizes, "block", "‖F(x)‖ over ‖shortcut(x)‖"),
+           "How much each residual block adds, compared with what its shortcut carries. **Find the blocks that were missed most:** "
+           "the first ones, and the seventh, whose shortcut drops pixels and fills up with zeros, so that it carries little.")
 
 # %% [markdown] tags=["slide"]
 # ## The later the block, the less it changes
@@ -153,31 +158,33 @@ plots.show(*plots.curves(range(1, 13), sizes, "block", "‖F(x)‖ over ‖x‖"
 # reason why late blocks can go? They will say: obviously. Answer: size and place go together here, so these runs cannot tell.
 
 # %% [markdown]
-# The blocks that were missed most are the ones with the largest branches. It is tempting to call that the reason. But small
-# branches and late places go together, so it could as well be the place; one would have to shrink one early branch and look,
-# which we have not done. ([Many paths](deeper/05_paths.ipynb) swaps and shuffles blocks, and takes the gradient apart along all
-# the ways through a residual network.)
+# The blocks that were missed most are the ones with the largest branches. It is tempting to call that the reason. But
+# small branches and late places mostly go together, so it could as well be the place. (The seventh block, large and
+# not early, is a hint and no proof.) One would have to shrink one early branch and look, which we have not done.
+# ([Many paths](deeper/05_paths.ipynb) shuffles blocks, and takes the gradient apart along all the ways through a
+# residual network.)
 #
 # What you can take along is a picture. A residual block makes a small change to something that is handed on anyway; a plain
 # block has to write everything anew. Now go back to the start of training, when none of these blocks knows anything, and
 # ask what that means for the signal.
 #
-# ## 2. Why a deep plain network does not get started
+# ## 2. Why a deep plain network is slow to start
 #
-# Lesson 04 left a riddle. Good deep plain networks exist, training reaches some of them by a detour through shortcuts, and yet
-# from a plain start it gets nowhere. Here is an explanation, as a chain of four links:
+# Lesson 04 left a riddle. Good deep plain networks exist, training reaches some of them by a detour through
+# shortcuts, and yet from a plain start it does far worse. Here is an explanation, as a chain of four links:
 #
 # > Random plain layers **garble** the image, → so the gradients of different batches **stop agreeing**, → so a step that
-# > follows one batch **does not help** another, → so training does not get started. A shortcut hands the image on, and every
-# > link holds.
+# > follows one batch **does not help** another, → so training is slow to start. A shortcut hands the image on, and none of
+# > this happens.
 #
-# A story like that is easily told. Each link can be measured, though, before a single update is made. First the measurements,
-# each in a few lines.
+# A story like that is easily told. All of it but the end can be measured, though, before a single update is made.
+# First the measurements, each in a few lines.
 #
-# **Is it garbled?** The article says that plain convolutions "more or less lose information". No layer can *add* any; but what
-# does losing mean? We ask a reader that is as simple as can be. A **linear probe** gets the output of a block and nothing else,
-# and has to name the digit from it by ten weighted sums (Alain and Bengio 2016). Ours is a ridge regression, fitted on 500
-# images and tested on 500 others. What it cannot read may still be there, in a form that only another reader can use.
+# **Is it garbled?** The article says that plain convolutions "more or less lose information". No layer can *add* any;
+# but what does losing mean? We ask a reader that is as simple as possible. A **linear probe** sees the output of one
+# block and nothing else, and must name the digit from ten weighted sums of it (Alain and Bengio 2016). Ours is a
+# ridge regression (least squares with a penalty on large weights), fitted on 500 images and tested on 500 others.
+# What it cannot read may still be there, in a form that only another reader can use.
 
 # %%
 def probe(features, labels, new, new_labels):
@@ -196,9 +203,9 @@ assert abs(probe(x[:500], y[:500], x[500:1000], y[500:1000])
            - probe_accuracy(x[:500], y[:500], x[500:1000], y[500:1000])) < 0.005
 
 # %% [markdown]
-# **Do batches agree?** Training follows the gradient of one batch after another. If two batches that share no image ask for
-# much the same change of the weights, the cosine of the angle between their gradients is near 1. If they have nothing to
-# tell each other, it is near 0.
+# **Do batches agree?** Training follows the gradient of one batch after another. If two batches that share no image
+# ask for much the same change of the weights, the cosine of the angle between their gradients is near 1. If they have
+# nothing in common, it is near 0.
 
 # %%
 def direction(net, images, labels):
@@ -217,22 +224,25 @@ cosines = [a @ b for a, b in itertools.combinations(directions, 2)]
 assert abs(np.mean(cosines) - gradient_agreement(net, x[:256], y[:256], batches=4)) < 1e-3
 
 # %% [markdown]
-# **Does a step help?** A gradient is a promise: go this way, and the loss will fall by so much. We follow the gradient of one
-# batch for one step, just so long that its loss would fall by a tenth if the promise were kept. Then we look at how much of
-# the promised fall has come true for *another* batch. If all of it has, the number is 1. At 0 the step was useless to that
-# batch, and below 0 it did harm. (This is `realised_fall` of the package.)
+# **Does a step help?** A gradient is a promise: go this way, and the loss will fall by so much. We follow the
+# gradient of one batch for one step, just long enough for its loss to fall by a tenth if the promise were kept. Then
+# we look at how much of the promised fall has come true for *another* batch. If all of it has, the number is 1. At 0
+# the step was useless to that batch, and below 0 it did harm. (For a very short step this is the cosine once more,
+# times the ratio of the gradients' lengths. What it adds is that our step is not very short, so that it also shows
+# whether the slope lasts that far. It is `realised_fall` of the package.)
 #
 # **Predict.** We measure all three before training, in networks of 6, 10, 18 and 34 layers. Sketch three lines for the plain
 # networks, and three for the residual ones.
 
 # %%
 def at_the_start(net):
-    """Measure an untrained network; return what a probe reads after the last block, agreement, realised fall, gradients."""
+    """Return what a probe reads after the last block, agreement, falls of another and of the own batch, gradients."""
     last = [layer.name for layer in net.layers if layer.name.endswith("_out")][-1]
     seen, new = (activations(net, x[at], [last])[last] for at in (slice(500), slice(500, 1000)))
     norms = list(gradient_norms(net, x[:128], y[:128]).values())
-    return (probe_accuracy(seen, y[:500], new, y[500:1000]), gradient_agreement(net, x[:256], y[:256], batches=4),
-            realised_fall(net, x[:128], y[:128], x[128:256], y[128:256])[1], norms[0] / norms[-2])
+    own, other = realised_fall(net, x[:128], y[:128], x[128:256], y[128:256])
+    return (probe_accuracy(seen, y[:500], new, y[500:1000]), gradient_agreement(net, x[:256], y[:256], batches=4), other, own,
+            norms[0] / norms[-2])
 
 
 found = {kind: {} for kind in KINDS}
@@ -260,8 +270,9 @@ def three_panels(found, xlabel, names=NAMES):
 
 plots.show(*three_panels(found, "weighted layers"),
            "Untrained networks, three seeds. **Go from left to right, in the plain networks:** the deeper, the less can be read, "
-           "the less the batches agree, the less a step for one batch helps another. From 18 layers on, all three are as good as "
-           "nothing. In the residual networks, depth costs far less.")
+           "the less the batches agree, the less a step for one batch helps another. In the residual networks, depth costs far less.")
+plots.table(["share of the promised fall that the batch itself sees, mean", *(f"{depth} layers" for depth in (6, 10, 18, 34))], [
+    [kind, *(f"{np.mean([one[3] for one in group]):.2f}" for group in of_kind.values())] for kind, of_kind in found.items()])
 
 # %% [markdown] tags=["slide"]
 # ## Garbled, so at odds, so useless?
@@ -281,10 +292,12 @@ for i, words in enumerate(("far more can be read after the last block of a resid
     verdict_above(f"before training, at 34 layers, {words}", above=residual[i], below=np.maximum(plain[i], 0.02), ratio=2)
 
 # %% [markdown]
-# That is a stark picture. At 34 layers the plain network's first gradient is, as far as other batches are concerned, a
-# random direction. (Values below 0.02 count as 0.02 in these verdicts, so that a ratio can be taken.) Yet three things that come
-# together are not a chain. To find out whether one brings about the next, we must turn the first one like a dial, leave all
-# else alone, and see whether the others follow.
+# That is a stark picture. At 34 layers the plain network's first gradient is, as far as other batches are concerned,
+# hardly better than a random direction. (Values below 0.02 count as 0.02 in these verdicts, so that a ratio can be
+# taken.) The table shows a second trouble: even the batch whose gradient was followed sees little of what it was
+# promised, so the slope does not last. Yet three things that come together are not a chain. To find out more, we need
+# a dial that changes how much is garbled, and leaves depth and architecture alone. Then we can see whether the others
+# follow.
 #
 # ## 3. Turning the dial
 #
@@ -292,7 +305,8 @@ for i, words in enumerate(("far more can be read after the last block of a resid
 # usual random start: $(1 - t)\,\text{Dirac} + t\,\text{He}$. No shortcut is involved; the network stays plain throughout, with
 # 34 layers. At $t = 1$ it garbles as before. As $t$ falls, less and less is garbled.
 #
-# **Predict.** When $t$ goes from 1 to 0, do agreement and usefulness come back?
+# **Predict.** When $t$ goes from 1 down to ¼ (a quarter He, three quarters Dirac), do agreement and usefulness come
+# back?
 
 # %%
 def dirac(kernel):
@@ -341,27 +355,30 @@ print(provenance(start_study))
 # Kernels start at $(1 - t)\,\text{Dirac} + t\,\text{He}$. The network is plain throughout.
 #
 # <!-- notes -->
-# Ask before: if we only garble less, with no shortcut at all, do the gradients of two batches agree again? They will say: no, it is
-# still a plain network. Answer: they do, and steps help again, and training ends lower. That is what makes a chain of it.
+# Ask before: if we only garble less, with no shortcut at all, do the gradients of two batches agree again? They will
+# say: no, it is still a plain network. Answer: they do, and steps help again, and training ends lower. So they do not
+# merely occur together.
 
 # %%
 quarter, usual = (np.array(dialled["plain, 34 layers"][t]).T for t in (0.25, 1.0))
 for i, words in enumerate(("more can be read after the last block", "the gradients of two batches agree more",
                            "a step that follows one batch keeps more of its promise to another")):
-    verdict_above(f"started a quarter of the way from Dirac kernels, {words} than from the usual start, in the same plain network",
+    verdict_above(f"started near Dirac kernels (t = ¼), {words} than from the usual start, in the same plain network",
                   above=quarter[i], below=usual[i])
-verdict_above("and such networks, trained, end with a lower training loss", above=ended[1.0], below=ended[0.25], ratio=1.5,
-              unit="nats", recorded=True)
+verdict_above("in the recorded study, wider plain networks of 54 layers that start so end with a lower training loss than those "
+              "with the usual start", above=ended[1.0], below=ended[0.25], ratio=1.5, unit="nats", recorded=True)
 
 # %% [markdown]
-# Garble less, and the gradients agree more, and steps help more, and the network trains, without a shortcut anywhere. So the
-# chain is more than a coincidence: its first link, turned by itself, moves the others. What it does not prove is that every
-# link works *only* through the one before it. The start changes other things as well, such as the size of the gradients,
-# and the last panel was measured in wider networks. We call the first three links tested, and the last one likely.
+# Garble less, and the gradients agree more, and steps help more, and the network trains, without a shortcut anywhere.
+# So the three are more than a coincidence: one change to the start moves them all. That it moves the second and the
+# third *through* the first is the natural reading, which this experiment cannot prove; the start changes other things
+# as well, such as the size of the gradients. And that the training loss follows from them is likely, no more: the
+# last panel was measured in wider networks.
 #
-# Two cautions. All this is about the *start*. Once a network has learnt what all batches have in common, those that learn well
-# disagree, too, because what is left to learn differs from image to image. And agreement by itself is cheap: a network
-# that gives one answer to everything has batches in perfect agreement, about the frequency of the digits.
+# Two cautions. All this is about the *start*. Once a network has learnt what all batches have in common, we should
+# expect those that learn well to disagree, too, because what is left to learn differs from image to image. And
+# agreement by itself is cheap: a network that gives one answer to everything can have batches that agree well, about
+# nothing more than the frequency of the digits, until it has learnt that.
 #
 # ## 4. Vanishing, exploding, or neither?
 #
@@ -371,12 +388,12 @@ verdict_above("and such networks, trained, end with a lower training loss", abov
 # at the first layer's weights than at the last convolution's.
 
 # %%
-ratios = {kind: {depth: [one[3] for one in group] for depth, group in of_kind.items()} for kind, of_kind in found.items()}
+ratios = {kind: {depth: [one[4] for one in group] for depth, group in of_kind.items()} for kind, of_kind in found.items()}
 ax, alt = plots.dots(ratios, "weighted layers", "gradient, first layer over last", log=True)
 ax.axhline(1, color="black", linestyle=(0, (1, 3)))
 plots.show(ax, f"{alt} Dotted: equal.",
            "Before training, with batch normalisation. Below the dotted line the gradient would vanish on its way back. **In plain "
-           "networks it does the opposite.**")
+           "networks it does the opposite.** (The two layers differ in shape, so look at how the ratio grows, not at its value.)")
 verdict_above("before training, in no network is the first layer's gradient less than half of the last convolution's",
               [one for of_kind in ratios.values() for group in of_kind.values() for one in group], [0.5])
 
@@ -390,21 +407,22 @@ verdict_above("before training, in no network is the first layer's gradient less
 # falls, gradients vanish. Answer: it rises. Plain gradients explode, the shortcut tames them, and neither vanishes.
 
 # %% [markdown]
-# Nothing vanishes. With batch normalisation it is the *plain* gradient that explodes with depth, by a factor at every layer (Yang and
-# others 2019), and the shortcut tames that. So of the article's two words one has nothing to act on here, and the other is
-# right. Take the normalisation away, and the roles are reversed: then it is the *shortcut* that makes signals and gradients
-# explode. [Without normalisation](deeper/05_without_normalisation.ipynb) works out by how much, and lesson 06 meets a network
-# whose gradient does vanish.
+# Nothing vanishes. With batch normalisation it is the *plain* gradient that explodes with depth, in wide dense
+# networks by a factor at every layer (Yang and others 2019), and the shortcut tames that. So of the article's two
+# claims, one has nothing to prevent here, and the other is right. Take the normalisation away, and the roles are
+# reversed: then it is the *shortcut* that makes signals and gradients explode. [Without
+# normalisation](deeper/05_without_normalisation.ipynb) works out by how much, and lesson 06 meets a network whose
+# gradient does vanish.
 #
 # ## 5. A third patient
 #
-# Lesson 04 trained plain networks by way of shortcuts that fade, and ended with half the loss of those that were plain from the start.
-# Both are plain in the end, with the same layers. What is different inside? If the picture of section 1 is right, the faded
-# blocks should have kept something of their upbringing: each should still hand on part of its input, by its own weights. So
-# compare what comes out of a block with what went in. Two non-negative signals that have nothing to do with each other have a
-# cosine of about $1/\pi \approx 0.32$; a block that passes its input on has 1.
+# Lesson 04 trained plain networks by way of shortcuts that fade, and ended with half the loss of those that were
+# plain from the start. Both are plain in the end, with the same layers. What is different inside? If the picture of
+# section 1 is right, the faded blocks should have kept something of their upbringing: each should still hand on part
+# of its input, by its own weights. So compare what comes out of a block with what went in. What two ReLUs make of
+# unrelated normal numbers has a cosine of $1/\pi \approx 0.32$; a block that passes its input on has 1.
 #
-# **Predict.** Where do the blocks of a plain network lie that was plain from the start? And the faded ones?
+# **Predict.** Where do the blocks lie in a network that was plain from the start? And in a faded one?
 
 # %%
 fade_study = read_study("04_fading_shortcut")
@@ -415,7 +433,7 @@ for name, arm in (("plain from the start", "plain"), ("faded", "fading")):
     resembles[name] = [[block.get("cosine", np.nan) for block in run["blocks"]] for run in judged]
 ax, alt = plots.curves(range(1, 27), resembles, "block", "cosine of output and input")
 ax.axhline(1 / np.pi, color="black", linestyle=(0, (1, 3)))
-plots.show(ax, f"{alt} Dotted: two unrelated signals.",
+plots.show(ax, f"{alt} Dotted: two unrelated signals of that kind.",
            "Trained plain networks of 54 full-width layers, five seeds, recorded. (The gap is where the shape changes.) **Look where the "
            "lines run:** the network that was plain from the start writes everything anew in every block.")
 verdict_above("in networks whose shortcuts faded, the output of a block resembles its input more than in those that were plain from "
@@ -428,14 +446,14 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 # <!-- output: 420 -->
 #
 # <!-- notes -->
-# Both networks are plain. One had shortcuts that faded while it learnt. Ask: can you tell from the inside? They will say: no, the
-# shortcuts are gone. Answer: yes. Its blocks have learnt to pass on most of their input, and add to it. The other one's
-# blocks give out something that has nothing to do with what they were given.
+# Both networks are plain. One had shortcuts that faded while it learnt. Ask: can you tell from the inside? They will
+# say: no, the shortcuts are gone. Answer: yes. Its blocks give out something that resembles what they were given. The
+# other one's blocks give out something unrelated.
 
 # %% [markdown]
-# You can tell from the inside how a network was brought up. In the one that was plain from the start, a block's output resembles
-# its input no more than two unrelated signals do. In the faded one, the blocks have learnt to do by their weights what the
-# shortcut had done for them, and the later the block, the more.
+# You can tell from the inside how a network was brought up. In the one that was plain from the start, a block's
+# output resembles its input no more than two unrelated signals do. In the faded one, the blocks have learnt to do by
+# their weights some of what the shortcut had done for them, and within each stage the later the block, the more.
 #
 # ## 6. What this shows, and what it does not
 #
@@ -444,22 +462,24 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 # | Random plain layers garble the image (the article: "lose information"). | Holds before training, for a linear reader. |
 # | Batches then disagree, and following one does not help another. | Holds before training, by depth and by the dial. |
 # | Gradients vanish (textbooks, the article). | Not with batch normalisation: plain ones explode. |
-# | Later blocks change their input less (De and Smith 2020). | Holds, before training and after. |
+# | Later blocks change their input less (De and Smith 2020). | Holds within each stage, before training and after; the paper speaks of the start. |
 # | Blocks can be taken out (Veit 2016). | Holds for most blocks of the residual network; the plain one loses most of its accuracy. |
-# | The gradient comes on short paths (Veit 2016). | Depends on the number of blocks: [many paths](deeper/05_paths.ipynb). |
+# | The gradient comes on short paths (Veit 2016). | With 16 blocks, on paths shorter than the average: [many paths](deeper/05_paths.ipynb). |
 # | Gradients are shattered (Balduzzi 2017). | Holds before training, for the derivative by an input: [shattered gradients](deeper/05_shattered_gradients.ipynb). |
 # | The loss is smoother with shortcuts (Li 2018). | Cannot be told around trained networks of 18 layers: [the ground around the weights](deeper/05_loss_landscape.ipynb). |
 #
 # ## Summary
 #
-# - A trained residual network can do without most of its blocks, one at a time; a plain one without hardly any. The blocks that
-#   are missed are those that change their input most, and come early.
+# - A trained residual network can do without most of its blocks, one at a time; a plain one can spare hardly any. The
+#   blocks that are missed are the first ones and the one where the shape changes, which are those that change their
+#   input most.
 # - Before training, deep plain networks garble the image, the gradients of their batches do not agree, and a step for one batch
 #   does not help another. Residual networks of the same depth are spared all three.
-# - Garble less, with a start near the identity and no shortcut, and the rest follows. That makes it a chain, as far as the start
-#   goes.
+# - Garble less, with a start near the identity and no shortcut, and the rest follows. So a better start is enough to
+#   move all three, which fits the chain and does not prove it.
 # - With batch normalisation no gradient vanishes. Plain ones explode, and the shortcut tames them.
-# - A plain network whose shortcuts faded has blocks that pass on most of their input.
+# - A plain network whose shortcuts faded has blocks whose output resembles their input far more than chance would
+#   have it.
 #
 # All this was measured on networks that we built to be looked at. The article has built another one: without normalisation, and
 # with a ReLU in an odd place. Can you read *its* network with these eyes? That is lesson [06](06_reading_the_article.ipynb).
@@ -477,15 +497,16 @@ quizzes.show("05")
 # ## What to remember
 #
 # - Residual blocks make small changes to what is handed on anyway. Most can be taken out.
-# - Before training: plain layers **garble**, batches **disagree**, steps **do not help**. The dial shows that it is a chain.
+# - Before training: plain layers **garble**, batches **disagree**, steps **do not help**. The dial moves all three.
 # - Nothing vanishes with batch normalisation. Plain gradients explode.
-# - Brought up residual, a plain network keeps blocks that pass their input on.
+# - Brought up residual, a plain network keeps blocks that pass part of their input on.
 #
 # **Exercises:** lesson 05, 1 to 5; number 6: explain it to your neighbour.
 #
 # <!-- notes -->
-# Ask: which link of the chain is not proved? They will say: the first. Answer: the last, from the first steps to the end of training.
-# How would you test it? Measure early in many networks, and see which measurement tells the end.
+# Ask: which link of the chain is proved? They will say: the first. Answer: strictly, none of the arrows. The dial
+# moves the start, and everything follows together. How would you test the last one? Measure early in many networks,
+# and see which measurement tells the end.
 
 # %% [markdown]
 # <!-- quiz: 05 -->

@@ -5,15 +5,15 @@
 # no memory in common, only a cable between them. You could give each of them half of every batch and let them tell
 # each other what they found. But then neither ever sees all the images of an update, so you would expect to pay for
 # the speed with a somewhat worse network. Let's find out how much worse. Your computer is about to start two
-# processes, which are to each other what two machines are: nothing is shared but messages. They train one network
-# together, and then a single process trains it once more, with every batch to itself.
+# processes that share nothing but messages, just as two machines would. They train one network together, and then a
+# single process trains it once more, with every batch to itself.
 #
 # **Objectives.** After this lesson you can
 #
 # 1. say why two workers with half a batch each make the update that one would make, and on which two conditions;
 # 2. turn a custom training loop into one for several devices, and test it for the usual mistakes;
 # 3. say what batch normalisation does to the equality, and what it takes to restore it;
-# 4. end a run in which a worker died, and go on as if nothing had happened.
+# 4. stop cleanly when a worker dies, and resume the run as if nothing had happened.
 #
 # **Prerequisites.** Lesson [00](00_start_here.ipynb); Adam and batch normalisation are in its
 # [primer](deeper/00_primer.ipynb). Nothing here depends on shortcuts. They are merely what made networks deep enough
@@ -68,7 +68,7 @@ figure = plots.curves(TENS, {
     "difference from one": [apart(a, b) for a, b in zip(one, two)],
 }, "updates", "nats, on a logarithmic scale", log=True, guess=my_guess)
 plots.show(*figure, "Above, the loss of the two workers; below, how far it is from that of one process (three seeds, the "
-           "largest difference in each ten updates). **Look at the lower line's left half:** the two differ in the "
+           "largest difference in each ten updates). **Look at the left end of the lower line:** up to about update 60 the two differ in the "
            "last digit that a `float32` number has. Later the difference grows, but stays far below the loss.")
 
 # %% [markdown] tags=["slide"]
@@ -99,9 +99,10 @@ verdict("over all 200 updates, the difference stays below a tenth of the change 
 #
 # What you have just watched is **data parallelism**: each machine has the whole network and a part of each batch.
 # (The alternative, **model parallelism**, cuts the network itself, which is what you need when it does not fit into
-# one machine. Dean and his colleagues (2012) used both.) A **worker** is a process. It holds one **replica** or
-# several, each a copy of the model on a device of its own. The images of one update are the **global batch**, and
-# what one replica gets of them is its **share**.
+# one machine. Dean and his colleagues (2012) used both, but let their workers update without waiting for one another,
+# so that theirs would not pass our test.) A **worker** is a process. It holds one **replica** or several, each a copy
+# of the model on a device of its own. The images of one update are the **global batch**, and what one replica gets of
+# them is its **share**.
 
 # %%
 plots.show(*diagrams.data_parallel(2),
@@ -201,8 +202,8 @@ verdict("with shares of 16 and 48 images, the plain mean of the two gradients is
 #
 # If the two sides are the same number, why does the first figure show any difference at all? Because a computer
 # rounds after every addition, and the sum over a batch is not rounded in the same places as the sum of two half sums.
-# That accounts for the last digit, and for the left half of the figure. But then the differences grow by orders of
-# magnitude. Is that the second worker's fault?
+# That accounts for the last digit, and for the flat beginning of the lower line. But then the differences grow by
+# orders of magnitude. Is that the second worker's fault?
 #
 # Here is an experiment without a second worker. Take one process, change *one* of its weights by the smallest step
 # that a `float32` can make, train again, and compare the two runs.
@@ -244,8 +245,9 @@ verdict("one process drifts away from itself: in the last fifty updates at least
 # So it is training itself that magnifies whatever small difference it is given, and a second worker is merely one way
 # of giving it one. (Lesson [04](04_plain_vs_residual.ipynb) used the same effect to find out how often its verdicts
 # cry wolf.) It follows that "the same as one process" is a claim about a limited number of updates. For the first few
-# it is a sharp claim, though, and that makes it a test worth having: if your workers and one process differ in the
-# *second* update by more than the last digits, it is not rounding but a mistake.
+# it is exacting, though, and that makes it a test worth having: if your workers and one process differ in the
+# *second* update by more than the last digits, it is not rounding. Either there is a mistake, or some layer looks at
+# the whole batch (section 6).
 #
 # ## 4. Three lines more
 #
@@ -456,10 +458,10 @@ plots.table(["workers", "a collector sends", "in the ring, each sends", "rounds"
 # small.
 
 # %% [markdown]
-# Each worker sends $2\frac{k-1}{k}n$ numbers, which never reaches $2n$, and that is why data parallelism can be
-# scaled up at all. The number of rounds does grow, and each of them waits for the slowest connection. Whether two
-# processes are faster than one on *your* machine, and what becomes of the learning rate when the batch grows with the
-# workers, are questions for [the deeper notebook](deeper/09_clusters.ipynb), sections 1 and 2.
+# Each worker sends $2\frac{k-1}{k}n$ numbers, which never reaches $2n$, which is one reason why data parallelism
+# scales as far as it does. The number of rounds does grow, and each of them waits for the slowest connection. Whether
+# two processes are faster than one on *your* machine, and what becomes of the learning rate when the batch grows with
+# the workers, are questions for [the deeper notebook](deeper/09_clusters.ipynb), sections 1 and 2.
 #
 # ## 6. What batch normalisation sees
 #
@@ -516,8 +518,10 @@ for k in (2, 32):
 plots.table(["shares", "images in each", "the mean of the variances is too small by up to"], rows)
 
 # %% [markdown]
-# That is **synchronised** batch normalisation, `BatchNormalization(synchronized=True)` in Keras. Each such layer
-# exchanges two numbers a channel, forwards and, for the gradient, backwards. Here it is on our two devices:
+# The error is tiny here, because even two images bring hundreds of positions each; it is an error all the same. (The
+# figure before showed something else: there, nobody averaged anything.) Averaging the squares instead is
+# **synchronised** batch normalisation, `BatchNormalization(synchronized=True)` in Keras. Each such layer exchanges
+# two numbers a channel, forwards and, for the gradient, backwards. Here it is on our two devices:
 
 # %%
 from resnet_lesson.distributed.replicas import shares
@@ -561,9 +565,9 @@ verdict("with synchronised normalisation, two devices get the gradient of the ba
 #
 # ## 7. A worker dies
 #
-# With enough machines, one of them is always about to fail. When it does, the others cannot go on, because the mean
-# needs everybody's gradient. The real danger is that they *wait*, silently, for as long as somebody pays for them. A
-# run that is to survive needs three things:
+# With enough machines, one of them is always about to fail. When it does, the others cannot simply go on, because the
+# mean needs everybody's gradient. The real danger is that they *wait*, silently, for as long as somebody pays for
+# them. A run that is meant to survive needs three things:
 #
 # 1. **A clear end.** A worker that loses another one says so and stops, with an exit status that is not zero. If the
 #    other machine merely falls silent, no connection breaks, so a watchdog ends a process that has made no update for
@@ -624,8 +628,8 @@ plots.table(["what became of the two workers"], [[report] for report in reports]
 # **Start both again, with the very same command:** where will they end?
 #
 # <!-- notes -->
-# Ask: why must its exit status not be zero? They will say: it is a convention. Answer: because a scheduler looks at
-# nothing else. With zero it takes the run for finished, and does not start it again.
+# Ask: why must its exit status not be zero? They will say: it is a convention. Answer: because it is what schedulers
+# and scripts look at. With zero they take the run for finished, and nobody starts it again.
 
 # %%
 verdict("both workers have ended within a minute, and neither reports success", waited < 60 and 0 not in statuses,
@@ -700,15 +704,16 @@ verdict("restarted without Adam's averages, the next hundred updates have a high
 # Restart a short run, and compare its losses with those of one that was not interrupted.
 
 # %% [markdown]
-# It trains on, but it is another run, and a worse one for as long as we watched. So the test for a checkpoint is the
-# test for a second worker: compare the next few losses with those of a run that never stopped.
+# It trains on, but it is another run, and a hundred updates later it is still falling behind; whether it would catch
+# up, we did not wait to see. (Adam's own count of updates was lost as well.) So the test for a checkpoint is the test
+# for a second worker: compare the next few losses with those of a run that never stopped.
 #
 # ## Summary
 #
 # - The mean of the gradients of equal shares *is* the gradient of the batch, if each image's loss depends on that
 #   image alone. Two workers then train like one process, to rounding.
 # - Rounding differences grow with the updates, with a second worker or without. A difference in the second update, by
-#   more than the last digits, is a mistake.
+#   more than the last digits, is not rounding.
 # - A custom loop needs three lines more: deal out the batch, run the update on all replicas, divide by their number.
 #   Forget the last one, and Adam hides it.
 # - In a ring all-reduce each worker sends less than twice its gradient, however many workers there are.
@@ -732,7 +737,7 @@ quizzes.show("09")
 # ## What to remember
 #
 # - The mean of the gradients of equal shares **is** the gradient of the batch.
-# - A difference in the second update is a mistake, not rounding. Test with SGD.
+# - A difference in the second update is not rounding. Test with SGD.
 # - Batch normalisation by shares is another computation.
 # - A lost worker must end the run with a clear message.
 # - A checkpoint holds the optimiser, too.

@@ -1,10 +1,11 @@
 # %% [markdown]
 # # 05 · Deeper: the ground around the weights
 #
-# You have probably seen the picture: on the left a mountain range of needles, on the right a smooth bowl, and a caption that
-# says "with skip connections". It is from Li and colleagues (2018), and it has become the best known argument for residual
-# networks. It is also easy to misread. What is drawn is a slice through a space of many thousand dimensions, and how rough a slice looks
-# depends on how far you walk. Here we walk ourselves, with their ruler, and see what a small network shows of it.
+# You have probably seen the picture: on the left a mountain range of needles, on the right a smooth bowl, and a
+# caption that says "with skip connections". It is from Li and colleagues (2018), and it has become the best known
+# argument for residual networks. It is also easy to misread. What is drawn is a slice through a space of many
+# thousand dimensions, and how rough a slice looks depends on how far you walk. Here we walk ourselves, with their
+# ruler, and see how much of it a small network shows.
 #
 # **Objectives.** After this notebook you can
 #
@@ -53,7 +54,7 @@ net = nets["plain 18"]
 net.set_weights(runs["plain 18"][0].weights)
 direction = filter_normalised_direction(net, 0)
 kernel, step = net.trainable_variables[0].numpy(), np.asarray(direction[0])  # the first convolution's
-assert np.allclose(np.linalg.norm(step, axis=(0, 1, 2)), np.linalg.norm(kernel, axis=(0, 1, 2)), rtol=1e-4)
+assert np.allclose(*(np.sum(np.square(filters), axis=(0, 1, 2)) for filters in (step, kernel)), rtol=1e-4)
 
 # %% [markdown]
 # ## 2. Two valleys
@@ -78,10 +79,10 @@ plots.table(["network", "rise of the loss at α = ±0.2, lowest to highest of si
             [[name, f"{min(group):.2f} to {max(group):.2f} nats"] for name, group in rises.items()])
 
 # %% [markdown]
-# Do the two ranges overlap? Then six slices cannot tell which valley is narrower, and there is no verdict here, for either side. In the
-# paper, too, it takes depth: without shortcuts, 20 layers are harmless and 56 are chaotic (Figure 5). A plain network of 56 layers
-# that has not learnt anything has no valley to draw, and a fair picture of one that has would need a finer grid than this notebook
-# has time for.
+# The two ranges overlap, so three networks in two directions do not settle which valley is narrower, and there is no
+# verdict here, for either side. In the paper, too, it takes depth: without shortcuts, 20 layers are harmless and 56
+# are chaotic (Figure 5). A plain network of 56 layers that has not learnt anything has no valley to draw, and a fair
+# picture of one that has would need a finer grid than this notebook has time for.
 #
 # ## 3. Walk on it
 #

@@ -1,16 +1,16 @@
 # %% [markdown]
 # # 05 · Deeper: many paths
 #
-# Multiply out a product of sums and you get a sum of products, and sometimes that changes how you see the thing. Veit, Wilber
-# and Belongie (2016) did it with a residual network, and what fell out was not one deep network but a crowd of paths, short
-# ones and long ones, all at once. If that picture is right, it should make predictions: about which paths the gradient
-# travels, and about what happens if you swap blocks or shuffle them. Here we count the paths, weigh them, and then start
-# moving furniture.
+# Multiply out a product of sums and you get a sum of products, and sometimes that changes how you see the thing.
+# Veit, Wilber and Belongie (2016) did it with a residual network, and what fell out was not one deep network but a
+# crowd of paths, short ones and long ones, all at once. If that picture is right, it should make predictions: about
+# which paths the gradient travels, and about what happens if you shuffle the blocks. Here we count the paths, weigh
+# them, and then start moving furniture.
 #
 # **Objectives.** After this notebook you can
 #
 # 1. count the paths through a residual network, and say which of them carry the gradient;
-# 2. say what swapping and shuffling blocks does to a trained network, and why it depends on the blocks.
+# 2. say what shuffling blocks does to a trained network, and why it depends on the blocks.
 #
 # **Prerequisites.** Lesson [05](../05_inside_the_network.ipynb), section 1; the gradient of a row of blocks, in lesson
 # [02](../02_residual_learning.ipynb).
@@ -57,7 +57,7 @@ plots.show(*diagrams.unrolled_paths(3),
 # %% [markdown]
 # We train a residual network of 34 layers, which has 16 blocks, with three seeds.
 #
-# **Predict.** How many paths does it have, and how many branches are on the average one?
+# **Predict.** How many paths does it have, and how many branches lie on the average path?
 
 # %%
 BLOCKS, SEEDS, UPDATES = 16, (0, 1, 2), 200
@@ -134,7 +134,7 @@ verdict_above("the path through all 16 branches carries less than a thirtieth of
 # average path had 27, and nearly all of the gradient came on paths of 5 to 17. They multiplied the norm on one path by the number
 # of paths. We take the norm of the sum, in which paths cancel in part, so the two numbers cannot be compared directly.)
 #
-# ## 3. Swap them, shuffle them
+# ## 3. Shuffle them
 #
 # Lesson 05 took single blocks out. Blocks of one shape can also change places. Greff, Srivastava and Schmidhuber (2017, Sections 2
 # and 3) take such experiments for a sign that the blocks of a stage do not build one new feature upon the other, but refine one
@@ -181,8 +181,8 @@ verdict_above("shuffling the later blocks of each stage leaves far more accuracy
 #
 # Now you. With a running kernel, the sliders choose where a gap begins and how many blocks in a row it has.
 #
-# **Predict.** Four blocks in a row at the end of the network, or one at its beginning: which is worse? Does the network then
-# confuse all the digits, or does it take all for the same one?
+# **Predict.** Four blocks in a row at the end of the network, or one at its beginning: which is worse? Does the
+# network then confuse all digits with one another, or call them all the same?
 
 # %%
 net.set_weights(runs[0].weights)
@@ -216,7 +216,7 @@ sliders = widgets.explore(gap, {"begins_at": 1, "blocks": 1}, begins_at=range(1,
 #
 # - The gradient of a residual network of $n$ blocks is a sum over $2^n$ paths, exactly.
 # - A long path carries less than a short one, and most of the gradient comes on paths somewhat shorter than the average.
-# - Blocks that change their input little may be swapped and shuffled; the first ones may not.
+# - The later blocks of a stage, which change their input little, may be shuffled; the first ones may not.
 #
 # Back to lesson [05](../05_inside_the_network.ipynb).
 #

@@ -1,11 +1,12 @@
 # %% [markdown]
 # # 05 · Deeper: shattered gradients
 #
-# The size of a gradient says how steep the ground is. It does not say whether the ground is a slope or a pile of rubble. On
-# rubble the steepest direction changes with every step, and the fact that it is steep is of no use to anybody. Balduzzi and
-# colleagues (2017) claim that this is what deep plain networks look like at the start: gradients at two similar inputs have as
-# little to do with each other as two draws of white noise. They call such gradients **shattered**. Lesson 05 compared the
-# gradients of two *batches*, by the weights. This notebook does what the paper does, and compares those at two *inputs*.
+# The size of a gradient says how steep the ground is. It does not say whether the ground is a slope or a pile of
+# rubble. On rubble the steepest direction changes with every step, so its steepness is of no use. Balduzzi and
+# colleagues (2017) claim that this is what deep plain networks look like at the start: gradients at two similar
+# inputs have as little to do with each other as two draws of white noise. They call such gradients **shattered**.
+# Lesson 05 compared the gradients of two *batches*, by the weights. This notebook does what the paper does, and
+# compares those at two *inputs*.
 #
 # **Objectives.** After this notebook you can
 #
@@ -32,16 +33,17 @@ SEEDS = (0, 1, 2)
 # %% [markdown]
 # ## 1. The formulas
 #
-# Take two inputs that have nothing in common, so that each unit is on with probability ½ for either, independently. Both are on in a
-# quarter of the cases. Going back through one random layer with variance $2/n$, the square of each gradient is multiplied by
-# $2 \cdot \tfrac12 = 1$, and their product by $2 \cdot \tfrac14 = \tfrac12$. The correlation of the two is the product over the
-# square, so it halves at every layer. With a shortcut, square and product each get a 1 for the line:
+# Take two inputs that have nothing in common, so that each unit is on with probability ½ for each input,
+# independently of the other. Both are on in a quarter of the cases. Going back through one random layer with variance
+# $2/n$, the square of each gradient is multiplied by $2 \cdot \tfrac12 = 1$, and their product by $2 \cdot \tfrac14 =
+# \tfrac12$. The correlation of the two is the product over the square, so it halves at every layer. With a shortcut,
+# square and product each get a 1 for the line:
 #
 # $$\text{plain: } \frac{1}{2^L} \qquad \text{residual: } \Big(\frac{1 + \frac12}{1 + 1}\Big)^L = \Big(\frac34\Big)^L \qquad
 # \text{residual, normalised: } \prod_{l=1}^{L} \frac{1 + \frac{1}{2l}}{1 + \frac1l} \approx \frac{1.13}{\sqrt L}.$$
 #
-# In the last one, the $l$-th branch is weaker by $1/\sqrt l$, as in lesson 05, section 1 (Balduzzi 2017, Section 3). From halving to a
-# square root is a long way. Let's check all three with many random layers.
+# In the last one, the $l$-th branch is weaker by $1/\sqrt l$, as in lesson 05, section 1 (Balduzzi 2017, Section 3).
+# From halving to a square root is a long way. Let's check all three with many random layers.
 
 # %%
 def correlations(kind, seed, layers=8, draws=2000, n=64):
@@ -49,23 +51,24 @@ def correlations(kind, seed, layers=8, draws=2000, n=64):
     random = np.random.default_rng(seed)
     a = random.normal(size=(draws, n))
     b, found = a.copy(), []
-    for _ in range(layers):
+    for layer in range(1, layers + 1):
         W = random.normal(size=(n, n)) * np.sqrt(2 / n)
         on_a, on_b = random.random((2, draws, n)) < 0.5  # which units are on
         branch_a, branch_b = on_a * (a @ W), on_b * (b @ W)
-        size = 1 / np.sqrt(layers) if kind == "normalised" else 1
+        size = 1 / np.sqrt(layer) if kind == "residual, normalised" else 1
         a, b = (branch_a, branch_b) if kind == "plain" else (a + size * branch_a, b + size * branch_b)
         found.append(np.sum(a * b) / np.sqrt(np.sum(a**2) * np.sum(b**2)))
     return found
 
 
 depth = np.arange(1, 9)
-THEORY = {"plain": 0.5**depth, "residual": 0.75**depth}
+THEORY = {"plain": 0.5**depth, "residual": 0.75**depth,
+          "residual, normalised": np.cumprod((1 + 0.5 / depth) / (1 + 1 / depth))}
 found = {kind: [correlations(kind, seed) for seed in SEEDS] for kind in THEORY}
 assert max(np.abs(np.subtract(found[kind], THEORY[kind])).max() for kind in THEORY) < 0.05
 plots.show(*plots.curves(depth, found, "random layers", "correlation of two gradients", log=True),
-           "Correlation of the gradients at two inputs that have nothing in common. Both lines are straight, as the formulas say, and "
-           "one is much steeper.")
+           "Correlation of the gradients at two inputs that have nothing in common. The first two lines are straight, "
+           "as the formulas say, and the third flattens out.")
 
 # %% [markdown]
 # ## 2. Real networks
@@ -103,12 +106,13 @@ for ax in axes[:, 0]:
 for ax in axes[1]:
     ax.set_xlabel("x")
 plots.show(axes[0, 0], f"Four curves of the derivative of an untrained network along its one input. {'; '.join(words)}.",
-           "The derivative along x, first seed, 64 neighbouring points. **Compare the two panels on the right:** which of them would you "
-           "follow downhill?")
+           "The derivative along x, first seed, 64 neighbouring points. **Go from left to right:** at 4 layers it holds for a while "
+           "and then jumps. At 26, what one point says hardly holds at the next, in the plain network least of all.")
 
 # %% [markdown]
-# The **autocorrelation** at lag $k$ says how much a series resembles itself, shifted by $k$ places. At lag 0 it is 1. For **white
-# noise**, where each value is drawn anew, it is near 0 at every other lag: of 256 values, 95 in 100 lie within $\pm 2/\sqrt{256}$.
+# The **autocorrelation** at lag $k$ says how much a series resembles itself, shifted by $k$ places. At lag 0 it is 1.
+# For **white noise**, where each value is drawn anew, it is near 0 at every other lag: for a series of 256 values, 95
+# of 100 such autocorrelations lie within $\pm 2/\sqrt{256}$.
 
 # %%
 LAGS = 10
@@ -123,7 +127,7 @@ plots.show(ax, f"{alt} Shaded: white noise.",
 
 # %%
 NOISE = 3 / np.sqrt(256)  # wider than that: 99.7 in 100
-verdict("at 26 layers, a plain network's derivative is like white noise from one point to the next",
+verdict("at 26 layers, a plain network's derivative cannot be told from white noise at lag 1",
         max(abs(one) for one in alike["plain"][26]) < NOISE, f"largest {max(abs(one) for one in alike['plain'][26]):.3f}, "
         f"white noise up to {NOISE:.3f}")
 verdict_above("that of a residual network is not", alike["residual"][26], [NOISE])

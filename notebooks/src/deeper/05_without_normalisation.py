@@ -3,7 +3,7 @@
 #
 # The article behind this course, <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>, says that residual networks
 # avoid exploding gradients. Lesson 05 found that true for networks with batch normalisation, whose plain twins explode. Take
-# the normalisation away, and everything turns round: the plain network holds still, and it is the *shortcut* that blows the
+# the normalisation away, and everything turns round: the plain network keeps calm, and it is the *shortcut* that blows the
 # signal up. You can see why with a pencil, and once you have, you also see the three ways out that people have found.
 #
 # **Objectives.** After this notebook you can
@@ -77,8 +77,8 @@ steps = np.arange(LENGTH + 1)
 FORMULAS = {"plain": 1.0 + 0 * steps, "residual": 2.0**steps, "scaled": (1 + 1 / LENGTH) ** steps, "normalised": 1.0 + steps}
 chains = {kind: [mean_squares(kind, seed) for seed in SEEDS] for kind in FORMULAS}
 plots.show(*plots.curves(steps, chains, "blocks", "mean square, over that at the start", log=True),
-           "Four chains of random blocks, three seeds, on a logarithmic scale. **The straight line that leaves the page is the residual "
-           "chain;** nothing was done to it but adding.")
+           "Four chains of random blocks, three seeds, on a logarithmic scale. **The steep straight line is the residual chain;** "
+           "nothing was done to it but adding.")
 
 # %%
 for kind, within in (("plain", 3), ("residual", 3), ("scaled", 1.2), ("normalised", 1.2)):
@@ -123,9 +123,10 @@ verdict("with zero branches, the depth makes no difference at all", np.allclose(
         "; ".join(f"{depth} layers: {', '.join(f'{one:.4f}' for one in found)}" for depth, found in zero.items()))
 
 # %% [markdown]
-# So it is not just that the shortcut fails to prevent explosions, as the article says it does. Without normalisation it *causes*
-# them. Shortcut and normalisation together keep a deep network in bounds, and each alone does not. A residual network that must do
-# without normalisation starts with small branches, or with none.
+# (The plain gradient shrinks with depth here. Zeros around the image may be the reason; we have not tested it.) So it
+# is not just that the shortcut fails to prevent explosions, as the article says it does. Without normalisation it
+# *causes* them. Each of the two alone makes the gradient explode; both together, or neither, do not. A residual
+# network that must do without normalisation starts with small branches, or with none.
 #
 # ## Summary
 #

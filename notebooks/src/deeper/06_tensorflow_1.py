@@ -5,8 +5,7 @@
 # a paper that you need, or the code of a colleague who has left. It will not start, and once you have mended that, a
 # worse question is waiting: does your translation still compute the same thing? "It trains" is no answer, since almost
 # anything trains. This notebook translates the program of the article behind this course,
-# <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>, and then proves the translation, output by output and
-# weight by weight. On the way it trips over a constant that looks like zero and is not.
+# <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>, and then tests the translation, output by output and weight by weight. On the way it trips over a constant that looks like zero and is not.
 #
 # **Objectives.** After this notebook you can
 #
@@ -48,8 +47,8 @@ plots.table(["name", "in tf", "in tf.compat.v1"],
 assert not hasattr(tf, "Session") and not hasattr(tf.train, "AdamOptimizer")
 
 # %% [markdown]
-# So nothing is lost: what is missing lies in a drawer called `tf.compat.v1`, and there you can run the old program as it
-# is, which is just what we need for a comparison. To *read* it, and to go on with it, you translate.
+# So nothing is lost: what is missing is still there under `tf.compat.v1`, and with it you can run old code nearly
+# unchanged, which is just what we need for a comparison. To *read* it, and to go on with it, you translate.
 #
 # | the article, TensorFlow 1 | today, Keras 3 on TensorFlow 2 | what changes |
 # |---|---|---|
@@ -74,7 +73,7 @@ assert not hasattr(tf, "Session") and not hasattr(tf.train, "AdamOptimizer")
 # deviation of 0.1, which the cutting reduces to about 0.09. Its first convolution and its dense layers have a plain
 # normal one.
 #
-# ## 2. The same network, proved
+# ## 2. The same network, tested
 #
 # `article_network` in the course's package is a translation by this table, defects included. In `article.tf1` the graph is
 # written down once more with the old names. Give both the same weights and the same images, and whatever comes out must
@@ -166,7 +165,8 @@ verdict_above("with Keras's own ε they differ by more than a tenth of the large
 #
 # $$0.003 \cdot \frac{|g|}{|g| + \varepsilon / \sqrt{1 - 0.999}},$$
 #
-# and $\varepsilon$ weighs 32 times as much as it seems. A gradient of three millionths is halved by Keras's $\varepsilon$:
+# and $\varepsilon$ weighs 32 times as much as it seems. At a gradient of three millionths, the first step is halved
+# by Keras's $\varepsilon$:
 
 # %%
 weight, tiny = keras.Variable([0.0, 0.0]), 1e-7 / math.sqrt(1 - 0.999)
@@ -176,9 +176,9 @@ assert abs(tiny_step / large_step - 0.5) < 0.01
 plots.table(["gradient", "first step"], [["1", f"{large_step:.5f}"], [f"{tiny:.1e}", f"{tiny_step:.5f}"]])
 
 # %% [markdown]
-# In the article's network a good many weights have gradients as small as that, because its second softmax shrinks them
-# (lesson 06). If you translate a program and it trains differently, look at such constants first. They never appear in
-# the text of a paper, and no error message will point at them.
+# In this test a good many weights must have gradients as small as that, or ε could not matter so much; the second
+# softmax, which shrinks gradients (lesson 06), may be why. If you translate a program and it trains differently, look
+# at such constants first. They never appear in the text of a paper, and no error message will point at them.
 #
 # ## Summary
 #

@@ -13,7 +13,7 @@
 #
 # **Prerequisites.** Lesson [04](../04_plain_vs_residual.ipynb).
 #
-# **Reading time:** 5 minutes. **Computing time:** 2 minutes on two cores, without a GPU; none without a network.
+# **Reading time:** 5 minutes. **Computing time:** 2 minutes on two cores, without a GPU; none offline.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -32,7 +32,7 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 # %% [markdown]
 # ## 1. Look first
 #
-# Fashion-MNIST is not in the package: `keras.datasets` downloads it once. If you have no network, the cell says so, and
+# Fashion-MNIST is not in the package: `keras.datasets` downloads it once. If you are offline, the cell says so, and
 # the rest of this notebook has nothing to do.
 
 # %%
@@ -93,14 +93,14 @@ def judge(runs):
 judge(runs) if fashion else print("not run: Fashion-MNIST is not here")
 
 # %% [markdown]
-# So the illness is not one of digits, and neither is the cure. How large the difference would be in longer runs, with a
-# finer search, or with pictures that are harder still, this short experiment cannot say; the papers report larger
-# gains on larger tasks.
+# Where it was run, then: the illness is not one of digits alone, and neither is the cure. How large the difference
+# would be in longer runs, with a finer search, or with pictures that are harder still, this short experiment cannot
+# say; the papers report larger gains on larger tasks.
 #
 # ## Summary
 #
 # - A finding on one data set is a guess about the next. It costs little to repeat it.
-# - On clothes, in a short race, the deep plain network falls behind, and the residual one does not.
+# - On clothes, in a short race, the deep plain network falls behind its shallow twin and behind the residual one.
 #
 # Back to lesson [08](../08_your_turn.ipynb).
 #

@@ -3,7 +3,7 @@
 #
 # Ten photos are an anecdote. In lesson 08 they were read after being prepared and mostly not before, and that was
 # pleasant to see, but it does not tell you which part of the preparation did it, or what happens on worse paper. Here
-# are two hundred photos in place of ten, and each step of the preparation gets its chance to be missed.
+# are two hundred photos in place of ten, and we can see what each part of the preparation is worth.
 #
 # **Objectives.** After this notebook you can
 #
@@ -73,7 +73,7 @@ plots.show(axes[0, 0], f"Eight photos of the digits {', '.join(map(str, labels[0
            "**Compare the second row with the third.** They are the same digits, and the network knows only the third.")
 
 # %% [markdown]
-# ## 2. Leave one step out
+# ## 2. Do one thing wrong
 #
 # Five ways of preparing a photo badly. The ink may stay dark on light paper. The whole photo may be shrunk, digit and
 # paper together. The digit may end up half as large as MNIST's. It may stand in a corner of the field instead of the
@@ -113,8 +113,8 @@ right = {"MNIST itself": [share_read(originals[seed], seed) for seed in SEEDS]}
 right |= {name: [share_read([way(steps) for steps in prepared[seed]], seed) for seed in SEEDS]
           for name, way in WAYS.items()}
 plots.show(*plots.intervals(right, "share of 200 photos that are read correctly"),
-           "One step left out at a time, three times two hundred photos. **Look for the gap:** three of the five mistakes "
-           "are ruinous, two are nearly harmless.")
+           "One thing done wrong at a time, three times two hundred photos. **Look for the gap:** three of the five cost far more "
+           "than the other two. A corner, here a shift of some four pixels, costs almost nothing; stretching costs a little.")
 
 # %%
 lost = [a - b for a, b in zip(right["MNIST itself"], right["all steps"], strict=True)]
@@ -159,8 +159,8 @@ verdict("whichever single trouble the page has, nine of ten digits and more are 
 #
 # ## Summary
 #
-# - Polarity, cropping and size are what a network trained on MNIST cannot do without. Its place in the field, and even
-#   its proportions, matter far less to this one.
+# - Polarity, cropping and size are what a network trained on MNIST cannot do without. A shift of a few pixels matters
+#   hardly at all to this one, and wrong proportions somewhat.
 # - A digit that cannot be found should be refused, and mostly is.
 #
 # Back to lesson [08](../08_your_turn.ipynb).

@@ -10,7 +10,7 @@
 # **Objectives.** After this notebook you can
 #
 # 1. show that a sum of many thin branches is one bottleneck with a grouped convolution;
-# 2. say what it means to append instead of to add;
+# 2. say what it means to append instead of adding;
 # 3. find the residual stream of a Transformer, and say what destroys it.
 #
 # **Prerequisites.** Lessons [02](../02_residual_learning.ipynb) (the unrolled sum),
@@ -97,9 +97,11 @@ plots.table(["block, 256 channels outside", "parameters", "channels of the 3×3"
 # Nothing is ever added to $x$, so at the far end of the network the first channels still *are* the input. Each layer
 # contributes $k$ channels, the **growth rate**; after $l$ layers there are $k_0 + l\,k$.
 #
-# How is that related to a sum? Think of whatever reads $y$ next. It is a convolution, with a kernel for every channel. Let
-# its kernels for $x$ and for $F(x)$ be the same, $W$. Then it computes $W * x + W * F(x) = W * (x + F(x))$, so it reads
-# the residual sum. Appending can do whatever adding does, and more. It pays in channels.
+# How is that related to a sum? Think of whatever reads $y$ next. It is a convolution, with a kernel for every
+# channel. Let its kernels for $x$ and for $F(x)$ be the same, $W$. Then it computes $W * x + W * F(x) = W * (x +
+# F(x))$, so it reads the residual sum. For a convolution that reads $y$ directly, appending can do whatever adding
+# does, and more; it pays in channels. (DenseNet's own layers put a ReLU before the convolution, and then the two
+# differ.)
 #
 # **Predict.** With $k_0 = 16$ and $k = 12$, how many channels are there after 10 layers? How many parameters do the ten
 # 3×3 convolutions have, compared with ten that keep 16 channels?
@@ -140,8 +142,8 @@ assert np.allclose(appended, tf.nn.conv2d(x + branch, kernel, 1, "SAME"))  # equ
 # $$x \leftarrow x + \mathrm{Attention}(\mathrm{LN}(x)), \qquad
 #   x \leftarrow x + \mathrm{Dense}(\mathrm{LN}(x)).$$
 #
-# You know that arrangement from lesson 07, where it was called pre-activation: nothing stands on the line of shortcuts. So
-# the sum of lesson 02 holds,
+# You know that arrangement from lesson 07, where it was called pre-activation: nothing interrupts the chain of
+# shortcuts. So the sum of lesson 02 holds,
 #
 # $$x_L = x_0 + \sum_{i} F_i(x_i),$$
 #
@@ -183,16 +185,16 @@ verdict("with normalisation after each addition it is not", min(apart["after the
         f"at least {min(apart['after the addition']):.2f} apart")
 
 # %% [markdown]
-# So a Transformer with pre-LN is a residual network in the strict sense of lesson 02, stricter than ResNet itself, whose
-# last ReLU cuts off part of what travels along the line. Today's large language models are built like that: a long row of
-# $x + F(x)$, which you could unroll on a blackboard.
+# So a Transformer with pre-LN is a residual network in the strict sense of lesson 02, stricter than ResNet itself,
+# whose last ReLU cuts off part of what the shortcuts carry. Today's large language models are built like that: a long
+# row of $x + F(x)$, which you could unroll on a blackboard.
 #
 # ## Summary
 #
 # - ResNeXt sums many thin branches, and computes them as one bottleneck with a grouped convolution.
 # - DenseNet appends instead of adding. It can read the sum, and pays in channels.
-# - A Transformer that normalises inside its branches keeps the line clear, so its end is its start plus all that the
-#   branches wrote.
+# - A Transformer that normalises inside its branches leaves the shortcuts untouched, so its end is its start plus all
+#   that the branches wrote.
 #
 # Back to lesson [08](../08_your_turn.ipynb).
 #

@@ -77,7 +77,8 @@ plots.show(ax, alt,
 # The usual way out is to keep the *share* and let the global batch grow with the number of workers $k$. Then an epoch
 # has $k$ times fewer updates, and each ought to do more. Goyal and his colleagues (2017, Section 2.1) have a rule for
 # that, the **linear scaling rule**: "When the minibatch size is multiplied by $k$, multiply the learning rate by
-# $k$." Their argument is for SGD. Two updates, with batches $B_1$ and $B_2$ and rate $\eta$, lead to
+# $k$." Their argument is for SGD. Two updates from $w_0$, with batches $B_1$ and $B_2$ and rate $\eta$, lead by way
+# of $w_1 = w_0 - \eta\,\nabla L_{B_1}(w_0)$ to
 #
 # $$w_2 = w_0 - \eta\,(\nabla L_{B_1}(w_0) + \nabla L_{B_2}(w_1)).$$
 #
@@ -117,8 +118,9 @@ verdict_above("one update with both batches comes nearer to the end of two updat
 # At the old rate a single update covers about half of the way, as you would expect of one step in place of two, and
 # doubling the rate brings it much nearer, though not all the way. So the rule is a first guess and not a law. It is
 # also a rule for SGD. For Adam, which divides each gradient by its usual size, Malladi and her colleagues (2022)
-# argue for the square root of $k$. With either, look at the learning curves; with their rule, warm-up and all, Goyal
-# and his colleagues trained ImageNet with batches of 8192 images to the same error as with 256.
+# argue for the square root of $k$, with Adam's other settings changed to match. With either, look at the learning
+# curves; with their rule, warm-up and all, Goyal and his colleagues trained ImageNet with batches of 8192 images to
+# about the same error as with 256.
 #
 # ## 3. Who am I?
 #
@@ -171,9 +173,9 @@ print("I am on n9. The resolver says that I am", addresses[resolver.task_id])
 
 # %% [markdown]
 # Did you see it? The resolver sorts the machines by name, as text, and "n10" comes before "n9". Slurm counts its
-# tasks in another order, so each of our two workers would be called at the address where the other one listens.
-# Whether that happens to you depends on nothing but the names of your machines. So the course takes the resolver's
-# list and finds its place in it by the machine that it runs on:
+# tasks in another order, so each of our two workers would be given the other one's address. Whether that happens to
+# you depends on nothing but the names of your machines. So the course takes the resolver's list and finds its place
+# in it by the machine that it runs on:
 
 # %%
 addresses, index = read_tf_config(slurm_tf_config(port=12345))
