@@ -313,7 +313,7 @@ plots.show(*plots.curves(margins, norms, "margin of a wrong class, in logits", "
 verdict("after one pass, some network as written misses a whole digit, and with one softmax none does",
         np.min(recalls["as written"]) < 0.05 and np.min(recalls["one call less"]) > 0.8,
         f"lowest recall: as written {np.min(recalls['as written']):.3f}, with one softmax "
-        f"{np.min(recalls['one line less']):.3f}")
+        f"{np.min(recalls['one call less']):.3f}")
 
 # %% [markdown]
 # ## 4. What each repair brings
