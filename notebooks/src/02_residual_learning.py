@@ -595,11 +595,12 @@ verdict_above("the plain network with Dirac kernels still ends above the residua
 
 # %% [markdown]
 # A good start alone carries a plain network of 54 layers a long way. So it can get much of the benefit from its first
-# weights. It does not get all of it, at least not from any of these starts: the residual networks end several times
-# lower still, and so do those whose shortcuts were free to become something else. Whether the path past the layers is
-# needed throughout, or whether these networks merely start better than ours, this comparison cannot say. Lesson
-# [04](04_plain_vs_residual.ipynb) takes shortcuts away in mid-training to find out, and lesson 05 looks into what a
-# good start changes inside.
+# weights. (The best of these starts is not the purest one: a little randomness beside the Dirac kernels did better
+# than none, though nothing had been claimed about that.) It does not get all of it, at least not from any of these
+# starts: the residual networks end several times lower still, and so do those whose shortcuts were free to become
+# something else. Whether the path past the layers is needed throughout, or whether these networks merely start better
+# than ours, this comparison cannot say. Lesson [04](04_plain_vs_residual.ipynb) takes shortcuts away in mid-training
+# to find out, and lesson 05 looks into what a good start changes inside.
 #
 # ## Summary
 #
