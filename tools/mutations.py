@@ -78,6 +78,8 @@ DEFECTS = [
     ("variants", "branch, scale(carried)", "branch, carried"),
     # -- Diagnostics
     ("diagnostics/gradients", "model(images, training=True)", "model(images, training=False)"),
+    ("diagnostics/gradients", "promised = share * before[0]", "promised = before[0]"),
+    ("diagnostics/gradients", "itertools.combinations(directions, 2)", "itertools.product(directions, directions)"),
     ("diagnostics/paths", "zip(by_shortcut[1:], by_branch[:-1], strict=True)", "zip(by_shortcut[1:], by_branch[1:], strict=True)"),
     ("diagnostics/lesions", "stride = before[1] // after[1]", "stride = after[1] // after[1]"),
     ("diagnostics/responses", "norms[0] / norms[1]", "norms[1] / norms[0]"),

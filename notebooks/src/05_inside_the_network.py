@@ -157,6 +157,33 @@ plots.show(*plots.curves(range(1, 13), sizes, "block", "‖F(x)‖ over ‖short
 # Every branch adds a signal of variance 1, and the line has gathered those of all the blocks before. Ask: is the size the
 # reason why late blocks can go? They will say: obviously. Answer: size and place go together here, so these runs cannot tell.
 
+# %% [markdown] tags=["slide"]
+# ## A story, to be tested
+#
+# 1. Random plain layers **garble** the image,
+# 2. so the gradients of different batches **stop agreeing**,
+# 3. so a step that follows one batch **does not help** another,
+# 4. so training is slow to start.
+#
+# A shortcut hands the image on, and none of this happens.
+#
+# <!-- notes -->
+# Ask: which of the four can be measured before a single update is made? They will say: only the first. Answer: the first
+# three. The fourth needs the training itself.
+
+# %% [markdown] tags=["slide"]
+# ## Three measurements, before training
+#
+# | question | measured | from … to |
+# |---|---|---|
+# | Is it garbled? | what a linear probe reads after the last block | 0.1, guessing … 1 |
+# | Do batches agree? | cosine of the gradients of two batches | 0, nothing in common … 1 |
+# | Does a step help? | share of the promised fall, for another batch | 0, useless … 1, as promised |
+#
+# <!-- notes -->
+# Explain each with a drawing: ten weighted sums; two arrows; a tangent and a curve. They will say: the third is the second once
+# more. Answer: for a very short step, yes. Ours also shows whether the slope lasts.
+
 # %% [markdown]
 # The blocks that were missed most are the ones with the largest branches. It is tempting to call that the reason. But
 # small branches and late places mostly go together, so it could as well be the place. (The seventh block, large and
@@ -263,8 +290,8 @@ def three_panels(found, xlabel, names=NAMES):
     words = []
     for i, (ax, name) in enumerate(zip(axes, names, strict=True)):
         series = {kind: {at: [one[i] for one in group] for at, group in of_kind.items()} for kind, of_kind in found.items()}
-        words.append(f"{name}. " + plots.dots(series, xlabel, "", ax=ax)[1])
-        ax.set(title=name, ylim=(-0.1, 1))
+        words.append(plots.dots(series, xlabel, name, ax=ax)[1])
+        ax.set(title=name, ylabel="", ylim=(-0.1, 1))
     return axes[0], " ".join(words)
 
 
@@ -290,6 +317,17 @@ for i, words in enumerate(("far more can be read after the last block of a resid
                            "the gradients of two batches agree far more in a residual network than in a plain one",
                            "a step that follows one batch keeps far more of its promise to another in a residual network")):
     verdict_above(f"before training, at 34 layers, {words}", above=residual[i], below=np.maximum(plain[i], 0.02), ratio=2)
+
+# %% [markdown] tags=["slide"]
+# ## Three things together are not a chain
+#
+# Something else may move all three.
+#
+# What would tell more: a **dial** for the first one that leaves depth and architecture alone.
+#
+# <!-- notes -->
+# Ask for such a dial. They will say: fewer layers. Answer: then the depth changes. Lesson 02 has one: a plain convolution may start
+# at the identity, or anywhere between that and its usual start.
 
 # %% [markdown]
 # That is a stark picture. At 34 layers the plain network's first gradient is, as far as other batches are concerned,
@@ -338,10 +376,10 @@ figure, axes = plt.subplots(1, 4, figsize=(12, 3.2), layout="constrained")
 words = []
 for i, (ax, name) in enumerate(zip(axes, NAMES, strict=False)):
     series = {kind: {at: [one[i] for one in group] for at, group in of_kind.items()} for kind, of_kind in dialled.items()}
-    words.append(f"{name}. " + plots.dots(series, "t", "", ax=ax)[1])
-    ax.set(title=name)
-words.append("Final training loss. " + plots.dots({"plain, 54 layers": ended}, "t", "", ax=axes[3], log=True)[1])
-axes[3].set(title="and in the end: training loss")
+    words.append(plots.dots(series, "t", name, ax=ax)[1])
+    ax.set(title=name, ylabel="")
+words.append(plots.dots({"plain, 54 layers": ended}, "t", "final training loss", ax=axes[3], log=True)[1])
+axes[3].set(title="and in the end: training loss", ylabel="")
 plots.show(axes[0], " ".join(words),
            "One plain network, four ways to start, three seeds. **Follow all four panels from right to left.** The last one is recorded: "
            "wider plain networks of 54 layers, each start at its best rate, after 600 updates.")
@@ -367,6 +405,17 @@ for i, words in enumerate(("more can be read after the last block", "the gradien
                   above=quarter[i], below=usual[i])
 verdict_above("in the recorded study, wider plain networks of 54 layers that start so end with a lower training loss than those "
               "with the usual start", above=ended[1.0], below=ended[0.25], ratio=1.5, unit="nats", recorded=True)
+
+# %% [markdown] tags=["slide"]
+# ## What the dial shows
+#
+# - One change to the start moves all three, in a plain network: **shown**
+# - The second and third move *through* the first: **likely**
+# - The training loss follows from them: **likely**; it did, in wider networks
+#
+# <!-- notes -->
+# Ask: what would convince you of the last line? They will say: more seeds. Answer: many networks, measured early, and a rule that
+# tells from the early numbers which will end well.
 
 # %% [markdown]
 # Garble less, and the gradients agree more, and steps help more, and the network trains, without a shortcut anywhere.
@@ -450,6 +499,21 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 # Both networks are plain. One had shortcuts that faded while it learnt. Ask: can you tell from the inside? They will
 # say: no, the shortcuts are gone. Answer: yes. Its blocks give out something that resembles what they were given. The
 # other one's blocks give out something unrelated.
+
+# %% [markdown] tags=["slide"]
+# ## Explanations, and what we saw
+#
+# | explanation | here |
+# |---|---|
+# | Gradients vanish. | not with batch normalisation |
+# | Plain layers garble the image. | yes, before training |
+# | Later blocks change less. | yes, within each stage |
+# | Blocks can be taken out. | most residual ones, hardly any plain one |
+# | The loss is smoother. | not decided here |
+#
+# <!-- notes -->
+# Ask: which would you give to somebody in one sentence? They will say: all of them. Answer: each measures another thing, and
+# none of them is the reason alone.
 
 # %% [markdown]
 # You can tell from the inside how a network was brought up. In the one that was plain from the start, a block's

@@ -222,6 +222,19 @@ plots.table(["part", "parameters", "share"],
             [[part, f"{n:,}", f"{n / sum(held.values()):.1%}"] for part, n in held.items()])
 
 # %% [markdown] tags=["slide"]
+# ## Wrong, and no error message
+#
+# - one **softmax** too many
+# - one **kernel** with two jobs
+# - a **ReLU** before the addition
+# - a **stride** on one path
+# - a huge **matrix**, no normalisation
+#
+# <!-- notes -->
+# Compare with the lists of the pairs. Ask: which of these costs most? They will say: no normalisation. Answer: later. The next
+# figure says where the numbers of the network are.
+
+# %% [markdown] tags=["slide"]
 # ## Where the numbers are
 #
 # <!-- output -->
@@ -302,6 +315,17 @@ plots.show(*plots.curves(margins, norms, "margin of a wrong class, in logits", "
 # <!-- notes -->
 # Ask: the loss cannot fall to zero; is that harmful? They will say: yes. Answer: that is only odd. The gradient is what
 # counts: the surer and the more wrong, the smaller it gets.
+
+# %% [markdown] tags=["slide"]
+# ## Why the gradient is gone
+#
+# $$\frac{\partial L}{\partial z_j} = p_j \Big( g_j - \sum_i p_i g_i \Big)$$
+#
+# Sure and wrong: $p_y \approx 0$ for the right class, and the bracket is near 0 for the winner.
+#
+# <!-- notes -->
+# Work it out on the board. Ask: and with a single softmax? They will say: the same. Answer: p minus one-hot; the surer and the more
+# wrong, the larger.
 
 # %% [markdown]
 # So the network cannot learn from exactly the images that it gets confidently wrong. If early on it happens to take
@@ -480,6 +504,21 @@ verdict_above("each of the three cures, shortcuts, larger kernels or normalisati
 # <!-- notes -->
 # The clearest vanishing gradient of the course. Ask: which two other cures should there be? They will say: more layers.
 # Answer: weights of the right size, and normalisation. Both bring it back.
+
+# %% [markdown] tags=["slide"]
+# ## What the article says, and what we found
+#
+# | it says | here |
+# |---|---|
+# | Depth no longer degrades the network. | **holds**, up to 56 layers |
+# | No vanishing gradients. | **holds** where branches are small |
+# | No exploding gradients. | **not** by the shortcut alone |
+# | The addition costs little. | **holds** |
+# | 1×1 + 3×3 + 1×1 keeps the accuracy. | **not** here, at equal width |
+#
+# <!-- notes -->
+# The full table is in the lesson, with where each was tested. Ask: is this a bad article? They will say: yes. Answer: most of its
+# sentences are right once a condition is added. Its program is another matter.
 
 # %% [markdown]
 # Here at last is the vanishing gradient that the article promises to avoid, and in its own network the shortcut does

@@ -199,6 +199,18 @@ plots.show(axes[0, 0], f"Some of {len(labels)} pictures, with their classes: {',
 # Ask: what is the first thing that you would do with such a folder? They will say: train. Answer: look at fifty of the
 # pictures, and lay some aside as test images before you have seen what a network makes of them.
 
+# %% [markdown] tags=["slide"]
+# ## Look, lay aside, choose, test once
+#
+# 1. **Look** at fifty pictures.
+# 2. Lay the **test** images aside, before any choice.
+# 3. Choose by **validation** images.
+# 4. Look at the test images **once**.
+#
+# <!-- notes -->
+# Ask: twenty recipes, and you report the best test accuracy. What is wrong? They will say: nothing, none was trained on them. Answer:
+# you chose by them; the best of twenty owes part of its place to luck.
+
 # %% [markdown]
 # Next, lay the **test images** aside, before you have made a single choice. They will be looked at once, at the very end.
 # A second part, the **validation images**, is for choosing. The rest is for training. If several of your pictures
@@ -361,6 +373,19 @@ plots.show(*plots.digit_grid(shown, captions), "Eight digits, and each of them d
 # <!-- notes -->
 # Each image is turned, scaled, sheared and shifted a little, anew each time. Ask: which change would be wrong for
 # digits? They will say: too much of it. Answer: mirroring, or turning by 180 degrees: a 6 would become a 9.
+
+# %% [markdown] tags=["slide"]
+# ## The recipe
+#
+# 1. a small residual network, last γ zero
+# 2. distorted images
+# 3. one cycle of the learning rate: up once, down once
+# 4. averaged weights
+# 5. smoothed labels
+#
+# <!-- notes -->
+# Ask: which of these would you leave out first? They will disagree. Answer: the lesson does not claim to know. To leave each out in
+# turn is an ablation, and a good project.
 
 # %% [markdown]
 # Choosing was done as above. A recorded study compared four candidates, which differ in their blocks and in the strength
