@@ -68,7 +68,7 @@ assert not hasattr(tf, "Session") and not hasattr(tf.train, "AdamOptimizer")
 # | `tf.Session`, `sess.run`, `feed_dict` | call the model | `tf.function` makes a graph of a function, for speed |
 # | `mnist.train.next_batch` | `keras.datasets.mnist`, a shuffled order, slices | the tutorial module that had it is gone |
 #
-# Two kinds of first weights in it deserve a word. A **truncated** normal distribution draws again whatever lies more than
+# Two kinds of first weights in it deserve a word. A **truncated normal distribution** draws again whatever lies more than
 # two standard deviations out, so that no weight begins with a freak value; the article's blocks start with it, at a
 # deviation of 0.1, which the cutting reduces to about 0.09. Its first convolution and its dense layers have a plain
 # normal one.
