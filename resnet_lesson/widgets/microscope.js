@@ -723,7 +723,7 @@ const LOOK = `
 const ABOUT = {
   plain: ["Plain", "no additions: each block gives out ReLU(F(x))."],
   residual: ["Residual", "each block adds what came in: ReLU(F(x) + x)."],
-  faded: ["Faded", "learnt with additions that faded to nothing on the way. Now it is plain."],
+  faded: ["Faded", "trained with shortcuts that were faded to zero; what remains is plain."],
 };
 
 // What is said about its shortcuts; of the residual network, a slider.
@@ -736,31 +736,31 @@ const FADING = {
 
 const TOUR = [
   ["One digit, three networks",
-    "All three have the same layers and have learnt the same images; they differ in one addition a "
-    + "block. Each says what it reads. Pick other digits, or draw one: do they agree?",
+    "All three have the same layers and have learnt the same images; they differ in one addition per "
+    + "block, the shortcut. Each says what it reads. Pick other digits, or draw one: do they agree?",
     "depth=56&digit=0&open=r5", ".networks"],
   ["Eighteen blocks, one after the other",
-    "A tile is a block: what it gives out, how long its input x and its branch F(x) are, and what "
-    + "a simple classifier could read there already. Follow a row: the residual network changes "
-    + "its picture in small steps, and the plain one makes a new picture in each block.",
+    "Each tile is one block. The picture is its output, the two bars compare the sizes of its input "
+    + "x and its branch F(x), and the digit is what a simple classifier would guess from that "
+    + "output alone. Follow a row: how long does the 3 stay recognisable, and in which network?",
     "depth=56&digit=3&open=r5", ".networks"],
   ["Take a block out of the residual network",
-    "Block 5 is off: only its shortcut is left, so what came in goes on. See how many of 200 test "
-    + "digits it still reads. Try other blocks: which one does it miss most?",
+    "Block 5 is off: its input now skips straight to block 6. How many of the 200 test digits does "
+    + "the network still get right? Try other blocks. Which one can it least afford to lose?",
     "depth=56&digit=3&edits=r5_0_1&open=r5", "[data-kind=residual]"],
   ["Take the same block out of the plain one",
-    "Here, too, block 5 passes on what came in. But the next block has never seen such an input: "
-    + "it has learnt to expect block 5's picture, and no other. Compare the two counts.",
+    "To switch off a plain block we have to lend it a shortcut, so that block 6 receives what block "
+    + "5 was given. It was trained on what block 5 gives out, and on nothing else. Compare the two "
+    + "counts.",
     "depth=56&digit=3&edits=r5_0_1,p5_0_1&open=p5", "[data-kind=plain]"],
   ["Fade the shortcuts, after training",
-    "All shortcuts of the residual network are at a third of their strength. Slide them to 0: "
-    + "what is left is a plain network that never learnt to be one. It breaks.",
+    "The residual network's shortcuts are down to a third. How far can you slide them before the "
+    + "count collapses? At 0 you have a plain network, with weights that never trained as one.",
     "depth=56&digit=3&fade=0.33&open=r9", "[data-kind=residual]"],
   ["Fade them during training",
-    "At 0 the residual network is lost. The third network has no shortcut either, but its "
-    + "shortcuts went while it learnt, little by little, and its weights could follow. So good "
-    + "plain networks exist; training finds them by way of the residual one. Now train some "
-    + "yourself, below.",
+    "The third network has no shortcuts either, but it lost them gradually, while its weights could "
+    + "still adapt. So this plain network, at least, could be reached by way of a residual one. "
+    + "Compare it with the first. Then train some yourself, below.",
     "depth=56&digit=3&fade=0&open=f9", "[data-kind=faded]"],
 ];
 
@@ -794,16 +794,16 @@ const PAGE = `
       <span class="small given"></span></div>
     <div class="strip tries"><b>Then try:</b>
       <button type="button" data-try="r5">Switch off block 5 of the residual network</button>
-      <button type="button" data-try="p5">… of the plain network</button>
-      <button type="button" data-try="fade">Cut all shortcuts</button></div></div>
+      <button type="button" data-try="p5">Switch off block 5 of the plain one</button>
+      <button type="button" data-try="fade">Cut the residual network's shortcuts</button></div></div>
 </section>
 <section>
   <div class="networks"></div>
-  <p class="small key"><b>Each tile is a block; press one to open it.</b> Picture: what the block
-    gives out, mean over its channels, each on a scale of its own. Bars: the size of
-    <i class="x"></i>x, what comes in (filled as far as it is added; hollow where it is not), and of
-    <i class="f"></i>F(x), what the branch gives. Digit: what a linear probe could read here already,
-    ✓ if right.</p>
+  <p class="small key"><b>Each tile is a block; press one to open it.</b> Picture: its output, averaged
+    over channels, each tile on its own scale. Grey bar <i class="x"></i>: the size of the input x,
+    filled to the extent that it is added, hollow if it is not. Coloured bar <i class="f"></i>: the
+    size of the branch F(x). Digit: what a linear classifier would guess from this output, ✓ if
+    right.</p>
   <p class="note noted" hidden></p>
   <p class="small source"></p>
 </section>
@@ -1654,17 +1654,17 @@ function raceReport(curves, { depth, fade, seed }, seconds) {
   const said = ends.map(({ kind, loss }) => `${RACERS[kind].name} ${figure(loss)}`).join("; ");
   const times = (a, b) => (a / b).toFixed(a / b < 10 ? 1 : 0);
   const compare = (a, b, subject, other) => {
-    if (!Number.isFinite(a)) { return `${subject} diverged.`; }
-    if (a < b / 1.1) { return `${subject} ended ${times(b, a)} times lower than ${other}.`; }
-    if (a > b * 1.1) { return `${subject} ended ${times(a, b)} times higher than ${other}.`; }
-    return `${subject} and ${other} ended within a tenth of each other.`;
+    if (!Number.isFinite(a)) { return `In this run ${subject} diverged.`; }
+    if (a < b / 1.1) { return `The loss of ${other} is ${times(b, a)} times that of ${subject}.`; }
+    if (a > b * 1.1) { return `The loss of ${subject} is ${times(a, b)} times that of ${other}.`; }
+    return `The losses of ${subject} and ${other} are within a tenth of each other.`;
   };
   return `${depth} layers, seed ${seed}, ${UPDATES} updates in ${seconds.toFixed(0)} seconds. `
     + `Training loss, mean of the last ${LAST} updates: ${said}. `
-    + compare(of.residual, of.plain, "The additions alone", "the plain network")
-    + ` ${compare(of.zero, of.plain, "With branches that start at zero they", "the plain network")}`
+    + compare(of.residual, of.plain, "the residual network", "the plain one")
+    + ` ${compare(of.zero, of.plain, "the one whose branches start at zero", "the plain one")}`
     + (fade ? " At the end no network had a shortcut." : "")
-    + " One seed is one seed: try another.";
+    + " This is a single seed, so try another before you believe it.";
 }
 
 // Curves of training loss on a logarithmic scale, each with its name at its end.
