@@ -143,7 +143,7 @@ def test_the_microscope_runs_in_the_notebook_and_leaves_the_address_alone(chromi
         page.wait_for_selector(".scope[data-ready]", timeout=120_000)
         before = page.url
         assert "20 layers" in page.locator("[data-kind=residual] .what").inner_text()
-        page.get_by_role("button", name="Cut all shortcuts").click()
+        page.get_by_role("button", name="Cut the residual network's shortcuts").click()
         page.get_by_text("All shortcuts of the residual network are at 0.00").wait_for()
         page.wait_for_function(
             "![...document.querySelectorAll('.count')].some((e) => e.textContent.includes('…'))"
