@@ -491,11 +491,6 @@ plots.show(*plots.intervals(gradients, "gradient at the first layer, before trai
            "One softmax, three seeds. **Mind the scale:** each step of the axis is a large factor. Without shortcuts the gradient "
            "is gone, and each of two other cures brings it back.")
 
-# %%
-rest = [value for name, found in gradients.items() if name != "no shortcuts" for value in found]
-verdict_above("each of the three cures, shortcuts, larger kernels or normalisation, makes the first layer's gradient more than "
-              "a million times larger", rest, gradients["no shortcuts"], ratio=1e6)
-
 # %% [markdown] tags=["slide"]
 # ## Here is the vanishing gradient
 #
@@ -504,6 +499,11 @@ verdict_above("each of the three cures, shortcuts, larger kernels or normalisati
 # <!-- notes -->
 # The clearest vanishing gradient of the course. Ask: which two other cures should there be? They will say: more layers.
 # Answer: weights of the right size, and normalisation. Both bring it back.
+
+# %%
+rest = [value for name, found in gradients.items() if name != "no shortcuts" for value in found]
+verdict_above("each of the three cures, shortcuts, larger kernels or normalisation, makes the first layer's gradient more than "
+              "a million times larger", rest, gradients["no shortcuts"], ratio=1e6)
 
 # %% [markdown] tags=["slide"]
 # ## What the article says, and what we found

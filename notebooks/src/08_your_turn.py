@@ -310,14 +310,6 @@ share = (np.mean(wrong["residual"]) + 1) / (len(mine.test) + 2)  # so that no mi
 luck = np.sqrt(share * (1 - share) * len(mine.test))
 print(f"luck of the {len(mine.test)} images: about {luck:.1f} mistakes, one standard error")
 
-# %%
-verdict_above("without the distorted copies, the residual network ends with a lower loss on its training images",
-              above=[run.final_loss(20) for run in final["residual"]],
-              below=[run.final_loss(20) for run in final["residual, no copies"]], ratio=2, unit="nats")
-without, with_copies = sum(wrong["residual, no copies"]), sum(wrong["residual"])
-verdict("without the distorted copies, three runs together misread at least a fifth more test images than with them",
-        without >= 1.2 * with_copies, f"{without} against {with_copies}, of {3 * len(mine.test)}")
-
 # %% [markdown] tags=["slide"]
 # ## Leave one thing out, and test once
 #
@@ -327,6 +319,14 @@ verdict("without the distorted copies, three runs together misread at least a fi
 # Ask: which of the three networks has learnt its own images best? They will say: the one that makes the fewest mistakes.
 # Answer: the one without copies. That is over-fitting, as in lesson 01. And before you believe in any other difference
 # in the last column, read the line below the table.
+
+# %%
+verdict_above("without the distorted copies, the residual network ends with a lower loss on its training images",
+              above=[run.final_loss(20) for run in final["residual"]],
+              below=[run.final_loss(20) for run in final["residual, no copies"]], ratio=2, unit="nats")
+without, with_copies = sum(wrong["residual, no copies"]), sum(wrong["residual"])
+verdict("without the distorted copies, three runs together misread at least a fifth more test images than with them",
+        without >= 1.2 * with_copies, f"{without} against {with_copies}, of {3 * len(mine.test)}")
 
 # %% [markdown]
 # You have met this before, in lesson 01: without the copies, the network ends with the lower loss on what it was
@@ -440,12 +440,6 @@ plots.show(*plots.digit_grid(digits.images[wrong_at[:16]],
                              [f"{digits.labels[i]}, read {logits[i].argmax()}" for i in wrong_at[:16]]),
            "Sixteen of the digits that it still gets wrong. Which of them would you have read as the label says?")
 
-# %%
-small, record = train_recipe(load_mnist(train=6000, val=0, test=1000), seed=0, epochs=2, model=small_network(),
-                             distortion=DISTORTION, progress=False)
-print(f"{small.count_params():,} parameters, right on {record.test_accuracy:.1%} of 1,000 test images "
-      f"after {record.updates} updates")
-
 # %% [markdown] tags=["slide"]
 # ## What it still gets wrong
 #
@@ -454,6 +448,12 @@ print(f"{small.count_params():,} parameters, right on {record.test_accuracy:.1%}
 # <!-- notes -->
 # Ask for each in the first row: what would you have read? They will disagree. Answer: so do the people who wrote the
 # labels; some are debatable, so 100 % is not the aim.
+
+# %%
+small, record = train_recipe(load_mnist(train=6000, val=0, test=1000), seed=0, epochs=2, model=small_network(),
+                             distortion=DISTORTION, progress=False)
+print(f"{small.count_params():,} parameters, right on {record.test_accuracy:.1%} of 1,000 test images "
+      f"after {record.updates} updates")
 
 # %% [markdown]
 # ## 4. Where to go from here

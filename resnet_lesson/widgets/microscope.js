@@ -798,12 +798,12 @@ const PAGE = `
       <button type="button" data-try="fade">Cut the residual network's shortcuts</button></div></div>
 </section>
 <section>
-  <div class="networks"></div>
   <p class="small key"><b>Each tile is a block; press one to open it.</b> Picture: its output, averaged
     over channels, each tile on its own scale. Grey bar <i class="x"></i>: the size of the input x,
     filled to the extent that it is added, hollow if it is not. Coloured bar <i class="f"></i>: the
     size of the branch F(x). Digit: what a linear classifier would guess from this output, ✓ if
     right.</p>
+  <div class="networks"></div>
   <p class="note noted" hidden></p>
   <p class="small source"></p>
 </section>
@@ -1330,9 +1330,10 @@ function counting(scope) {
       const right = scope.rightOf(kind), usual = counts.get(keyOf(kind, usualOf(kind)));
       const changed = keyOf(kind, nowOf(kind)) !== keyOf(kind, usualOf(kind));
       const said = document.createElement("b");
-      said.textContent = right ?? "…";
-      root.querySelector(`[data-kind=${kind}] .count`).replaceChildren(said,
-        ` of ${digits.count} test digits right`,
+      said.textContent = right;
+      const place = root.querySelector(`[data-kind=${kind}] .count`);
+      if (right === undefined) { place.replaceChildren("counting the test digits …"); continue; }
+      place.replaceChildren(said, ` of ${digits.count} test digits right`,
         changed && usual !== undefined ? `; ${usual} when untouched` : "");
     }
   }
