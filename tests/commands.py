@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,6 +31,17 @@ def run(*command):
     return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
 
 
+def wait_until_it_listens(address, seconds=60):
+    """Wait for a server that has printed its address, and may not take connections yet."""
+    host, port = re.fullmatch(r"http://(.+):(\d+)", address).groups()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"nobody listens at {address}")
+
+
 @contextlib.contextmanager
 def jupyterlab(command, log, **where):
     """Start JupyterLab and end it again, its kernels included; give its address and its token.
@@ -49,6 +61,7 @@ def jupyterlab(command, log, **where):
                 break
             assert server.poll() is None, log.read_text()[-2000:]
             time.sleep(0.1)
+        wait_until_it_listens(found[1])
         yield found[1], found[2]
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -292,8 +292,8 @@ function lossAndGradients(layers, images, labels, lambda) {
   let loss = 0;
   const flow = new Float32Array(logits.length);
   for (let n = 0; n < count; n++) {
-    const p = softmax(logits.subarray(10 * n, 10 * n + 10));
-    loss -= Math.log(Math.max(p[labels[n]], 1e-30)) / count;
+    const z = logits.subarray(10 * n, 10 * n + 10), p = softmax(z), top = Math.max(...z);
+    loss += (top + Math.log(z.reduce((sum, v) => sum + Math.exp(v - top), 0)) - z[labels[n]]) / count;
     p.forEach((value, k) => { flow[10 * n + k] = (value - (k === labels[n])) / count; });
   }
 
@@ -466,14 +466,14 @@ function worker(job, data) {
 
 // -- 6 State --------------------------------------------------------------------------------------
 //
-// What is shown and what is changed, as text: "depth=56&digit=3&fade=0.5&edits=r7_0_1&open=r7".
+// What is shown and what is changed, as text: "depth=56&digit=4&fade=0.5&edits=r7_0_1&open=r7".
 // In `edits`, block 7 of the residual network has a branch times 0 and a shortcut times 1: it is
 // off. What is drawn stands in `ink`, four bits a pixel. `race` has depth, seed, fade and rates.
 
 const KINDS = ["plain", "residual", "faded"];
 const LARGEST_FACTOR = 2;
 
-const RATES = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02];  // of the race
+const RATES = [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];  // of the race
 
 function freshState() {
   return { depth: 56, digit: 0, ink: null, fade: 1, edits: {}, open: "r5", race: null };
@@ -550,7 +550,8 @@ function inkFromText(text) {
 // What each block's branch and shortcut are multiplied by, in one of the networks.
 function factorsOf(state, kind) {
   return Array.from({ length: (state.depth - 2) / 3 }, (_, i) => {
-    const [branch, shortcut] = state.edits[kind[0] + (i + 1)] ?? untouched(kind);
+    const key = kind[0] + (i + 1), [branch, shortcut] = state.edits[key] ?? untouched(kind);
+    if (isOff(state, key)) { return [0, 1]; }  // what came in goes on, whatever fades
     return [branch, kind === "residual" ? shortcut * state.fade : shortcut];
   });
 }
@@ -743,25 +744,25 @@ const TOUR = [
     "Each tile is one block. The picture is its output, the two bars compare the sizes of its input "
     + "x and its branch F(x), and the digit is what a simple classifier would guess from that "
     + "output alone. Follow a row: how long does the 3 stay recognisable, and in which network?",
-    "depth=56&digit=3&open=r5", ".networks"],
+    "depth=56&digit=4&open=r5", ".networks"],
   ["Take a block out of the residual network",
     "Block 5 is off: its input now skips straight to block 6. How many of the 200 test digits does "
     + "the network still get right? Try other blocks. Which one can it least afford to lose?",
-    "depth=56&digit=3&edits=r5_0_1&open=r5", "[data-kind=residual]"],
+    "depth=56&digit=4&edits=r5_0_1&open=r5", "[data-kind=residual]"],
   ["Take the same block out of the plain one",
     "To switch off a plain block we have to lend it a shortcut, so that block 6 receives what block "
     + "5 was given. It was trained on what block 5 gives out, and on nothing else. Compare the two "
     + "counts.",
-    "depth=56&digit=3&edits=r5_0_1,p5_0_1&open=p5", "[data-kind=plain]"],
+    "depth=56&digit=4&edits=r5_0_1,p5_0_1&open=p5", "[data-kind=plain]"],
   ["Fade the shortcuts, after training",
     "The residual network's shortcuts are down to a third. How far can you slide them before the "
     + "count collapses? At 0 you have a plain network, with weights that never trained as one.",
-    "depth=56&digit=3&fade=0.33&open=r9", "[data-kind=residual]"],
+    "depth=56&digit=4&fade=0.33&open=r9", "[data-kind=residual]"],
   ["Fade them during training",
     "The third network has no shortcuts either, but it lost them gradually, while its weights could "
-    + "still adapt. So this plain network, at least, could be reached by way of a residual one. "
-    + "Compare it with the first. Then train some yourself, below.",
-    "depth=56&digit=3&fade=0&open=f9", "[data-kind=faded]"],
+    + "still adapt. Could a good plain network be reached in this way? Compare its count with that of "
+    + "the first. Then train some yourself, below.",
+    "depth=56&digit=4&fade=0&open=f9", "[data-kind=faded]"],
 ];
 
 const RACERS = {
@@ -813,9 +814,9 @@ const PAGE = `
     <button type="button" class="after">Block after →</button></div>
   <div class="strip">
     <label><input type="checkbox" class="on"> The block is on</label>
-    <label>Branch × <input type="range" class="branch" min="0" max="2" step="0.05">
+    <label>Branch × <input type="range" class="branch" min="0" max="2" step="0.01">
       <output></output></label>
-    <label>Shortcut × <input type="range" class="shortcut" min="0" max="2" step="0.05">
+    <label>Shortcut × <input type="range" class="shortcut" min="0" max="2" step="0.01">
       <output></output></label></div>
   <div class="sum"></div>
   <div class="strip">
@@ -972,7 +973,11 @@ function keeping(scope) {
   };
   function tell(text) {
     saved = text;
-    if (onAddress) { history.replaceState(history.state, "", `#${text}`); return; }
+    if (onAddress) {
+      // Some browsers refuse a hundred changes in half a minute; the next one will stand there.
+      try { history.replaceState(history.state, "", `#${text}`); } catch { /* too often */ }
+      return;
+    }
     model.set("state", text);
     model.save_changes();
   }
@@ -1512,7 +1517,7 @@ function guide(scope) {
     for (const part of root.querySelectorAll(".told")) { part.classList.remove("told"); }
     if (stop < 0) { return; }
     const [title, text, wanted, where] = TOUR[stop];
-    scope.commit(fromText(wanted));
+    scope.commit({ ...fromText(wanted), race: scope.state.race });
     $(".tour h4").textContent = `${stop + 1} of ${TOUR.length}: ${title}`;
     $(".tour p").textContent = text;
     $(".back").disabled = stop === 0;
@@ -1593,16 +1598,18 @@ function racing(scope) {
   }
   function running(yes) { $(".go").disabled = yes; $(".halt").disabled = !yes; }
   async function start() {
-    const [layers, from, fades, ...rates] = settings(), began = performance.now();
+    const [layers, from, fades, ...rates] = settings();
     const mine = latest += 1;
     const setting = {
       depth: layers, seed: from, fade: fades === 1, width: 32, updates: UPDATES, batch: 64,
       racers: kinds.map((kind, i) => ({ kind, rate: rates[i] })),
     };
     running(true);
+    curves = {};
     $(".report").textContent = "Getting the digits …";
     const digits = await raceDigits(model, bytes);
-    if (mine !== latest) { return; }  // stopped meanwhile
+    if (mine !== latest) { return; }  // stopped or closed meanwhile
+    const began = performance.now();
     runner ??= worker(race, { race_digits: digits });
     curves = Object.fromEntries(kinds.map((kind) => [kind, []]));
     let drawn = 0;
@@ -1627,7 +1634,7 @@ function racing(scope) {
     running(false);
     $(".report").textContent = `Stopped after ${curves.plain?.length ?? 0} updates.`;
   });
-  return { show, end: () => runner?.end() };
+  return { show, end: () => { latest += 1; runner?.end(); } };
 }
 
 // The digits of the race, which are asked for when they are needed.
@@ -1655,7 +1662,9 @@ function raceReport(curves, { depth, fade, seed }, seconds) {
   const said = ends.map(({ kind, loss }) => `${RACERS[kind].name} ${figure(loss)}`).join("; ");
   const times = (a, b) => (a / b).toFixed(a / b < 10 ? 1 : 0);
   const compare = (a, b, subject, other) => {
-    if (!Number.isFinite(a)) { return `In this run ${subject} diverged.`; }
+    for (const [loss, name] of [[a, subject], [b, other]]) {
+      if (!Number.isFinite(loss)) { return `In this run ${name} diverged.`; }
+    }
     if (a < b / 1.1) { return `The loss of ${other} is ${times(b, a)} times that of ${subject}.`; }
     if (a > b * 1.1) { return `The loss of ${subject} is ${times(a, b)} times that of ${other}.`; }
     return `The losses of ${subject} and ${other} are within a tenth of each other.`;
