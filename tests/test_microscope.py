@@ -1,6 +1,7 @@
 """The microscope: what the page computes equals Keras, and everybody can use it."""
 
 import base64
+import math
 import re
 import sys
 
@@ -240,7 +241,8 @@ def test_probes_are_those_of_numpy(engine, trained):
 @pytest.mark.slow
 @pytest.mark.parametrize("shortcut_by", [0, 1, 0.4])
 @pytest.mark.parametrize("zero_init", [False, True])
-def test_gradients_are_those_of_the_tape(engine, shortcut_by, zero_init):
+@pytest.mark.parametrize("size", [1, 1000])  # of the last layer: as deep networks start, far off
+def test_gradients_are_those_of_the_tape(engine, shortcut_by, zero_init, size):
     options = {"block": "dense", "widths": (32,), "normalisation": False, "zero_init": zero_init}
     model = network(12, "padded", input_shape=(14, 14, 1), **options)
     if shortcut_by == 0:
@@ -254,6 +256,7 @@ def test_gradients_are_those_of_the_tape(engine, shortcut_by, zero_init):
     for layer in kept:
         layer.set_weights([np.zeros_like(weights) for weights in layer.get_weights()])
     order = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    order[-1].kernel.assign(size * order[-1].kernel)
     images, labels = microscope.race_digits()
     images, labels = standardise_small(images[:64]), labels[:64].astype("int32")
     weights = [weight for layer in order for weight in (layer.kernel, layer.bias)]
@@ -289,6 +292,26 @@ def test_gradients_are_those_of_the_tape(engine, shortcut_by, zero_init):
     )
     print(f"largest difference {difference / largest:.2e} of the largest entry")
     assert difference <= 1e-4 * largest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ends", [(2.0, 1.0, 0.5), (1.0, 1.05, 4.0), (math.nan, 1.0, 0.5)])
+def test_a_race_is_reported_as_it_ended(engine, ends):
+    curves = dict(zip(("plain", "residual", "zero"), ([end] * 60 for end in ends), strict=True))
+    report = engine.evaluate(
+        "(curves) => engine.raceReport(curves, { depth: 22, fade: false, seed: 0 }, 9)", curves
+    )
+    names = "the residual network", "the one whose branches start at zero"
+    for name, end in zip(names, ends[1:], strict=True):
+        if math.isnan(ends[0]):
+            said = "In this run the plain one diverged."
+        elif max(end, ends[0]) < 1.1 * min(end, ends[0]):
+            said = f"The losses of {name} and the plain one are within a tenth of each other."
+        else:
+            pair = (name, "the plain one") if end > ends[0] else ("the plain one", name)
+            times = max(end, ends[0]) / min(end, ends[0])
+            said = f"The loss of {pair[0]} is {times:.1f} times that of {pair[1]}."
+        assert said in report
 
 
 def standardise_small(pixels):

@@ -1682,7 +1682,7 @@ function raceChart(lines, updates) {
   const [left, right, top, bottom] = [44, 540, 12, 262], floor = Math.log10(0.01), roof = 1;
   const x = (update) => left + (right - left) * update / updates;
   const y = (loss) => {
-    const level = Math.min(Math.max(Math.log10(loss), floor), roof);
+    const level = Number.isFinite(loss) ? Math.min(Math.max(Math.log10(loss), floor), roof) : roof;
     return top + (bottom - top) * (roof - level) / (roof - floor);
   };
   const rules = [10, 1, 0.1, 0.01].map((loss) =>
@@ -1823,6 +1823,7 @@ function pictureOf(levels) {
 
 // What the tests compare with Keras.
 export const engine = {
-  unpack, networkOf, digitsOf, forward, probe, lossAndGradients, fromText, toText, likeMnist,
+  unpack, networkOf, digitsOf, forward, probe, lossAndGradients, raceReport, fromText, toText,
+  likeMnist,
 };
 export default { render };
