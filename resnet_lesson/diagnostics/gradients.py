@@ -46,7 +46,7 @@ def gradient_norms(model, images, labels):
     """
     kernels = {layer.name: layer.kernel for layer in model.layers if hasattr(layer, "kernel")}
     with kept_averages(model):
-        _, gradients = _loss_and_gradients(model, images, labels, kernels.values())
+        gradients = _gradients(model, images, labels, kernels.values())
     return {
         name: float(np.linalg.norm(gradient))
         for name, gradient in zip(kernels, gradients, strict=True)
@@ -74,7 +74,7 @@ def gradient_agreement(model, images, labels, batches=8):
     directions = []
     with kept_averages(model):
         for part in parts:
-            _, gradients = _loss_and_gradients(model, *part, model.trainable_variables)
+            gradients = _gradients(model, *part, model.trainable_variables)
             whole = np.concatenate([np.ravel(gradient) for gradient in gradients])
             directions.append(whole / np.linalg.norm(whole))
     return float(np.mean([a @ b for a, b in itertools.combinations(directions, 2)]))
@@ -109,7 +109,7 @@ def realised_fall(model, images, labels, other_images, other_labels, share=0.1):
 
     with kept(model.variables):
         before = losses()
-        _, gradients = _loss_and_gradients(model, images, labels, model.trainable_variables)
+        gradients = _gradients(model, images, labels, model.trainable_variables)
         promised = share * before[0]
         step = promised / sum(float(tf.reduce_sum(gradient**2)) for gradient in gradients)
         for weight, gradient in zip(model.trainable_variables, gradients, strict=True):
@@ -118,13 +118,13 @@ def realised_fall(model, images, labels, other_images, other_labels, share=0.1):
     return own, others
 
 
-def _loss_and_gradients(model, images, labels, weights):
+def _gradients(model, images, labels, weights):
     with tf.GradientTape() as tape:
         watch(tape, weights)
         loss = batch_loss(model(images, training=True), labels)
     values = [weight.value for weight in weights]
     # A block that stochastic depth leaves out has none.
-    return loss, tape.gradient(loss, values, unconnected_gradients="zero")
+    return tape.gradient(loss, values, unconnected_gradients="zero")
 
 
 @checked(inputs=Images())

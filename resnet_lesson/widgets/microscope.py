@@ -245,7 +245,8 @@ def page_data():
 def open_microscope(state=""):
     """Show the microscope: three trained networks that read a digit in the page itself.
 
-    Nothing is computed in the kernel, so the microscope goes on where the kernel has ended.
+    Nothing is computed in the kernel, so the microscope goes on where the kernel has ended. Only
+    the digits of the race come from there, when the race is first opened.
 
     Args:
         state: what it shows, as in ``"depth=56&digit=3&fade=0.5"``: what stands behind # in the
