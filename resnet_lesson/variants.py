@@ -25,15 +25,17 @@ References
         pooling instead of dense layers.
 """
 
+import itertools
 from functools import cached_property
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
 from resnet_lesson.blocks import BottleneckBlock, batch_norm, channels_last
 from resnet_lesson.models import DEPTH, blocks_for_depth, network, segments, stem
-from resnet_lesson.plumbing.constraints import TEXT, OneOf, Real, checked
+from resnet_lesson.plumbing.constraints import TEXT, OneOf, Real, Whole, checked
 
 VARIANTS = {
     "baseline": "Nothing is changed.",
@@ -257,6 +259,25 @@ def with_fading_shortcuts(model):
         return layer(*args, **options)
 
     return keras.models.clone_model(model, call_function=call)
+
+
+@checked(start=Whole(), end=Whole(1))
+def fade(model, start, end):
+    """Return a function that lowers λ in the course of one training.
+
+    Args:
+        model: keras.Model, from ``with_fading_shortcuts``.
+        start, end: numbers of updates: λ is 1 up to the first, falls in a straight line, and is 0
+            from the second on.
+
+    Returns:
+        function without arguments, to be called after each update, as ``on_update`` of
+        ``Trainer.run`` is.
+    """
+    if start >= end:
+        raise ValueError(f"start must come before end. Received: {start} and {end}")
+    scale, done = model.get_layer("shortcut_scale").scale, itertools.count(1)
+    return lambda: scale.assign(np.clip((end - next(done)) / (end - start), 0, 1))
 
 
 @checked

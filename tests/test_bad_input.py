@@ -236,6 +236,7 @@ CALLS = {
         {"model": one_layer(), "data": mnist(), "updates": 1} | {"progress": False}
     ),
     "variants.Survival": lambda: {"probability": 0.5},
+    "variants.fade": lambda: {"model": model(), "start": 1, "end": 3},
     "variants.variant_network": lambda: {"depth": 8},
     "variants.with_fading_shortcuts": lambda: {"model": model()},
     "variants.without_shortcuts": lambda: {"model": model()},

@@ -19,6 +19,7 @@ from resnet_lesson.variants import (
     VARIANTS,
     SkippingModel,
     expected_depth,
+    fade,
     variant_network,
     with_fading_shortcuts,
     without_shortcuts,
@@ -445,10 +446,12 @@ def test_shortcuts_fade_from_residual_to_plain(block):
 def test_a_network_whose_shortcuts_fade_can_be_trained():
     data = small_data(32)
     fading = with_fading_shortcuts(network(8))
-    scale = fading.get_layer("shortcut_scale").scale
-    trainer = Trainer(fading, 16)
-    run = trainer.run(data, 0, 4, on_update=lambda: scale.assign(scale - 0.25))
-    assert scale.numpy() == 0 and np.isfinite(run.loss).all()
+    scale, found = fading.get_layer("shortcut_scale").scale, []
+    trainer, lower = Trainer(fading, 16), fade(fading, 1, 3)
+    run = trainer.run(data, 0, 4, on_update=lambda: found.append((lower(), float(scale))[1]))
+    assert found == [1, 0.5, 0, 0] and np.isfinite(run.loss).all()
     np.testing.assert_array_equal(without_shortcuts(fading)(IMAGES), fading(IMAGES, training=False))
+    with pytest.raises(ValueError, match=r"start must come before end. Received: 3 and 3"):
+        fade(fading, 3, 3)
     again = trainer.run(data, 0, 4)  # λ starts at 1 again, and stays there
-    assert scale.numpy() == 1 and again.loss[0] == run.loss[0] and again.loss[1] != run.loss[1]
+    assert scale.numpy() == 1 and again.loss[0] == run.loss[0] and again.loss[2] != run.loss[2]

@@ -12,7 +12,6 @@ start, on seeds that the page does not begin with.
 """
 
 import functools
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from resnet_lesson.diagnostics import exchangeable, run_parts, without_branch
 from resnet_lesson.models import network, segments
 from resnet_lesson.studies import Study, known, learning_curve, without_test
 from resnet_lesson.training import Trainer
-from resnet_lesson.variants import with_fading_shortcuts, without_shortcuts
+from resnet_lesson.variants import fade, with_fading_shortcuts, without_shortcuts
 from resnet_lesson.widgets import microscope
 
 SETTINGS = {
@@ -74,14 +73,11 @@ def one_run(task):
     if task["what"] == "race":
         return one_race(task)
     data, kind, depth = images(), task["kind"], task["depth"]
-    rate, (start, end) = SETTINGS["rates"][str(depth)][kind], SETTINGS["fade"]
+    rate = SETTINGS["rates"][str(depth)][kind]
     model, on_update = network(depth, "none" if kind == "plain" else "padded"), None
     if kind == "faded":
         model = with_fading_shortcuts(model)
-        scale, done = model.get_layer("shortcut_scale").scale, itertools.count(1)
-
-        def on_update():
-            scale.assign(np.clip((end - next(done)) / (end - start), 0, 1))
+        on_update = fade(model, *SETTINGS["fade"])
 
     constant, updates = SETTINGS["constant_until"], SETTINGS["updates"]
     schedule = CosineDecay(rate, updates - constant, warmup_target=rate, warmup_steps=constant)

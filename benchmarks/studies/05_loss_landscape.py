@@ -13,7 +13,6 @@ References
 """
 
 import functools
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from resnet_lesson.diagnostics import filter_normalised_direction, losses_around
 from resnet_lesson.models import network
 from resnet_lesson.studies import Study, known, without_test
 from resnet_lesson.training import Trainer
-from resnet_lesson.variants import with_fading_shortcuts, without_shortcuts
+from resnet_lesson.variants import fade, with_fading_shortcuts, without_shortcuts
 
 SETTINGS = {
     "train": 12800,
@@ -55,19 +54,13 @@ def trained(name, seed):
     on_update = None
     if name == "faded":
         model = with_fading_shortcuts(model)
-        on_update = fade(model.get_layer("shortcut_scale").scale, *SETTINGS["fade"])
+        on_update = fade(model, *SETTINGS["fade"])
     constant, rate = SETTINGS["constant_until"], SETTINGS["rates"][name]
     annealing = SETTINGS["updates"] - constant
     schedule = CosineDecay(rate, annealing, warmup_target=rate, warmup_steps=constant)
     trainer = Trainer(model, SETTINGS["batch_size"], schedule)
     trainer.run(without_test(images()), seed, SETTINGS["updates"], on_update=on_update)
     return without_shortcuts(model) if name == "faded" else model
-
-
-def fade(scale, start, end):
-    """Return a function that sets λ for the next update, to be called after each."""
-    count = itertools.count(1)
-    return lambda: scale.assign(np.clip((end - next(count)) / (end - start), 0, 1))
 
 
 def some_rows(task):
