@@ -407,6 +407,37 @@ def test_every_change_can_be_undone_and_stands_in_the_address(opened):
 
 
 @pytest.mark.slow
+def test_a_button_that_has_done_its_work_keeps_the_focus(opened):
+    at = opened()
+    focused = "document.activeElement.className"
+    at.button("Cut the residual network's shortcuts").press("Enter")
+    assert at.page.evaluate("document.activeElement.dataset.try") == "fade"
+    at.button("Cut the residual network's shortcuts").press("Enter")  # nothing more to cut
+    at.button("Undo").press("Enter")
+    assert at.page.evaluate(focused) == "undo" and at.button("Undo").is_disabled()
+    assert at.state() == "#depth=56&digit=0&open=r5"
+    for number in range(5, 0, -1):
+        assert at.page.locator(".title").inner_text() == f"Residual, block {number} of 18"
+        at.button("← Block before").press("Enter")
+    at.button("← Block before").press("Enter")
+    assert at.page.evaluate(focused) == "before" and at.state().endswith("open=r1")
+
+
+@pytest.mark.slow
+def test_only_what_is_new_is_said_aloud(opened):
+    at = opened()
+    at.wait()
+    said = at.page.locator("[role=status]")
+    at.button("Switch off block 5 of the residual network").click()
+    at.wait()
+    at.page.wait_for_function("document.querySelector('[role=status]').textContent")
+    assert re.fullmatch(r"Residual reads \d, .* right\.", said.inner_text())
+    at.button("Block after →").click()
+    at.page.wait_for_timeout(600)
+    assert said.inner_text() == "Residual, block 6 of 18"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "odd",
     [
@@ -420,6 +451,7 @@ def test_every_change_can_be_undone_and_stands_in_the_address(opened):
         "depth=20&edits=r7_0_1",
         "edits=r5_0",
         "edits=x5_0_1",
+        "edits=r5_0_1,r5_1_1",
         "ink=AAAA",
         "open=r0",
         "__proto__=1",

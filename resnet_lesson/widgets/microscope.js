@@ -473,7 +473,11 @@ function worker(job, data) {
 const KINDS = ["plain", "residual", "faded"];
 const LARGEST_FACTOR = 2;
 
-const RATES = [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];  // of the race
+// As the study searched it, which a test compares.
+const RACE = {
+  depths: [12, 22, 42], width: 32, updates: 400, batch: 64,
+  rates: [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1],
+};
 
 function freshState() {
   return { depth: 56, digit: 0, ink: null, fade: 1, edits: {}, open: "r5", race: null };
@@ -499,16 +503,17 @@ const READERS = {
   edits(text) {
     const parts = text.split(",").map((part) => part.split("_"));
     const fine = parts.every(([block, branch, shortcut, ...more]) =>
-      isBlock(block) && isFactor(branch) && isFactor(shortcut) && !more.length);
+      isBlock(block) && isFactor(branch) && isFactor(shortcut) && !more.length)
+      && new Set(parts.map(([block]) => block)).size === parts.length;
     const pairs = parts.map(([block, ...by]) => [block, by.map(Number)]);
     return fine ? { edits: Object.fromEntries(pairs) } : null;
   },
   open: (text) => (isBlock(text) ? { open: text } : null),
   race(text) {
     const [depth, seed, fade, ...rates] = text.split("_");
-    const fine = ["12", "22", "42"].includes(depth) && /^(0|[1-9]\d{0,3})$/.test(seed ?? "")
+    const fine = RACE.depths.map(String).includes(depth) && /^(0|[1-9]\d{0,3})$/.test(seed ?? "")
       && ["0", "1"].includes(fade) && rates.length === 3
-      && rates.every((rate) => RATES.map(String).includes(rate));
+      && rates.every((rate) => RACE.rates.map(String).includes(rate));
     return fine ? { race: text.split("_").map(Number) } : null;
   },
 };
@@ -596,11 +601,11 @@ function likeMnist(levels, side) {
 // -- 8 Showing ------------------------------------------------------------------------------------
 
 const LOOK = `
-.scope { --plain: #0072b2; --residual: #b84a00; --faded: #00785a; --line: #8888; --paper: #fff;
-  --ink: #1a1a1a; --soft: #8882; --focus: #0055cc; color: var(--ink); font-size: 1rem;
+.scope { --plain: #0072b2; --residual: #b84a00; --faded: #00785a; --line: #8888; --edge: #767676;
+  --paper: #fff; --ink: #1a1a1a; --soft: #8882; --focus: #0055cc; color: var(--ink); font-size: 1rem;
   line-height: 1.4; container-type: inline-size; text-align: left; }
-.scope[data-dark] { --plain: #6cc0f0; --residual: #ff9d5c; --faded: #3fd1a4; --paper: #16181d;
-  --ink: #eceef2; --focus: #9cc7ff; }
+.scope[data-dark] { --plain: #6cc0f0; --residual: #ff9d5c; --faded: #3fd1a4; --edge: #8d929c;
+  --paper: #16181d; --ink: #eceef2; --focus: #9cc7ff; }
 .scope * { box-sizing: border-box; }
 .scope h3, .scope h4, .scope p { margin: 0 0 .4em; color: inherit; }
 .scope h3 { font-size: 1.2em; font-weight: 700; }
@@ -611,11 +616,11 @@ const LOOK = `
   clip-path: inset(50%);
   white-space: nowrap; }
 .scope button, .scope select, .scope input[type=number] { font: inherit; color: inherit;
-  background: var(--soft); border: 1px solid var(--line); border-radius: 5px; padding: .25em .7em;
+  background: var(--soft); border: 1px solid var(--edge); border-radius: 5px; padding: .25em .7em;
   min-height: 32px; max-width: 100%; }
 .scope select option { color: #1a1a1a; background: #fff; }
 .scope button { cursor: pointer; }
-.scope button:disabled { opacity: .5; cursor: default; }
+.scope [aria-disabled=true] { opacity: .5; cursor: default; }
 .scope button.main { border: 2px solid currentColor; font-weight: 600; }
 .scope :is(button, input, select, canvas, summary):focus-visible { outline: 3px solid var(--focus);
   outline-offset: 1px; }
@@ -628,7 +633,7 @@ const LOOK = `
   accent-color: var(--focus); }
 .scope output { font-variant-numeric: tabular-nums; min-width: 2.4em; display: inline-block; }
 .scope canvas { display: block; image-rendering: pixelated; }
-.scope .field { background: #000; border: 2px solid var(--line); touch-action: none; width: 140px;
+.scope .field { background: #000; border: 2px solid var(--edge); touch-action: none; width: 140px;
   height: 140px; cursor: crosshair; image-rendering: auto; }
 .scope .paper { position: relative; width: 140px; margin-bottom: 4px; }
 .scope .pen { position: absolute; width: 14px; height: 14px; border: 3px solid; border-radius: 50%;
@@ -770,7 +775,7 @@ const RACERS = {
   residual: { name: "residual", colour: "residual", dash: "9 4" },
   zero: { name: "residual, branches start at zero", colour: "faded", dash: "2 4" },
 };
-const UPDATES = 400, LAST = 50;
+const LAST = 50;  // updates, over whose losses a race's end is averaged
 
 const PAGE = `
 <p class="quiet" role="status" aria-live="polite"></p>
@@ -834,13 +839,14 @@ const PAGE = `
     images: one plain, one with additions, and one with additions whose branches start at zero. There
     is no normalisation. Who will be ahead, and by how much?</p>
   <div class="strip">
-    <label>Layers <select class="race-depth"><option>12<option>22<option>42</select></label>
+    <label>Layers <select class="race-depth">${
+  RACE.depths.map((depth) => `<option>${depth}`).join("")}</select></label>
     <label>Seed <input type="number" class="race-seed" min="0" max="9999" value="1"
       style="width: 5.5em"></label>
     <label><input type="checkbox" class="race-fade"> Fade the shortcuts to nothing</label></div>
   <div class="strip rates"></div>
   <p><button type="button" class="main go">Start the race</button>
-    <button type="button" class="halt" disabled>Stop</button></p>
+    <button type="button" class="halt" aria-disabled="true">Stop</button></p>
   <div class="chart"></div>
   <p class="report"></p>
 </details>
@@ -859,6 +865,9 @@ function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "scope";
   root.innerHTML = `<style>${LOOK}</style>${PAGE}`;
+  root.addEventListener("click", (event) => {
+    if (event.target.closest("[aria-disabled=true]")) { event.stopPropagation(); }
+  }, { capture: true });
   el.append(root);
   const bytes = (name) => asBytes(model.get(name));
   const file = unpack(bytes("networks")), digits = unpack(bytes("digits"));
@@ -1062,11 +1071,11 @@ function settings(scope) {
     show() {
       const { state } = scope;
       for (const radio of radios) { radio.checked = Number(radio.value) === state.depth; }
-      $(".undo").disabled = !scope.hasChanged();
-      $(".reset").disabled = state.fade === 1 && !Object.keys(state.edits).length;
+      atRest($(".undo"), !scope.hasChanged());
+      atRest($(".reset"), state.fade === 1 && !Object.keys(state.edits).length);
       for (const button of tries) {
         const key = button.dataset.try;
-        button.disabled = key === "fade" ? state.fade === 0 : isOff(state, key);
+        atRest(button, key === "fade" ? state.fade === 0 : isOff(state, key));
       }
     },
   };
@@ -1310,6 +1319,7 @@ function counting(scope) {
   const nowOf = (kind) => factorsOf(scope.state, kind);
   const usualOf = (kind) => factorsOf({ ...freshState(), depth: scope.state.depth }, kind);
   const missing = () => KINDS.some((kind) => scope.rightOf(kind) === undefined);
+  let spoken = [];
   scope.rightOf = (kind) => counts.get(keyOf(kind, nowOf(kind)));
 
   scope.count = () => {
@@ -1342,14 +1352,16 @@ function counting(scope) {
         changed && usual !== undefined ? `; ${usual} when untouched` : "");
     }
   }
+  // Of each network, what has become of it, unless that is what was said last.
   function announce() {
-    if (!scope.hasChanged()) { return; }  // nobody has asked yet
     const said = KINDS.map((kind) => {
       const { probabilities } = scope.steps[kind], read = best(probabilities);
       return `${ABOUT[kind][0]} reads ${read}, ${percent(probabilities[read])}; `
         + `${scope.rightOf(kind)} of ${digits.count} right.`;
     });
-    scope.say(said.join(" "), 400);
+    const news = said.filter((sentence, i) => sentence !== spoken[i]);
+    spoken = said;
+    if (news.length && scope.hasChanged()) { scope.say(news.join(" "), 400); }  // once one has asked
   }
   return { show, end: () => counter.end() };
 }
@@ -1412,6 +1424,7 @@ function openedBlock(scope) {
     $(name).addEventListener("click", () => {
       const { open } = scope.state;
       scope.commit({ open: open[0] + (Number(open.slice(1)) + by) });
+      scope.say($(".title").textContent);
     });
   }
   $(".in-words").addEventListener("toggle", () => show());
@@ -1423,8 +1436,8 @@ function openedBlock(scope) {
     const { blocks } = networkIn(scope, kind);
     $(".block").style.setProperty("--own", `var(--${kind})`);
     $(".title").textContent = `${ABOUT[kind][0]}, block ${number} of ${blocks.length}`;
-    $(".before").disabled = number === 1;
-    $(".after").disabled = number === blocks.length;
+    atRest($(".before"), number === 1);
+    atRest($(".after"), number === blocks.length);
     $(".on").checked = !isOff(state, state.open);
     const own = state.edits[state.open] ?? untouched(kind);
     [$(".branch"), $(".shortcut")].forEach((slider, i) => {
@@ -1520,7 +1533,7 @@ function guide(scope) {
     scope.commit({ ...fromText(wanted), race: scope.state.race });
     $(".tour h4").textContent = `${stop + 1} of ${TOUR.length}: ${title}`;
     $(".tour p").textContent = text;
-    $(".back").disabled = stop === 0;
+    atRest($(".back"), stop === 0);
     $(".next").textContent = stop === TOUR.length - 1 ? "To the race" : "Next";
     $(where).classList.toggle("told", where !== ".networks");
     $(where).scrollIntoView({ block: "start" });
@@ -1566,7 +1579,7 @@ function racing(scope) {
   function put([toDepth, toSeed, toFade, ...rates]) {
     [depth.value, seed.value, fade.checked] = [toDepth, toSeed, toFade === 1];
     kinds.forEach((kind, i) => {
-      rate[kind].replaceChildren(...RATES.map((one) => {
+      rate[kind].replaceChildren(...RACE.rates.map((one) => {
         const best = one === about.race_rates[toDepth][kind];
         return new Option(best ? `${one} (best found)` : one, one, false, one === rates[i]);
       }));
@@ -1594,14 +1607,14 @@ function racing(scope) {
   let curves = {}, runner = null, latest = 0;
   function draw() {
     const lines = Object.entries(curves).map(([kind, points]) => ({ kind, points }));
-    $(".chart").innerHTML = raceChart(lines, UPDATES);
+    $(".chart").innerHTML = raceChart(lines, RACE.updates);
   }
-  function running(yes) { $(".go").disabled = yes; $(".halt").disabled = !yes; }
+  function running(yes) { atRest($(".go"), yes); atRest($(".halt"), !yes); }
   async function start() {
     const [layers, from, fades, ...rates] = settings();
     const mine = latest += 1;
     const setting = {
-      depth: layers, seed: from, fade: fades === 1, width: 32, updates: UPDATES, batch: 64,
+      ...RACE, depth: layers, seed: from, fade: fades === 1,
       racers: kinds.map((kind, i) => ({ kind, rate: rates[i] })),
     };
     running(true);
@@ -1615,11 +1628,11 @@ function racing(scope) {
     let drawn = 0;
     runner.start(setting, ({ update, losses, lambda }) => {
       for (const kind of kinds) { curves[kind].push(losses[kind]); }
-      if (performance.now() - drawn < 200 && update < UPDATES) { return; }
+      if (performance.now() - drawn < 200 && update < RACE.updates) { return; }
       drawn = performance.now();
       draw();
       const faded = setting.fade ? ` λ is ${lambda.toFixed(2)}.` : "";
-      $(".report").textContent = `Update ${update} of ${UPDATES}.${faded}`;
+      $(".report").textContent = `Update ${update} of ${RACE.updates}.${faded}`;
     }, () => {
       running(false);
       $(".report").textContent = raceReport(curves, setting, (performance.now() - began) / 1000);
@@ -1669,7 +1682,7 @@ function raceReport(curves, { depth, fade, seed }, seconds) {
     if (a > b * 1.1) { return `The loss of ${subject} is ${times(a, b)} times that of ${other}.`; }
     return `The losses of ${subject} and ${other} are within a tenth of each other.`;
   };
-  return `${depth} layers, seed ${seed}, ${UPDATES} updates in ${seconds.toFixed(0)} seconds. `
+  return `${depth} layers, seed ${seed}, ${RACE.updates} updates in ${seconds.toFixed(0)} seconds. `
     + `Training loss, mean of the last ${LAST} updates: ${said}. `
     + compare(of.residual, of.plain, "the residual network", "the plain one")
     + ` ${compare(of.zero, of.plain, "the one whose branches start at zero", "the plain one")}`
@@ -1722,6 +1735,10 @@ function raceChart(lines, updates) {
 }
 
 // -- Small things.
+
+// A button that has nothing to do now. It is not `disabled`, for then whoever has just pressed it
+// with the keyboard would be thrown back to the top of the page; `render` ignores its clicks.
+function atRest(button, yes) { button.setAttribute("aria-disabled", yes); }
 
 function asBytes(data) {
   if (!data) { return null; }
@@ -1824,6 +1841,6 @@ function pictureOf(levels) {
 // What the tests compare with Keras.
 export const engine = {
   unpack, networkOf, digitsOf, forward, probe, lossAndGradients, raceReport, fromText, toText,
-  likeMnist,
+  likeMnist, RACE,
 };
 export default { render };
