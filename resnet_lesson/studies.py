@@ -269,7 +269,7 @@ def read_study(name):
     """Read what a study measured.
 
     Args:
-        name: the study's name, as in ``"04_long_runs"``.
+        name: the study's name, as in ``"04_rate_map"``.
 
     Returns:
         dict with ``study``, ``source_sha256``, ``date``, ``versions``, ``machine``, ``settings``
@@ -281,7 +281,7 @@ def read_study(name):
 
     Example::
 
-        study = read_study("04_long_runs")
+        study = read_study("04_rate_map")
         runs = by_name(runs_of(study))
     """
     OneOf(*sorted(path.stem for path in FOLDER.glob("*.json"))).check("name", name)

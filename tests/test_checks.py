@@ -97,12 +97,12 @@ def test_no_global_generator_moves():
 
 
 def test_what_an_answer_prints_is_not_shown(capsys):
-    def talks(c, layers):
+    def talks(losses):
         print("working")
-        return c**layers
+        return max(losses)
 
-    assert checks.gradient_left(talks).passed
-    assert capsys.readouterr().out == "gradient_left: passed. One factor for each layer.\n"
+    assert not checks.where_depth_hurts(talks).passed
+    assert "working" not in capsys.readouterr().out
 
 
 def test_an_interrupt_gets_through():
@@ -110,19 +110,20 @@ def test_an_interrupt_gets_through():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        checks.gradient_left(stopped)
+        checks.where_depth_hurts(stopped)
 
 
 def test_summary(capsys, monkeypatch):
     monkeypatch.setattr(core, "results", {})
-    checks.identity_layer(lambda n: (np.eye(n), np.zeros(n)))
-    checks.diagnosis(lambda *a: "degradation")
+    checks.start_prediction(("lower", [1.0], [2.0]))
+    checks.identity_pair(lambda n: np.eye(n))
     capsys.readouterr()
     found = checks.summary("01")
     assert capsys.readouterr().out == (
-        "passed: identity_layer\nnot yet: diagnosis\nnot attempted: gradient_left, deepened\n"
+        "passed: start_prediction\nnot yet: identity_pair\n"
+        "not attempted: deepened, where_depth_hurts\n"
     )
-    assert [result.passed for result in found] == [True, False, False, False]
+    assert [result.passed for result in found] == [False, False, False, True]
     with pytest.raises(ValueError, match=r"lesson must be one of .* Received: 1$"):
         checks.summary(1)
 

@@ -19,10 +19,14 @@ from resnet_lesson.grading.feedback import page
 from resnet_lesson.grading.kernel import Ended, environment
 
 START = "import resnet_lesson\nfrom resnet_lesson import checks"
-RIGHT = "import numpy as np\ndef f(n):\n    return np.eye(n), np.zeros(n)"
-CHECK = "checks.identity_layer(f)"
+RIGHT = """import numpy as np
+def f(n):
+    half = np.eye(n)
+    return np.hstack([half, -half]), np.zeros(2 * n), np.vstack([half, -half]), np.zeros(n)"""
+CHECK = "checks.identity_pair(f)"
+FOUND = "('lower', [1.0], [2.0])"
 SUMMARY = 'checks.summary("01")'
-REST = f"checks.gradient_left()\nchecks.diagnosis()\nchecks.deepened()\n{SUMMARY}"
+REST = f"checks.where_depth_hurts()\nchecks.start_prediction()\nchecks.deepened()\n{SUMMARY}"
 
 
 def as_json(*sources):
@@ -39,7 +43,7 @@ def notebook(folder, name, *sources):
 
 def with_(*strange):
     """A hand-in that has passed one exercise before and one after the strange cells."""
-    power = "checks.gradient_left(lambda c, n: c**n)\nchecks.diagnosis()\nchecks.deepened()"
+    power = f"checks.start_prediction({FOUND})\nchecks.deepened()\nchecks.where_depth_hurts()"
     return as_json(START, RIGHT, CHECK, *strange, power, SUMMARY)
 
 
@@ -82,7 +86,7 @@ def rows_of(path):
 
 def run_nothing(monkeypatch, status="passed"):
     """Let the grader read hand-ins without running them."""
-    found = {"results": {"identity_layer": [status, "a message"]}, "forged": [], "replaced": []}
+    found = {"results": {"identity_pair": [status, "a message"]}, "forged": [], "replaced": []}
     monkeypatch.setattr(grading, "_run", lambda *_: found)
 
 
@@ -120,7 +124,7 @@ def test_every_way_to_write_a_notebook_is_read(tmp_path, content):
 
 
 def test_the_lesson_is_known_by_the_checks_the_summary_or_the_name(tmp_path):
-    checks = "checks.bottleneck(f)\nchecks.depth_of(f)\nchecks.identity_layer(f)"
+    checks = "checks.bottleneck(f)\nchecks.depth_of(f)\nchecks.identity_pair(f)"
     assert grading.lesson_of(notebook(tmp_path, "02_x", checks, SUMMARY)) == "03"
     assert grading.lesson_of(notebook(tmp_path, "02_x", SUMMARY)) == "01"
     assert grading.lesson_of(notebook(tmp_path, "Ann 02_residual_learning (1)", "x")) == "02"
@@ -238,7 +242,7 @@ def test_rows_are_written_as_they_come(tmp_path, capsys, monkeypatch):
             raise MemoryError("the grader's own")
         if path.stem == "d":
             raise KeyboardInterrupt
-        return grading.Grade(path, statuses={"identity_layer": "passed"}, remarks=["a remark"])
+        return grading.Grade(path, statuses={"identity_pair": "passed"}, remarks=["a remark"])
 
     monkeypatch.setattr(grading, "grade", graded)
     assert command.main([str(tmp_path), "--csv", str(target)]) == 130
@@ -249,7 +253,7 @@ def test_rows_are_written_as_they_come(tmp_path, capsys, monkeypatch):
     shown = capsys.readouterr()
     assert "Stopped: 3 of 4 are graded." in shown.err
     heading, a, _, c = shown.out.splitlines()
-    assert heading.split()[:3] == ["hand-in", "passed", "identity_layer"]
+    assert heading.split()[:3] == ["hand-in", "passed", "identity_pair"]
     assert a.split() == ["a.ipynb", "1", "of", "1", "passed", "a", "remark"]
     assert c.startswith("c.ipynb")
 
@@ -259,8 +263,12 @@ def test_a_page_of_feedback(tmp_path):
     grade = grading.Grade(
         tmp_path / f"{evil[:8]}.ipynb",
         lesson="01",
-        statuses={"identity_layer": "passed", "deepened": "not yet", "diagnosis": "not attempted"},
-        messages={"identity_layer": evil, "deepened": "two layers & more"},
+        statuses={
+            "identity_pair": "passed",
+            "deepened": "not yet",
+            "start_prediction": "not attempted",
+        },
+        messages={"identity_pair": evil, "deepened": "two layers & more"},
         failures=[f"code cell {number} raises {evil}" for number in range(1, 6)],
         remarks=["the summary is missing"],
     )
@@ -406,7 +414,8 @@ RAISING = (
 )
 FORGED = (
     "from resnet_lesson.checks import core",
-    "one = core.Result('diagnosis', 'passed', '')\ncore.results.update(diagnosis=one)",
+    "one = core.Result('where_depth_hurts', 'passed', '')\n"
+    "core.results.update(where_depth_hurts=one)",
     "core.results['deepened'] = core.Result('deepened', 'passed', '')",
 )
 UNDEAF = (
@@ -444,46 +453,47 @@ STRANGE = {
         "code cell 4 was ended: it used more than 2 GiB",
     ),
     "forged": (
-        with_(*FORGED, "checks.diagnosis()").replace(
-            b"\\nchecks.diagnosis()\\nchecks.deepened()", b""
+        with_(*FORGED, "checks.where_depth_hurts()").replace(
+            b"\\nchecks.deepened()\\nchecks.where_depth_hurts()", b""
         ),
         2,
         "checks that are missing: deepened; results that no check has given, which do not count: "
         "deepened",
     ),
     "replaced": (
-        as_json(START, "checks.identity_layer = print", RIGHT, CHECK, REST),
+        as_json(START, "checks.identity_pair = print", RIGHT, CHECK, REST),
         0,
-        "checks without a result: identity_layer; parts of the checks that are replaced: "
-        "identity_layer",
+        "checks without a result: identity_pair; parts of the checks that are replaced: "
+        "identity_pair",
     ),
     "endless answer": (
         as_json(
             START,
             RIGHT,
             CHECK,
-            "def g(c, n):\n    while True: pass\nchecks.gradient_left(g)",
+            "def g(losses):\n    while True: pass\nchecks.where_depth_hurts(g)",
             SUMMARY,
         ),
         1,
-        "code cell 4 was interrupted after 15 seconds; checks that are missing: diagnosis, "
-        "deepened; checks without a result: gradient_left",
+        "code cell 4 was interrupted after 15 seconds; checks that are missing: deepened, "
+        "start_prediction; checks without a result: where_depth_hurts",
     ),
     "cells deleted": (
         as_json(START, RIGHT, CHECK),
         1,
-        "checks that are missing: gradient_left, diagnosis, deepened; the summary is missing",
+        "checks that are missing: deepened, where_depth_hurts, start_prediction; "
+        "the summary is missing",
     ),
     "a check renamed": (
         as_json(START, RIGHT, "checks.identity_layr(f)", REST),
         0,
-        "code cell 3 raises AttributeError: .*; checks that are missing: identity_layer",
+        "code cell 3 raises AttributeError: .*; checks that are missing: identity_pair",
     ),
     "del checks": (
         as_json(START, RIGHT, CHECK, "del checks", REST),
         1,
         "code cell 5 raises NameError: name 'checks' is not defined; "
-        "checks without a result: gradient_left, diagnosis, deepened",
+        "checks without a result: deepened, where_depth_hurts, start_prediction",
     ),
     "output closed": (
         with_("import sys\nsys.stdout.close()\nsys.stdout = None"),

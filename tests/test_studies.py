@@ -1,6 +1,5 @@
 """Records of studies: each belongs to its source, and says where it comes from."""
 
-import importlib.util
 import json
 import math
 from pathlib import Path
@@ -36,51 +35,6 @@ def test_record_belongs_to_its_source(script):
     groups = [record["settings"], *record["settings"].values()]
     seeds = [group["seeds"] for group in groups if isinstance(group, dict) and "seeds" in group]
     assert seeds and min(map(len, seeds)) >= 3
-
-
-def test_long_runs_are_complete():
-    record = studies.read_study("04_long_runs")
-    settings, results = record["settings"], record["results"]
-    pairs = {(run["name"], run["seed"]) for run in results}
-    assert pairs == {(n, s) for n in settings["networks"] for s in settings["seeds"]}
-    for run in results:
-        assert 0 < run["epochs"][-1]["update"] <= settings["updates"]
-        assert all(math.isfinite(epoch["loss"]) for epoch in run["epochs"])
-
-
-@pytest.fixture
-def long_runs():
-    path = next(script for script in SCRIPTS if script.stem == "04_long_runs")
-    spec = importlib.util.spec_from_file_location("long_runs", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_long_runs_stop_at_the_plateau(long_runs):
-    falling = [0.97**epoch for epoch in range(60)]  # by a fourth in ten epochs
-    assert not any(long_runs.stopped_falling(falling[:n]) for n in range(1, 61))
-    flat = [*falling[:20], *[falling[19]] * 30]
-    stops = [n for n in range(1, 51) if long_runs.stopped_falling(flat[:n])]
-    assert 20 < stops[0] <= 20 + 4 + 10  # at the latest when window and patience are flat
-    assert stops == list(range(stops[0], 51))
-    noisy = [loss * (3 if epoch % 7 == 0 else 1) for epoch, loss in enumerate(falling)]
-    assert not long_runs.stopped_falling(noisy), "single bad epochs are no plateau"
-
-
-def test_long_runs_lower_the_rate_once_and_end(long_runs):
-    record = runs()[0]
-    record.learning_rate, record.epochs, rates = [(0, 2e-3)], [], []
-    for epoch in range(1, 100):
-        record.epochs.append({"update": 200 * epoch, "loss": max(0.9**epoch, 0.2)})
-        rates.append(long_runs.next_rate(record))
-        if rates[-1] is None:
-            break
-        if rates[-1] != record.learning_rate[-1][1]:
-            record.learning_rate.append((200 * epoch, rates[-1]))
-    assert sorted(set(rates[:-1])) == [2e-4, 2e-3]
-    assert rates.count(2e-4) == 10
-    assert rates == [*sorted(rates[:-1], reverse=True), None]
 
 
 def test_write_and_read(tmp_path, monkeypatch):

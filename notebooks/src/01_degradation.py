@@ -464,13 +464,14 @@ verdict_above("100 layers are wrong more often than 10, on the images that they 
 # ([what is known of it](00_start_here.ipynb)), says that residual networks avoid vanishing and exploding
 # gradients. Keep both words in mind; lesson 05 looks at them again, with shortcuts.
 #
-# *Is the deep network worse, or only slower?* After 600 updates nobody can tell. Lesson 04 asks the
-# question again, of convolutional networks, and trains for much longer.
+# *Is the deep network worse, or only slower?* After 600 updates nobody can tell. Given ten times as many, with
+# a rate that ends at zero, networks like these are both: [the long runs](deeper/04_long_runs.ipynb) leave those of 100
+# layers far above those of 10. Lesson 04 asks the same of convolutional networks.
 
 # %% [markdown] tags=["slide"]
 # ## What we do not know yet
 #
-# - Worse, or only slower? **Lesson 04** trains for much longer.
+# - Worse, or only slower? Ten times as long, they are both: **the long runs**, after lesson 04.
 # - Networks that narrow inside cannot copy every input. **Lesson 03**
 # - Do gradients vanish? Not in these networks of 100 layers: **the deeper notebook**.
 #

@@ -5,105 +5,129 @@ import numpy as np
 
 from resnet_lesson.checks.answers import as_array, as_parts, call, require
 from resnet_lesson.checks.core import check, check_values, drawn
+from resnet_lesson.checks.predictions import judged
 
 
-def _layer(answer, x):
-    """Return what a layer with the reader's W and b gives out for x."""
-    W, b = as_parts(call(answer, x.size), 2, "return two things: the matrix W and the vector b")
-    W, b = as_array(W, "W", (x.size, x.size)), as_array(b, "b", x.shape)
-    require(W.any(), "with W = 0 nothing of x comes through")
-    require(not b.any(), "b moves the numbers; it should be 0")
-    return np.maximum(W @ x + b, 0)
+def _pair(answer, x):
+    """Return what the reader's two layers give out for x."""
+    units = x.shape[1]
+    parts = as_parts(call(answer, units), 4, "return four arrays: W1, b1, W2 and b2")
+    W1, b1, W2, b2 = map(as_array, parts, ("W1", "b1", "W2", "b2"))
+    for name, W in (("W1", W1), ("W2", W2)):
+        require(W.ndim == 2, f"{name} should be a matrix, this has the shape {W.shape}")
+    rows = f"W1 should have a row for each of {units} inputs, and W2 a column for each output"
+    require(W1.shape[0] == W2.shape[1] == units, f"{rows}; these are {W1.shape} and {W2.shape}")
+    inner = f"W1 gives {W1.shape[1]} numbers, and W2 takes {W2.shape[0]}"
+    require(W1.shape[1] == W2.shape[0], inner)
+    for name, b, W in (("b1", b1, W1), ("b2", b2, W2)):
+        fits = b.shape in ((), W.shape[1:], (1, *W.shape[1:]))
+        require(fits, f"{name} should have the shape {W.shape[1:]}, this has {b.shape}")
+    return np.maximum(x @ W1 + b1, 0) @ W2 + b2
 
 
-INPUTS = [(np.random.default_rng(n).random(n),) for n in (1, 3, 8)]
+# The last case is far below zero, where a mere shift does not help.
+ANY_SIGN = [(drawn(n, (6, n))[0],) for n in (1, 4)] + [(1e6 * drawn(9, (6, 3))[0],)]
 
 
-@check_values("01", "the layer's output", INPUTS, run=_layer)
-def identity_layer(x):
-    """``answer(n)`` → (W, b): a layer ReLU(W x + b) of n units that gives out each x ≥ 0."""
-    every_unit = np.full(x.shape, x.sum())
-    yield "the layer gives out what it gets, exactly", x
-    yield "a matrix full of ones adds up all units; each unit should see only itself", every_unit
-    yield "the layer turns {x} into {found}"
+@check_values("01", "the layers' output", ANY_SIGN, 1e-6, _pair)
+def identity_pair(x):
+    """``answer(n)`` → W1, b1, W2, b2: two layers, ReLU after the first, that give back any x."""
+    yield "what is positive goes one way, what is negative the other", x
+    yield "the ReLU cuts the negative numbers off, and nothing brings them back", np.maximum(x, 0)
+    yield "these are the absolute values: the negative half comes back with the wrong sign", abs(x)
+    yield "the positive half is missing", np.minimum(x, 0)
+    yield "this is −x: the two halves come back with the wrong signs", -x
+    yield "this is 2x: the halves are counted twice", 2 * x
+    yield "nothing comes through: the output is zero", np.zeros_like(x)
+    shift = "it works for small numbers alone: a shift moves the place where the ReLU cuts"
+    yield shift if np.abs(x).max() > 1e5 else "the two layers do not give back what they get"
 
 
-@check_values("01", "the share", [(0.7, 1), (0.7, 50), (0.99, 100), (1.1, 20)], tolerance=1e-9)
-def gradient_left(c, layers):
-    """``answer(c, layers)`` → the share of a gradient that is left behind so many layers."""
-    yield "one factor for each layer", c**layers
-    yield "multiply by c once for each layer; this multiplies c by the number", c * layers
-    yield "one layer too few: after one layer c is left", c ** (layers - 1)
-    yield "one layer too many: after one layer c is left", c ** (layers + 1)
-    yield "this is what is lost; asked is what is left", 1 - c**layers
-    yield "with c = {c} and {layers} layers, {found:.4g} is not the share that is left"
-
-
-SHOWN = "{:.0%} in training, {:.0%} in validation, {:.0%} in the shallower network"
-BY_HEART = "training goes far better than validation"
-DEGRADED = "a shallower network learns more, and over-fitting needs a high training accuracy"
-HEALTHY = "all three are high, and none is far from the others"
-WEAK = "no shallower network is better, so this one is too weak or too little trained"
-CASES = {  # training, validation, training of a shallower network → what it is, and why
-    (0.99, 0.80, 0.98): ("over-fitting", BY_HEART),
-    (1.00, 0.70, 0.97): ("over-fitting", BY_HEART),
-    (0.62, 0.61, 0.95): ("degradation", DEGRADED),
-    (0.30, 0.31, 0.90): ("degradation", DEGRADED),
-    (0.97, 0.96, 0.93): ("neither", HEALTHY),
-    (0.60, 0.59, 0.58): ("neither", WEAK),
-}
-
-
-@check("01")
-def diagnosis(answer):
-    """``answer(training, validation, shallower)`` → "over-fitting", "degradation" or "neither"."""
-    for accuracies, (right, why) in CASES.items():
-        found = call(answer, *accuracies)
-        word = "return one of the words over-fitting, degradation and neither"
-        require(isinstance(found, str), word)
-        wrong = f"{SHOWN.format(*accuracies)} is not {found!r:.30}: {why}"
-        require(found.strip().lower() == right, wrong)
-    return "training, validation and a shallower network: three numbers tell the three cases"
-
-
-def _deeper(answer, units, n, seed):
+def _deeper(answer, units, inputs, n, seed):
     """Return the logits of the reader's deeper model, which must have the right layers."""
-    model = _dense(units, seed)
-    before = model.get_weights()
+    model = _chain(units, inputs, seed)
+    before, count = model.get_weights(), len(model.layers)
     deep = call(answer, model, n)
-    require(deep is not model or n == 0, "this is the model itself; build a new one")
-    logits = call(deep, _images(seed))
-    unchanged = all(map(np.array_equal, model.get_weights(), before))
-    require(unchanged, "the given model was changed; its weights should stay as they are")
-    layers = sum(bool(layer.weights) for layer in getattr(deep, "layers", ()))
-    wanted = len(before) // 2 + n
-    count = f"the new model has {layers} layers with weights where {wanted} were asked for"
-    require(layers in (0, wanted), count)
+    same = all(map(np.array_equal, model.get_weights(), before)) and len(model.layers) == count
+    require(same, "the given model was changed; it should stay as it is")
+    require(deep is not model, "this is the model itself; build a new one")
+    made = "return a keras.Model, such as a keras.Sequential"
+    require(isinstance(deep, keras.Model), f"{made}; this is a {type(deep).__name__}")
+    logits = call(deep, _images(inputs, seed))
+    layers = [layer for layer in deep.layers if isinstance(layer, keras.layers.Dense)]
+    wanted = len(before) // 2 + 2 * n
+    asked = f"the new model has {len(layers)} dense layers where {wanted} were asked for"
+    require(len(layers) == wanted, asked)
+    config = str([layer.get_config() for layer in deep.layers])
+    found = config.count("'relu'") + sum(isinstance(x, keras.layers.ReLU) for x in deep.layers)
+    linear = f"{n} of the new layers should have a ReLU, this model has {found}"
+    require(found >= n, f"{linear}; without one, two layers are no more than one")
     return logits
 
 
-DEEPER = [((5, 5), 1, 0), ((7, 7, 7), 4, 1), ((3, 3), 0, 2)]
+DEEPER = [((5, 3), 4, 1, 0), ((7, 4, 6), 5, 3, 1), ((3,), 6, 2, 2)]
 
 
-@check_values("01", "the new model's output", DEEPER, 1e-6, _deeper)
-def deepened(units, n, seed):
-    """``answer(model, n)`` → a model with n more ReLU layers that gives the same logits."""
-    logits = _dense(units, seed)(_images(seed)).numpy()
-    cut = np.maximum(logits, 0)
-    yield "deeper, and the same to the last bit", logits
-    yield "the negative logits are cut off: the new layers come *before* the last layer", cut
-    yield "the logits differ: is each new layer the identity, do the old ones keep their weights"
+@check_values("01", "the new model's output", DEEPER, 1e-4, _deeper)
+def deepened(units, inputs, n, seed):
+    """``answer(model, n)`` → a model with n pairs of layers more that gives the same logits."""
+    model, x = _chain(units, inputs, seed), _images(inputs, seed)
+    logits, hidden = model(x).numpy(), keras.Sequential(model.layers[:-1])(x)
+    yield "deeper, and the same", logits
+    before = "the new layers come after the logits, and cut their negative numbers off"
+    yield before, np.maximum(logits, 0)
+    cut = model.layers[-1](np.maximum(hidden, 0)).numpy()
+    yield "negative numbers are cut off in front of the last layer: a tanh gives them, too", cut
+    yield "the logits differ: do the pairs pass everything on, do the old layers keep their weights"
 
 
-def _images(seed):
+def _images(inputs, seed):
     """Draw a batch for the small networks."""
-    return drawn(seed, (16, 4))[0].astype("float32")
+    return drawn(seed, (16, inputs))[0].astype("float32")
 
 
-def _dense(units, seed):
-    """Make a small network of ReLU layers with random weights, biases included."""
+def _chain(units, inputs, seed):
+    """Make a small network of tanh layers with random weights, biases included."""
     # With a seed of its own, so that nothing is drawn from the reader's global one.
     random = keras.initializers.RandomNormal(stddev=1.0, seed=seed)
     weights = {"kernel_initializer": random, "bias_initializer": random}
-    layers = [keras.layers.Dense(n, activation="relu", **weights) for n in units]
-    return keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(2, **weights)])
+    layers = [keras.layers.Dense(n, activation="tanh", **weights) for n in units]
+    return keras.Sequential([keras.Input((inputs,)), *layers, keras.layers.Dense(2, **weights)])
+
+
+NAN = float("nan")
+LOSSES = (  # what a wrong answer shows, losses by depth, the right depth
+    ("each run of 50 layers is above each run of 10", {10: [0.1, 0.2], 50: [0.5, 0.4]}, 50),
+    ("one run of 50 layers is below one of 10", {10: [0.1, 0.6], 50: [0.5, 0.7]}, 0),
+    ("more depth helps here", {4: [0.5, 0.6], 8: [0.3, 0.4], 16: [0.1, 0.2]}, 0),
+    ("asked is the smallest such depth", {5: [0.1], 10: [0.3], 20: [0.5], 40: [0.7]}, 10),
+    (
+        "any shallower network counts, not only the next one",
+        {10: [0.1, 0.2], 20: [0.15, 0.9], 40: [0.3, 0.4]},
+        40,
+    ),
+    ("the best shallower depth counts, here 20", {10: [0.6], 20: [0.1], 40: [0.4]}, 40),
+    ("the depths may come in any order", {40: [0.7, 0.8], 10: [0.1, 0.2], 20: [0.1, 0.3]}, 40),
+    ("equal is not above", {10: [0.2, 0.2], 20: [0.3, 0.2]}, 0),
+    ("a run that diverged (NaN) is worse than any number", {10: [0.1, 0.2], 20: [0.3, NAN]}, 20),
+    ("a run that diverged (NaN) is worse than any number", {10: [0.1, 0.2], 20: [NAN, 0.3]}, 20),
+    ("the other run of 20 layers is below one of 10", {10: [0.1, 0.2], 20: [NAN, 0.15]}, 0),
+    ("nothing is above a run that diverged (NaN)", {10: [NAN, 0.2], 20: [0.3, 0.4]}, 0),
+    ("nothing is above a run that diverged (NaN)", {10: [0.2, NAN], 20: [0.3, NAN]}, 0),
+)
+
+
+@check("01")
+def where_depth_hurts(answer):
+    """``answer(losses)`` → the smallest depth at which it hurts, 0 if there is none."""
+    for message, losses, right in LOSSES:
+        found = call(answer, {depth: list(some) for depth, some in losses.items()})
+        found = as_array(found, "the depth", ())
+        require(found == right, f"{message}: {losses} gives {found:g}, and not {right}")
+    return "every run against every run of a shallower network"
+
+
+@check("01")
+def start_prediction(answer):
+    """``answer``: (prediction, losses of noisy identities, losses of He's start)."""
+    return judged(answer)

@@ -3,85 +3,104 @@
 import numpy as np
 
 from resnet_lesson.checks.answers import as_array, as_parts, call, require
-from resnet_lesson.checks.core import check, check_values, drawn
-
-
-def _residual(answer, name, H, x):
-    """Return F(x) of the F that the reader makes for H."""
-    F = call(answer, H)
-    require(callable(F), "return a function of x; this returns numbers")
-    return call(F, x)
-
-
-FUNCTIONS = {"2x": lambda x: 2 * x, "x": lambda x: 1 * x, "x² + 1": lambda x: x**2 + 1}
-CASES = [(name, H, *drawn(0, (2, 3))) for name, H in FUNCTIONS.items()]
-
-
-@check_values("02", "F(x)", CASES, 1e-4, _residual)
-def residual_of(name, H, x):
-    """``answer(H)`` → the function F with F(x) = H(x) − x."""
-    yield "F(x) + x is H(x), whatever H is", H(x) - x
-    yield "the sign is the other way round: F(x) + x should give H(x)", x - H(x)
-    yield "this is H itself; the shortcut adds x, so F must leave it out", H(x)
-    yield "x is added; the shortcut adds it already, so F takes it away", H(x) + x
-    yield "for H(x) = {name}, F(x) + x is not H(x)"
-
-
-def _block(n, inner, seed):
-    """Draw x, W1 and W2 of a block of n units, with so many inside."""
-    return drawn(seed, (n,), (inner, n), (n, inner))
+from resnet_lesson.checks.blocks import called, variables
+from resnet_lesson.checks.core import check, check_values, close, drawn, judge
+from resnet_lesson.checks.predictions import judged
 
 
 def _relu(x):
     return np.maximum(x, 0)
 
 
-@check_values("02", "the output", [_block(12, 12, 0), _block(5, 3, 1), _block(2, 6, 2)], 1e-4)
-def residual_block(x, W1, W2):
-    """``answer(x, W1, W2)`` → ReLU(W2 ReLU(W1 x) + x), for a vector x."""
-    F = W2 @ _relu(W1 @ x)
-    both = _relu(_relu(F) + x)
-    yield "branch, addition, ReLU, in that order", _relu(F + x)
-    yield "the branch alone; the shortcut is missing", _relu(F)
+def _dense_block(answer, units, seed):
+    """Return what the reader's block of dense layers gives out, with weights drawn for it."""
+    block = called(answer, units)
+    x = drawn(seed, (8, units))[0].astype("float32")
+    called(block, x)  # some blocks make their weights only now
+    kernels = [v for v in variables(block) if v.shape == (units, units)]
+    found = f"two kernels of {units} × {units} were expected, this block has {len(kernels)}"
+    require(len(kernels) == 2, found)
+    for kernel, value in zip(kernels, drawn(seed + 1, *2 * [(units, units)]), strict=True):
+        kernel.assign(value.astype("float32"))
+    return called(block, x)
+
+
+@check_values("02", "the block's output", [(5, 0), (3, 2)], 1e-4, _dense_block)
+def mended_block(units, seed):
+    """``answer(units)`` → a block of dense layers, repaired: ReLU(W2 ReLU(W1 x) + x)."""
+    x, (A, B) = drawn(seed, (8, units))[0], drawn(seed + 1, *2 * [(units, units)])
+    hidden = _relu(x @ A)
+    F = hidden @ B
+    yield "the shortcut spans both layers", _relu(F + x)
+    yield "the shortcut still begins after the first layer", _relu(F + hidden)
+    yield "the shortcut begins after the first layer's product", _relu(F + x @ A)
+    yield "there is no shortcut any more", _relu(F)
     yield "the last ReLU is missing", F + x
-    yield "the ReLU comes before the addition; it belongs after it", _relu(F) + x
-    yield "a ReLU before the addition and one after it: the first one does not belong there", both
-    yield "the branch needs a ReLU between its two layers", _relu(W2 @ W1 @ x + x)
-    yield "x is subtracted", _relu(F - x)
-    yield "the numbers are not ReLU(W2 ReLU(W1 x) + x)"
+    yield "the last ReLU belongs after the addition, not before", _relu(F) + x
+    yield "the ReLU before the addition does not belong there", _relu(_relu(F) + x)
+    yield "the ReLU between the two layers is missing", _relu(x @ A @ B + x)
+    yield "the output is not ReLU(F(x) + x) with the two layers in their order"
 
 
-@check_values("02", "the gradient", [_block(4, 4, 3), _block(5, 3, 4), _block(3, 6, 6)], 1e-4)
-def block_gradient(x, W1, W2):
-    """``answer(x, W1, W2)`` → the Jacobian of the block above, shape (n, n)."""
-    inner = (W1 @ x > 0).astype(float)
-    outer = (W2 @ _relu(W1 @ x) + x > 0).astype(float)[:, None]
-    J, eye = (W2 * inner) @ W1, np.eye(len(x))
-    right, columns = outer * (eye + J), outer.T * (eye + J)
-    linear = outer * (eye + W2 @ W1)
-    yield "the mask of the last ReLU, times I plus the branch's gradient", right
-    yield "the identity matrix is missing: the shortcut has a slope too", outer * J
-    yield "the last ReLU is missing: rows whose sum is negative are zero", eye + J
-    yield "this is the transpose: row i is the slope of output i", right.T
-    yield "the ReLU inside the branch is missing: units that are off pass nothing", linear
-    yield "the last ReLU cuts the branch only; it cuts the shortcut as well", eye + outer * J
-    yield "the last ReLU cuts outputs, so it zeroes rows, and these are columns", columns
-    yield "the numbers differ from the gradient by central differences"
+def _batch(count, n, inner, seed):
+    """Draw x, W1, W2 and a gradient by the output."""
+    return drawn(seed, (count, n), (n, inner), (inner, n), (count, n))
 
 
-GAINS = [(0.5, 0.1, 1), (1.0, 0.3, 30), (0.9, 0.0, 10), (1.1, 0.2, 3)]
+BATCHES = [_batch(6, 4, 5, 3), _batch(1, 3, 2, 4), _batch(5, 2, 7, 5)]
 
 
-@check_values("02", "the gain", GAINS, tolerance=1e-9)
-def gain(lam, g, blocks):
-    """``answer(lam, g, blocks)`` → what that many blocks multiply a gradient by, about."""
-    squares = lam**2 + g**2
-    yield "λ² and g² add up in each block", squares ** (blocks / 2)
-    yield "that is the line alone; the branches add their share", lam**blocks
-    yield "the root is missing: squares add up, lengths do not", squares**blocks
-    yield "lengths do not add up here, their squares do", (lam + g) ** blocks
-    yield "that is one block", squares**0.5
-    yield "λ = {lam}, g = {g}, {blocks} blocks: {found:.4g} is not the gain"
+@check("02")
+def backward(answer):
+    """``answer(x, W1, W2, flow)`` → gradients by x, W1 and W2 of ReLU(ReLU(x W1) W2 + x)."""
+    for x, W1, W2, flow in BATCHES:
+        given = [array.copy() for array in (x, W1, W2, flow)]
+        parts = as_parts(call(answer, *given), 3, "return three arrays: dx, dW1 and dW2")
+        whole = all(map(np.array_equal, given, (x, W1, W2, flow)))
+        require(whole, "an array that was given is changed; the next block needs it whole")
+        meanings = _gradients(x, W1, W2, flow)
+        for value, (name, meaning) in zip(parts, meanings.items(), strict=True):
+            judge(value, name, meaning, 1e-4)
+    return "through the branch and through the shortcut, added up"
+
+
+def _gradients(x, W1, W2, flow):
+    """Return what each gradient is, and what known mistakes make of it."""
+    inner, hidden = (x @ W1 > 0), _relu(x @ W1)
+    at_sum = flow * (hidden @ W2 + x > 0)
+    at_hidden, without_inner = at_sum @ W2.T * inner, at_sum @ W2.T
+    without_outer = flow @ W2.T * inner
+    last = "the last ReLU is missing: where it gave 0, nothing flows back"
+    branch = "the ReLU inside the branch is missing: units that are off pass nothing"
+    means = "the gradient by a weight is the sum over the rows of the batch, this is the mean"
+    return {
+        "dx": [
+            ("both ways", at_hidden @ W1.T + at_sum),
+            ("dx lacks the shortcut's part: x reaches the sum as it is, too", at_hidden @ W1.T),
+            ("dx lacks the branch's part", at_sum),
+            ("the last ReLU cuts what flows along the shortcut, too", at_hidden @ W1.T + flow),
+            (last, without_outer @ W1.T + flow),
+            (branch, without_inner @ W1.T + at_sum),
+            (f"{last}; so is the one inside", flow @ W2.T @ W1.T + flow),
+            ("the last ReLU cuts what flows into the branch, too", without_outer @ W1.T + at_sum),
+            ("the sign of dx is the other way round", -at_hidden @ W1.T - at_sum),
+            "dx is not the gradient by x: central differences give something else",
+        ],
+        "dW1": [
+            ("what goes in, times what flows back", x.T @ at_hidden),
+            (last, x.T @ without_outer),
+            (branch, x.T @ without_inner),
+            (means, x.T @ at_hidden / len(x)),
+            "dW1 is not the gradient by W1: central differences give something else",
+        ],
+        "dW2": [
+            ("what goes in, times what flows back", hidden.T @ at_sum),
+            (last, hidden.T @ flow),
+            ("what W2 gets has passed a ReLU", (x @ W1).T @ at_sum),
+            (means, hidden.T @ at_sum / len(x)),
+            "dW2 is not the gradient by W2: central differences give something else",
+        ],
+    }
 
 
 @check("02")
@@ -91,11 +110,17 @@ def harmless_start(answer):
         W1, W2 = as_parts(call(answer, n, seed), 2, "return two matrices, W1 and W2")
         W1, W2 = as_array(W1, "W1", (n, n)), as_array(W2, "W2", (n, n))
         x = np.random.default_rng(seed).random((32, n))
-        hidden = _relu(x @ W1.T)
-        unchanged = np.array_equal(_relu(hidden @ W2.T + x), x)
+        hidden = _relu(x @ W1)
+        unchanged = close(_relu(hidden @ W2 + x), x, 1e-6)
         require(unchanged, "the block changes its input at the start")
-        # dL/dW2 is an outer product with the hidden units, dL/dW1 passes W2.
+        # dL/dW2 is a product with the hidden units, dL/dW1 passes W2.
         stuck = "with W2 = 0 and no hidden unit on, both gradients are 0, and it stays so for ever"
         require(hidden.any() or W2.any(), stuck)
         require(hidden.any(), "no hidden unit is ever on, so no weight gets a gradient")
     return "W2 = 0 makes it the identity, and a random W1 lets it learn"
+
+
+@check("02")
+def shortcut_prediction(answer):
+    """``answer``: (prediction, losses with shortcuts, losses without)."""
+    return judged(answer)

@@ -12,135 +12,88 @@ import keras
 import numpy as np
 
 from resnet_lesson import checks
+from resnet_lesson.data import load_mnist
+from resnet_lesson.models import network, reset_weights
+from resnet_lesson.training import Trainer
+
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 
 # %% [markdown]
-# ## Exercise 1: an identity layer
+# ## Exercise 1: a copy of negative numbers
 #
-# **easy, 5 minutes**
+# **easy, 10 minutes**
 #
-# A dense layer computes $\mathrm{ReLU}(W x + b)$. Its input has passed a ReLU, so no number in $x$ is
-# negative. For which $W$ and $b$, with $n$ units, does it give out $x$ unchanged?
+# In lesson 01 a single ReLU layer could hand everything on, because whatever reached it had passed a ReLU before and
+# was never negative. Suppose it had not. Can *two* dense layers, with a ReLU after the first of them only, give back any
+# numbers at all? Find their weights:
+#
+# $$\mathrm{ReLU}(x W_1 + b_1)\, W_2 + b_2 = x \quad \text{for every } x.$$
 
 # %%
-def identity_layer(n):
-    """Return W, an array of shape (n, n), and b, an array of shape (n,)."""
+def identity_pair(n):
+    """Return W1, b1, W2, b2 for rows x of n numbers; how wide the middle is, is up to you."""
     # ANSWER
-    return np.eye(n), np.zeros(n)
+    eye = np.eye(n)
+    return np.hstack([eye, -eye]), np.zeros(2 * n), np.vstack([eye, -eye]), np.zeros(n)
     # END
 
 
 # %%
-checks.identity_layer(identity_layer)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Each unit should see one number alone, its own, and multiply it by one. NumPy has a function for
-# that matrix, named like the letter it is written with.
-#
-# </details>
-
-# %% [markdown]
-# ## Exercise 2: what is left of a gradient
-#
-# **easy, 5 minutes**
-#
-# On its way back each layer multiplies the gradient by a factor $c$. Which share of it is left behind
-# a number of layers? Predict first, on paper: $c = 0.99$ and 100 layers. Is half of it left, a tenth,
-# or a thousandth?
-
-# %%
-def gradient_left(c, layers):
-    """Return the share of the gradient that is left, a number."""
-    # ANSWER
-    return c**layers
-    # END
-
-
-# %%
-checks.gradient_left(gradient_left)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# After one layer it is $c$, after two it is $c \cdot c$.
-#
-# </details>
-
-# %% [markdown] tags=["solution"]
-# $0.99^{100} = e^{100 \ln 0.99} \approx e^{-1.005} \approx 0.37$: more than a third is left. A factor
-# close to one is harmless for a long time. With $c = 0.9$ it would be $3 \cdot 10^{-5}$.
-
-# %% [markdown]
-# ## Exercise 3: which trouble is it?
-#
-# **medium, 10 minutes**
-#
-# A colleague gives you three numbers: her network's accuracy on its training images, its accuracy on
-# validation images, and the *training* accuracy of a shallower network. Is it over-fitting,
-# degradation, or neither? Write the rule. (Where numbers differ, they differ clearly: by more than
-# 0.1 for trouble, by less than 0.06 for none.)
-
-# %%
-def diagnosis(training, validation, shallower):
-    """Return "over-fitting", "degradation" or "neither" for three accuracies from 0 to 1."""
-    # ANSWER
-    if training - validation > 0.1:
-        return "over-fitting"
-    if shallower - training > 0.1:
-        return "degradation"
-    return "neither"
-    # END
-
-
-# %%
-checks.diagnosis(diagnosis)
+checks.identity_pair(identity_pair)
 
 # %% [markdown]
 # <details><summary>Hint 1</summary>
 #
-# Over-fitting compares two numbers of one network. Degradation compares two networks.
+# One ReLU keeps the positive half of a number. What would you have to give a ReLU so that it keeps the negative half?
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# A network with 60 % where its shallower twin has 58 % is weak. It is not degraded.
+# Give the middle two units for each number. Then put the halves together again, each with its sign.
 #
 # </details>
 
+# %% [markdown] tags=["solution"]
+# $x = \mathrm{ReLU}(x) - \mathrm{ReLU}(-x)$. A start that treats both halves of a number alike in this manner is called
+# *looks linear*. You will meet it again in lesson 02.
+
 # %% [markdown]
-# ## Exercise 4: deeper, and the same
+# ## Exercise 2: deeper, and the same
 #
-# **hard, 20 minutes**
+# **medium, 20 minutes**
 #
-# Lesson 01 made a 10-layer network deeper without changing what it computes. Do the same for any
-# chain of dense layers. The given model must stay as it is.
+# A colleague's network has hidden layers with tanh, of different widths, and it is trained. She does not believe that
+# it could be made deeper without a change. Show her: put `n` pairs of layers like those of exercise 1 in front of its last
+# layer. Her own model must stay as it is.
 
 # %%
 def example():
-    """A chain of dense layers: ReLU in all but the last one."""
+    """A chain of dense layers like hers."""
     return keras.Sequential([
         keras.Input((4,)),
-        keras.layers.Dense(5, activation="relu"),
-        keras.layers.Dense(5, activation="relu"),
+        keras.layers.Dense(7, activation="tanh"),
+        keras.layers.Dense(5, activation="tanh"),
         keras.layers.Dense(2),
     ])
 
 
 # %%
 def deepened(model, n):
-    """Return a new model with n more ReLU layers that gives the same logits.
+    """Return a new model with 2n dense layers more that gives the same logits.
 
     model: a keras.Sequential like the one above, with any number of layers and units.
     """
     # ANSWER
     *hidden, last = model.layers
     units = hidden[-1].units
-    added = [keras.layers.Dense(units, activation="relu") for _ in range(n)]
+    pairs = [(keras.layers.Dense(2 * units, activation="relu"), keras.layers.Dense(units)) for _ in range(n)]
+    added = [layer for pair in pairs for layer in pair]
     deep = keras.Sequential([keras.Input(model.input_shape[1:]), *hidden, *added, last])
-    for layer in added:
-        layer.set_weights([np.eye(units), np.zeros(units)])
+    W1, b1, W2, b2 = identity_pair(units)
+    for first, second in pairs:
+        first.set_weights([W1, b1])
+        second.set_weights([W2, b2])
     return deep
     # END
 
@@ -157,36 +110,161 @@ checks.deepened(deepened)
 #
 # <details><summary>Hint 2</summary>
 #
-# Where do the new layers go? Logits may be negative, and a ReLU would cut them off.
+# `layer.set_weights([W, b])` works once the layer is built, that is, once it is part of a model whose input shape is
+# known.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercise 3: where does depth begin to hurt?
+#
+# **medium, 20 minutes**
+#
+# You have trained networks of several depths, each with several seeds. At which depth does the harm begin? Agree on a
+# rule before you look: depth *hurts* at the smallest depth at which **every** run ends above **every** run of *some*
+# shallower network. A run that has diverged has the loss NaN, "not a number", and is worse than any other. Write the
+# rule.
+
+# %%
+def where_depth_hurts(losses):
+    """Return the smallest depth at which depth hurts, or 0 if there is none.
+
+    losses: dictionary: depth → list of final training losses, one a seed.
+    """
+    # ANSWER
+    def bad(run):
+        return np.inf if np.isnan(run) else run
+
+    for depth in sorted(losses):
+        lowest = min(map(bad, losses[depth]))
+        if any(lowest > max(map(bad, losses[other])) for other in losses if other < depth):
+            return depth
+    return 0
+    # END
+
+
+# %%
+checks.where_depth_hurts(where_depth_hurts)
+
+# %% [markdown]
+# Now use it. Predict first: dense networks of 6, 12, 24 and 48 layers get 200 updates each, with three seeds, at a
+# rate of 0.001. Where does depth begin to hurt? It takes about ten seconds.
+
+# %%
+# STUB: my_guess = None  # a depth, or 0
+# ANSWER
+my_guess = 24
+# END
+
+DENSE = {"shortcut": "none", "block": "dense", "widths": (71,), "normalisation": False}
+mnist = load_mnist(train=6400, val=0, test=0)
+if my_guess is None:
+    print("Predict first.")
+else:
+    losses = {}
+    for depth in (6, 12, 24, 48):
+        trainer = Trainer(network(depth, **DENSE), learning_rate=1e-3)
+        losses[depth] = [trainer.run(mnist, seed, updates=200).final_loss(50) for seed in (0, 1, 2)]
+        print(f"{depth} layers:", ", ".join(f"{loss:.2f}" for loss in losses[depth]))
+    print("depth hurts from", where_depth_hurts(losses), "layers on; your guess was", my_guess)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# For every run to be above every run of another depth, which of the first must be above which of the second?
 #
 # </details>
 #
-# <details><summary>Hint 3</summary>
+# <details><summary>Hint 2</summary>
 #
-# `layer.set_weights([W, b])` works once the layer is built, that is, once it is part of a model whose
-# input shape is known.
+# Every comparison with NaN is False, and `min` and `max` give one thing or another, depending on where in the list it
+# stands. Replace it first.
 #
 # </details>
+
+# %% [markdown] tags=["solution"]
+# At one shared rate even 12 layers may hurt in so short a time: they are merely slower. Whether that is degradation you
+# could only say with the best rate for each depth, as section 3 of the lesson has it.
+
+# %% [markdown]
+# ## Exercise 4: how much like nothing must it be?
+#
+# **medium, 15 minutes**
+#
+# In section 2 the deep network began with identities, and did far better than from a random start. Real layers are never
+# exact identities. So add noise: each of the 40 layers that are slipped in gets $W = I + N$, where the numbers in $N$ are
+# drawn with a standard deviation of 0.1. (He's own start for 71 units, without the $I$, has 0.17.) Is the training
+# loss after 200 updates lower than from He's start, higher, or is there no clear difference, because the runs overlap?
+# Write down your prediction and a reason *before* you run it. It takes about ten seconds.
+
+# %%
+# STUB: prediction = None  # "lower", "higher" or "no clear difference"
+# ANSWER
+prediction = "lower"
+# END
+
+# %%
+NOISE = 0.1
+noisy, usual = [], []
+if prediction is None:
+    print("Predict first.")
+else:
+    first_layers = {layer.name for layer in network(10, **DENSE).layers}
+    deep = network(50, **DENSE)
+    trainer = Trainer(deep, learning_rate=1e-3)
+    for seed in (0, 1, 2):
+        usual.append(trainer.run(mnist, seed, updates=200).final_loss(50))
+        reset_weights(deep, seed)
+        random = np.random.default_rng(seed)
+        for layer in deep.layers:
+            if layer.weights and layer.name not in first_layers:
+                layer.set_weights([np.eye(71) + random.normal(0, NOISE, (71, 71)), np.zeros(71)])
+        noisy.append(trainer.run(mnist, seed, updates=200, reset=False).final_loss(50))
+    print("identities with noise:", ", ".join(f"{loss:.2f}" for loss in noisy))
+    print("He's start:           ", ", ".join(f"{loss:.2f}" for loss in usual))
+
+# %%
+checks.start_prediction((prediction, noisy, usual))
+
+# %% [markdown]
+# A wrong prediction is no mistake. Why does it come out like this? Try other values of `NOISE`: where does it turn?
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Look at sizes. The identity keeps the length of what it gets, and $N$ adds to it. Each layer does that to what the one
+# before has made.
+#
+# </details>
+
+# %% [markdown] tags=["solution"]
+# It comes out higher. What $N$ adds to a signal of 71 numbers is about $0.1 \sqrt{71} \approx 0.84$ times as long as the
+# signal, and about at right angles to it, so each layer lengthens the signal by a factor of up to $\sqrt{1 + 0.71} \approx
+# 1.3$, and forty of them by many thousands. He's start is made to keep the length. With a noise of 0.03 the
+# factor is 1.03 a layer, and the loss is about half that of He's start. "Near the identity" has to be near enough for
+# all the layers together: the more of them, the nearer. Remember it when lesson 02 asks how a branch should start.
 
 # %% [markdown]
 # ## Exercise 5: an experiment of your own
 #
 # **medium, 15 minutes**
 #
-# A blog claims: "Deep plain networks fail because of bad first weights. With better ones, depth never
-# hurts." Plan an experiment that could refute the second sentence. Write down: what you vary, what
-# you hold fixed, what you measure, how many seeds, and which outcome would convince you of the
-# opposite. There is no check: compare with a neighbour, or with the model answer in the solutions.
+# A blog claims: "Deep plain networks fail because of bad first weights. With better ones, depth never hurts." Plan an
+# experiment that could refute the second sentence. Write down what you vary, what you hold fixed, what you measure, how
+# many seeds you take, and which outcome would convince you of the opposite. There is no check: compare with a
+# neighbour, or with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
-# **A model answer.** Vary the depth (10, 20, 50, 100) and the first weights (several schemes, the
-# blog's among them). Hold fixed: width, data, batch size, number of updates. Search the learning rate
-# for *each* pair of depth and scheme, on the training loss, and make sure that no best rate lies at
-# the edge of the search. Measure the training loss, not the test loss, so that over-fitting plays no
-# part. At least three seeds, and compare every run with every run. The sentence says "never", so one
-# counter-example is enough: a scheme that the blog calls good, with which 100 layers end clearly above
-# 20 with every seed. If no scheme degrades, the blog is not proved right: a longer training or a
-# greater depth may still show it.
+# **A model answer.** Vary the depth (10, 20, 50, 100) and the first weights (several schemes, the blog's among them).
+# Hold fixed: width, data, batch size, number of updates. Search the learning rate for *each* pair of depth and scheme,
+# on the training loss, and make sure that no best rate lies at the edge of the search. Measure the training loss, not
+# the test loss, so that over-fitting plays no part. Take seeds that had no part in the search, at least three, and
+# compare every run with every run. The sentence says "never", so one counter-example is enough: a scheme that the blog
+# calls good, with which 100 layers end clearly above 20 with every seed. If no scheme degrades, the blog is not proved
+# right: a longer training or a greater depth may still show it.
+#
+# **A good answer** names the outcome that would refute the sentence *before* the experiment; it tunes each arm with the
+# same effort; it looks at the training images; and it does not ask one run to decide.
 
 # %% [markdown]
 # ## Where you stand

@@ -8,158 +8,200 @@
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
 
+import keras
 import numpy as np
+from keras import layers
 
 from resnet_lesson import checks
+from resnet_lesson.data import load_mnist
+from resnet_lesson.models import network
+from resnet_lesson.training import Trainer
+
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 
 # %% [markdown]
-# ## Exercise 1: what must the branch learn?
+# ## Exercise 1: a shortcut that cuts too little
 #
-# **easy, 5 minutes**
+# **easy, 10 minutes**
 #
-# A block should compute $H(x)$. Its shortcut adds $x$. So which function is left for the branch?
+# A colleague stacks twenty of these blocks. Her network has an addition in each of them, it trains without an error,
+# and yet it learns no better than a plain one. What is wrong with the block? Find it by reading, and mend it.
 
 # %%
-def residual_of(H):
-    """Return the function F that the branch must learn, for any function H of an array."""
+def suspicious(units):
+    """Dense, ReLU, Dense, plus x, ReLU; or so she thinks."""
+    inputs = keras.Input((units,))
+    x = inputs
+    x = layers.Dense(units, activation="relu")(x)
+    y = layers.Dense(units)(x)
+    y = layers.Add()([y, x])
+    return keras.Model(inputs, layers.ReLU()(y))
+
+
+# %%
+def mended_block(units):
+    """Return the block as she meant it."""
+    inputs = keras.Input((units,))
     # ANSWER
-    return lambda x: H(x) - x
+    hidden = layers.Dense(units, activation="relu")(inputs)
+    branch = layers.Dense(units)(hidden)
+    return keras.Model(inputs, layers.ReLU()(layers.Add()([branch, inputs])))
     # END
 
 
 # %%
-checks.residual_of(residual_of)
+checks.mended_block(mended_block)
 
 # %% [markdown]
-# <details><summary>Hint</summary>
+# Does it matter? Predict, then run: a stem, twenty blocks of either kind and a last layer, all of dense layers, see each
+# of 6,400 digits twice. It takes about ten seconds.
+
+# %%
+def of_blocks(block, count=20, units=32):
+    """Put a network together from such blocks, branches small at the start."""
+    x = inputs = keras.Input((28, 28, 1))
+    x = layers.Dense(units, activation="relu", kernel_initializer="he_normal")(layers.Flatten()(x))
+    for _ in range(count):
+        made = block(units)
+        first, second = [layer for layer in made.layers if isinstance(layer, layers.Dense)]
+        first.kernel.assign(keras.initializers.HeNormal()((units, units)))
+        second.kernel.assign(0.1 * keras.initializers.HeNormal()((units, units)))
+        x = made(x)
+    return keras.Model(inputs, layers.Dense(10)(x))
+
+
+mnist = load_mnist(train=6400, val=0, test=0)
+for name, block in {"suspicious": suspicious, "mended": mended_block}.items():
+    if mended_block(4) is None:
+        continue
+    keras.utils.set_random_seed(0)
+    model = of_blocks(block)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    losses = model.fit(mnist.train.images, mnist.train.labels, batch_size=64, epochs=2, verbose=0).history["loss"]
+    print(f"{name}: mean loss of the second pass {losses[-1]:.2f}")
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
 #
-# $F(x) + x = H(x)$. The answer is a function: use `lambda x: …`, or `def` inside the function.
+# Follow the name `x` from line to line. What does it stand for when it reaches the addition?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Draw the block: how many layers does the shortcut go around, and how many are there?
 #
 # </details>
 
+# %% [markdown] tags=["solution"]
+# `x` is given a new value before it is added, so the shortcut begins *after* the first layer. What went into the block
+# never gets past that layer, and twenty of them in a row are a plain network of twenty layers with a little something
+# beside each. Nothing fails, no shape is wrong, and no test of shapes would notice. In frameworks where a block is a
+# function this is one of the most frequent mistakes.
+
 # %% [markdown]
-# ## Exercise 2: a block by hand
+# ## Exercise 2: the way back
 #
-# **easy, 10 minutes**
+# **hard, 30 minutes**
 #
-# A residual block with two dense layers, no biases: the branch is $F(x) = W_2\,\mathrm{ReLU}(W_1 x)$,
-# and the last ReLU comes after the addition. Write it with NumPy.
+# Be your own gradient tape. A batch of rows goes through the block
+#
+# $$\text{out} = \mathrm{ReLU}(z), \qquad z = \mathrm{ReLU}(x W_1)\, W_2 + x.$$
+#
+# On the way back you are given `flow`, the gradient of some loss by every number in `out`. Compute the gradients by
+# $x$, $W_1$ and $W_2$. Derive them on paper first, from the end to the beginning. (No number in the check lies exactly
+# at a kink.)
 
 # %%
 def relu(x):
     return np.maximum(x, 0)
 
 
-def residual_block(x, W1, W2):
-    """Return the block's output for one vector x, an array of its shape."""
+def backward(x, W1, W2, flow):
+    """Return dx, dW1, dW2, arrays of the shapes of x, W1 and W2.
+
+    x and flow have the shape (batch, n), W1 has (n, m), W2 has (m, n).
+    """
     # ANSWER
-    return relu(W2 @ relu(W1 @ x) + x)
+    hidden = relu(x @ W1)
+    at_sum = flow * (hidden @ W2 + x > 0)
+    at_hidden = at_sum @ W2.T * (hidden > 0)
+    return at_hidden @ W1.T + at_sum, x.T @ at_hidden, hidden.T @ at_sum
     # END
 
 
 # %%
-checks.residual_block(residual_block)
-
-# %% [markdown]
-# ## Exercise 3: its gradient by hand
-#
-# **hard, 25 minutes**
-#
-# Write the Jacobian of the block above: the matrix whose row $i$ holds the slopes of output $i$. Derive
-# it on paper first, with the chain rule, from the outside to the inside. (No number in the check is
-# exactly at a kink.)
-
-# %%
-def block_gradient(x, W1, W2):
-    """Return the Jacobian of the block at x, an array of shape (len(x), len(x))."""
-    # ANSWER
-    inner_on = (W1 @ x > 0).astype(float)
-    outer_on = (W2 @ relu(W1 @ x) + x > 0).astype(float)
-    branch = W2 @ np.diag(inner_on) @ W1
-    return np.diag(outer_on) @ (np.eye(len(x)) + branch)
-    # END
-
-
-# %%
-checks.block_gradient(block_gradient)
+checks.backward(backward)
 
 # %% [markdown]
 # <details><summary>Hint 1</summary>
 #
-# A ReLU has slope 1 where its input is positive, else 0. For a vector that is a diagonal matrix of
-# ones and zeros.
+# A ReLU lets the flow pass where its input was positive, and stops it elsewhere. Do that first, for the last ReLU: what is
+# left is the gradient by $z$.
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# Lesson 02, section 3: $\mathrm{diag}(1[z + a > 0])\,(I + \partial F / \partial a)$. Here
-# $\partial F / \partial a$ is a product of three matrices.
+# For $y = h W$ and a flow $g$ by $y$, the flow by $h$ is $g W^\top$, and the gradient by $W$ is $h^\top g$. Compare the
+# shapes: nothing else fits.
 #
 # </details>
 #
 # <details><summary>Hint 3</summary>
 #
-# If the check says that an output that is cut off has a slope: is the diagonal matrix on the left?
-# On the left it zeroes rows, on the right it zeroes columns.
+# $x$ is used twice in the block. A number that reaches the loss in two ways has a gradient with two parts.
 #
 # </details>
 
 # %% [markdown]
-# ## Exercise 4: a scaled shortcut
-#
-# **medium, 10 minutes**
-#
-# Each block multiplies its shortcut by $\lambda$. Its branch has the gain $g$ and favours no
-# direction. By which factor do $L$ blocks change the size of a gradient, about? Predict first: with
-# $\lambda = 1$ and $g = 0.3$, is the gradient of 30 blocks nearer to 1, to 4 or to 2000?
+# Now let it train something. Twenty blocks are your network, in NumPy alone, and your function does all of the learning;
+# stem and head are random and stay so. Each block starts with $W_2 = 0$. What does the loss do?
 
 # %%
-def gain(lam, g, blocks):
-    """Return the factor for so many blocks, a number."""
-    # ANSWER
-    return (lam**2 + g**2) ** (blocks / 2)
-    # END
+def train(backward, blocks=20, updates=150, units=64, rate=0.02, first_W2=0.0, seed=0):
+    """Train a chain of blocks by stochastic gradient descent; return the loss of each update."""
+    random = np.random.default_rng(seed)
+    images, labels = mnist.train.images.reshape(-1, 784), mnist.train.labels
+    stem = random.normal(0, np.sqrt(2 / 784), (784, units))
+    head = random.normal(0, np.sqrt(1 / units), (units, 10))
+    W1 = [random.normal(0, np.sqrt(2 / units), (units, units)) for _ in range(blocks)]
+    W2 = [first_W2 * random.normal(0, np.sqrt(2 / units), (units, units)) for _ in range(blocks)]
+    losses = []
+    for _ in range(updates):
+        some = random.integers(0, len(images), 64)
+        states = [relu(images[some] @ stem)]
+        for first, second in zip(W1, W2):
+            states.append(relu(relu(states[-1] @ first) @ second + states[-1]))
+        logits = states[-1] @ head
+        logits -= logits.max(axis=1, keepdims=True)
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        losses.append(-np.log(p[range(64), labels[some]]).mean())
+        p[range(64), labels[some]] -= 1  # the gradient of the loss by the logits, times 64
+        flow = p / 64 @ head.T
+        for i in reversed(range(blocks)):
+            flow, dW1, dW2 = backward(states[i], W1[i], W2[i], flow)
+            W1[i] -= rate * dW1
+            W2[i] -= rate * dW2
+    return losses
 
 
-# %%
-checks.gain(gain)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Two vectors at a right angle: the *squares* of their lengths add up (Pythagoras).
-#
-# </details>
+if backward(*np.ones((4, 2, 2))) is not None:
+    losses = train(backward)
+    print(f"training loss: {np.mean(losses[:10]):.2f} at the start, {np.mean(losses[-10:]):.2f} at the end")
 
 # %% [markdown] tags=["solution"]
-# $(1 + 0.09)^{15} \approx 3.6$: nearer to 4. Adding up the lengths would give $1.3^{30} \approx 2600$.
+# A page of NumPy, and it trains forty layers. Call `train` with `first_W2=1.0`, which is He's start for both layers of
+# a branch: what happens to the loss, and which of this lesson's figures have you seen it in?
 
 # %% [markdown]
-# ## Exercise 5: a harmless start that can learn
+# ## Exercise 3: a harmless start that can learn
 #
 # **medium, 15 minutes**
 #
-# A colleague wants to insert the block of exercise 2 into a trained network without changing its
-# output. She sets all weights to zero. The output is unchanged indeed, and stays so for ever: the
-# block never learns anything. Try it:
-
-# %%
-def after_one_update(W1, W2, x, target, rate=0.1):
-    """Make one step of gradient descent on the squared error; return the new W1 and W2."""
-    hidden = relu(W1 @ x)
-    z = W2 @ hidden + x
-    slope = (relu(z) - target) * (z > 0)
-    return (W1 - rate * np.outer((W2.T @ slope) * (hidden > 0), x),
-            W2 - rate * np.outer(slope, hidden))
-
-
-zeros = np.zeros((3, 3))
-for W in after_one_update(zeros, zeros, np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 2.0])):
-    print("largest weight after one update:", np.abs(W).max())
-
-# %% [markdown]
-# Find first weights with which the block is the identity for $x \ge 0$ at the start, and still learns.
+# Somebody wants to insert the block of exercise 2 into a trained network without changing its output, and sets all its
+# weights to zero. The output is unchanged indeed, and stays so for ever: the block never learns anything. Why not? Find
+# first weights with which the block is the identity for $x \ge 0$ at the start, and still learns.
 
 # %%
 def harmless_start(n, seed):
@@ -174,33 +216,96 @@ def harmless_start(n, seed):
 checks.harmless_start(harmless_start)
 
 # %% [markdown]
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1</summary>
 #
-# Look at the two lines that `after_one_update` returns. Which factor makes the change of $W_2$ zero?
-# Which one that of $W_1$? Only one of the two matrices has to be zero for $F(x) = 0$.
+# Go through exercise 2 with zeros. Which factor makes the gradient by $W_2$ zero? Which one that by $W_1$?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# For a branch that gives nothing, how many of the two matrices have to be zero?
 #
 # </details>
 
 # %% [markdown] tags=["solution"]
-# With $W_2 = 0$ the branch is zero whatever $W_1$ is. In the first update only $W_2$ moves, since the
-# gradient of $W_1$ passes $W_2$. From the second update on both move ([inserting blocks](../deeper/02_inserting_blocks.ipynb), section 4).
+# With $W_2 = 0$ the branch is zero whatever $W_1$ is. In the first update only $W_2$ moves, since the gradient by $W_1$
+# passes $W_2$. From the second update on both move ([inserting blocks](../deeper/02_inserting_blocks.ipynb), section 4).
 
 # %% [markdown]
-# ## Exercise 6: against the shortcut
+# ## Exercise 4: the shortcut alone
 #
-# **medium, 10 minutes**
+# **medium, 15 minutes**
 #
-# For which functions $H$ is a residual block the *wrong* choice? Name one that a network for images
-# may need, say what the branch has to learn for it, and how one would notice in an experiment. There
-# is no check: compare with a neighbour, or with the model answer in the solutions.
+# Take 22 dense layers of 32 units, without normalisation, and He's first weights everywhere. Put a shortcut around each pair of
+# layers, and change nothing else: same weights, same images, same rate of 0.001. After 150 updates, is the training loss lower
+# than without shortcuts, higher, or is there no clear difference, because the runs overlap? Write down your prediction
+# and a reason *before* you run it. It takes about five seconds.
+
+# %%
+# STUB: prediction = None  # "lower", "higher" or "no clear difference"
+# ANSWER
+prediction = "higher"
+# END
+
+# %%
+def final_losses(shortcut, **options):
+    """Return the mean loss of the last 50 updates, one number a seed."""
+    model = network(22, shortcut, block="dense", widths=(32,), normalisation=False, **options)
+    trainer = Trainer(model, learning_rate=1e-3)
+    return [trainer.run(mnist, seed, updates=150).final_loss(50) for seed in (0, 1, 2)]
+
+
+with_shortcuts, without = [], []
+if prediction is None:
+    print("Predict first.")
+else:
+    with_shortcuts, without = final_losses("padded"), final_losses("none")
+    print("with shortcuts:   ", ", ".join(f"{loss:.2f}" for loss in with_shortcuts))
+    print("without shortcuts:", ", ".join(f"{loss:.2f}" for loss in without))
+
+# %%
+checks.shortcut_prediction((prediction, with_shortcuts, without))
+
+# %% [markdown]
+# A wrong prediction is no mistake. What does each block add to what it carries, at the start? Change one thing in the call
+# so that the shortcuts win, and run again.
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Ten blocks, and each adds a branch about as large as what it carries. How large is the sum? Exercise 3 has a remedy, and
+# `network` has an option for it: look at `help(network)`.
+#
+# </details>
 
 # %% [markdown] tags=["solution"]
-# **A model answer.** Wherever $H$ is closer to zero than to the identity, the branch must first undo
-# the shortcut. An example is a layer that should switch a channel off: $H(x) = 0$ for that channel, so
-# $F(x) = -x$. In the first figure of lesson 02 the plain form wins near zero by as much as the residual one
-# wins near the identity. One would notice it in a comparison of both forms from the same first
-# weights, with several seeds, as there. In a deep network the question is milder: the *next* block can
-# switch off what this one has to carry.
+# Higher. He's start keeps the length of a signal that passes a *layer*. A block adds a branch of that length to what it
+# carries, so ten blocks let the signal grow by a factor of about $2^{10/2} = 32$, and the first logits and gradients are far too
+# large. With `zero_init=True`, where each branch starts at zero, the same network comes to about 0.35, far below both.
+# (At a rate of 0.003 all do better, and the first two can no longer be told apart: one rate, once more, is only one
+# rate.) So the addition by itself is not the whole of the story; branches that start small, or a normalisation, belong
+# to it.
+
+# %% [markdown]
+# ## Exercise 5: against the shortcut
+#
+# **medium, 15 minutes**
+#
+# For which functions $H$ is a residual block the *wrong* choice? Name one that a network for images may need, say what the
+# branch has to learn for it, and plan a run that would show the harm. There is no check: compare with a neighbour, or
+# with the model answer in the solutions.
+
+# %% [markdown] tags=["solution"]
+# **A model answer.** Wherever $H$ is closer to zero than to the identity, the branch must first undo the shortcut. An
+# example is a layer that should switch a channel off: $H(x) = 0$ for that channel, so $F(x) = -x$. In the first figure of
+# lesson 02 the plain form wins near zero by as much as the residual one wins near the identity. For a run, let one block
+# of either form, from the same first weights, learn $H(x) = c\,x$ for several $c$ between 0 and 1, with several seeds, and
+# compare the losses after equally many steps. In a deep network the question is milder: the *next* block can switch off
+# what this one has to carry.
+#
+# **A good answer** says what $F$ becomes, and not only that "the identity is not wanted"; its run compares both forms from
+# the same first weights; and it names an outcome that would speak against it.
 
 # %% [markdown]
 # ## Where you stand
