@@ -25,9 +25,9 @@ SOURCE, SITE = "build/site-source", "build/site"
 MICROSCOPES = {
     "04_plain_vs_residual": (
         "Here are three networks like those of sections 2 and 4, running in the page. The "
-        "shortcuts of the residual one are at a third: what does it still read? And the faded one "
-        "beside it, which has none? Slide them back up, and watch where the digit comes back.",
-        "depth=56&digit=3&fade=0.33&open=r9",
+        "shortcuts of the residual one are turned down by a tenth: what can it still read? And "
+        "the faded one beside it, which has none? Slide them up, and see where the count recovers.",
+        "depth=56&digit=3&fade=0.9&open=r9",
     ),
     "05_inside_the_network": (
         "Here are three networks that run in the page. In the residual one and in the plain one, "
@@ -75,6 +75,7 @@ def stage(root: Path = ROOT) -> None:
     shutil.copytree(MATHJAX, source / "_static" / "mathjax")
     notices.write(notices.SITE, source / "_static" / "licences")
     (source / "microscope.html").write_text(microscope_page.piece(), encoding="utf-8")
+    (source / "microscope_study.html").write_text(microscope_page.study_figure(), encoding="utf-8")
     for name, (_, state) in MICROSCOPES.items():
         (source / f"{name}.html").write_text(microscope_page.piece(state), encoding="utf-8")
     for path in source.glob("*.md"):  # in the repository a folder lies between

@@ -760,14 +760,15 @@ const TOUR = [
     + "counts.",
     "depth=56&digit=4&edits=r5_0_1,p5_0_1&open=p5", "[data-kind=plain]"],
   ["Fade the shortcuts, after training",
-    "The residual network's shortcuts are down to a third. How far can you slide them before the "
-    + "count collapses? At 0 you have a plain network, with weights that never trained as one.",
-    "depth=56&digit=4&fade=0.33&open=r9", "[data-kind=residual]"],
+    "All shortcuts of the residual network are turned down by a tenth, no more, and look at its "
+    + "count. Slide them back up: where does it recover? A tenth in each of eighteen blocks adds up. "
+    + "At 0 you have a plain network, with weights that never trained as one.",
+    "depth=56&digit=4&fade=0.9&open=r9", "[data-kind=residual]"],
   ["Fade them during training",
     "The third network has no shortcuts either, but it lost them gradually, while its weights could "
-    + "still adapt. Could a good plain network be reached in this way? Compare its count with that of "
-    + "the first. Then train some yourself, below.",
-    "depth=56&digit=4&fade=0&open=f9", "[data-kind=faded]"],
+    + "still adapt. Compare its count with that of the first. Then switch off block 5 in it: what does "
+    + "that cost here, and what did it cost the plain one? Now train some yourself, below.",
+    "depth=56&digit=4&fade=0&open=f5", "[data-kind=faded]"],
 ];
 
 const RACERS = {
