@@ -790,6 +790,6 @@ def test_in_a_notebook_the_state_is_a_trait_and_the_address_is_left_alone(engine
           return { first, after, taken, refused, link, hash: location.hash };
         }"""
     )
-    assert "test digit 7" in said["first"] and "test digit 8" in said["taken"]
+    assert "Test image 8 " in said["first"] and "Test image 9 " in said["taken"]
     assert said["after"] == "depth=20&digit=7&edits=r5_0_1&open=r5"
     assert said["refused"].startswith("The state names") and said["link"] and said["hash"] == ""

@@ -626,9 +626,10 @@ const LOOK = `
   outline-offset: 1px; }
 .scope .strip { display: flex; flex-wrap: wrap; gap: .5em .9em; align-items: center; }
 .scope fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
-.scope legend { float: left; margin-right: .6em; font-size: 1em; padding: 0; width: auto; }
+.scope legend { float: left; margin-right: .6em; font-size: 1em; line-height: 28px; padding: 0;
+  width: auto; }
 .scope label { display: inline-flex; gap: .35em; align-items: center; min-height: 28px; margin: 0; }
-.scope input[type=range] { width: 9em; accent-color: var(--focus); min-height: 28px; }
+.scope input[type=range] { width: 9em; accent-color: var(--edge); min-height: 28px; }
 .scope input:is([type=radio], [type=checkbox]) { width: 18px; height: 18px;
   accent-color: var(--focus); }
 .scope output { font-variant-numeric: tabular-nums; min-width: 2.4em; display: inline-block; }
@@ -642,7 +643,7 @@ const LOOK = `
 @container (min-width: 680px) { .scope .picks { grid-template-columns: repeat(10, 44px); } }
 .scope .picks button { padding: 2px; width: 44px; height: 44px; background: #000; }
 .scope .picks { margin-bottom: 6px; }
-.scope .picks button[aria-pressed=true] { outline: 3px solid var(--residual); outline-offset: 1px; }
+.scope .picks button[aria-pressed=true] { outline: 3px solid var(--ink); outline-offset: 1px; }
 .scope .picks canvas { width: 100%; height: 100%; }
 .scope .digit { display: flex; flex-wrap: wrap; gap: 1em; align-items: flex-start; }
 .scope .digit > div:last-child { flex: 1 1 15em; }
@@ -799,19 +800,19 @@ const PAGE = `
   <div><h3>or pick one</h3><div class="picks"></div>
     <div class="strip"><button type="button" class="more">Ten others</button>
       <span class="small given"></span></div>
-    <div class="strip tries"><b>Then try:</b>
+    <div class="strip tries"><b>Then try, one after the other:</b>
       <button type="button" data-try="r5">Switch off block 5 of the residual network</button>
       <button type="button" data-try="p5">Switch off block 5 of the plain one</button>
       <button type="button" data-try="fade">Cut the residual network's shortcuts</button></div></div>
 </section>
 <section>
-  <p class="small key"><b>Each tile is a block; press one to open it.</b> Picture: its output, averaged
-    over channels, each tile on its own scale. Grey bar <i class="x"></i>: the size of the input x,
+  <p class="small key"><b>Each tile is a block of three layers; press one to open it.</b> Picture: its
+    output, averaged over channels, each tile on its own scale. Grey bar <i class="x"></i>: the size of the input x,
     filled to the extent that it is added, hollow if it is not. Coloured bar <i class="f"></i>: the
     size of the branch F(x). Digit: what a linear classifier would guess from this output, ✓ if
     right.</p>
-  <div class="networks"></div>
   <p class="note noted" hidden></p>
+  <div class="networks"></div>
   <p class="small source"></p>
 </section>
 <section class="block" aria-label="One block, opened">
@@ -1184,7 +1185,7 @@ function digitPicks(scope) {
       button.setAttribute("aria-pressed", String(!ink && Number(button.dataset.at) === digit));
     }
     $(".given").textContent = ink ? "They read what you have drawn, as MNIST would have it."
-      : `They read test digit ${digit}: a ${truthIn(scope)}.`;
+      : `Test image ${digit + 1} of ${scope.digits.count}, a ${truthIn(scope)}.`;
   }
   offer();
   $(".more").addEventListener("click", () => { first += 1; offer(); show(); });
@@ -1236,7 +1237,7 @@ function panel(scope, kind) {
     const { probabilities } = scope.steps[kind], read = best(probabilities), real = truthIn(scope);
     $(".what").textContent = `${depth} layers, ${words}`;
     $(".reads b").textContent = read;
-    const judged = real === null ? "" : read === real ? ", right" : `, wrong: it is a ${real}`;
+    const judged = real === null ? "" : read === real ? ", right" : `, wrong: a ${real}`;
     $(".reads span").textContent = `${percent(probabilities[read])} sure${judged}`;
     probabilities.forEach((p, i) => {
       bars[i].firstChild.style.setProperty("--share", `${100 * p}%`);
@@ -1342,6 +1343,7 @@ function counting(scope) {
     }, () => {});
   };
   function show() {
+    const others = scope.state.fade < 1 || Object.keys(scope.state.edits).length > 0;
     for (const kind of KINDS) {
       const right = scope.rightOf(kind), usual = counts.get(keyOf(kind, usualOf(kind)));
       const changed = keyOf(kind, nowOf(kind)) !== keyOf(kind, usualOf(kind));
@@ -1350,7 +1352,8 @@ function counting(scope) {
       const place = root.querySelector(`[data-kind=${kind}] .count`);
       if (right === undefined) { place.replaceChildren("counting the test digits …"); continue; }
       place.replaceChildren(said, ` of ${digits.count} test digits right`,
-        changed && usual !== undefined ? `; ${usual} when untouched` : "");
+        changed && usual !== undefined ? `; ${usual} when untouched` : "",
+        !changed && others ? ", untouched" : "");
     }
   }
   // Of each network, what has become of it, unless that is what was said last.

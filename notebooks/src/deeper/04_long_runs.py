@@ -50,15 +50,14 @@ print(provenance(study))
 figure, axes = plt.subplots(1, 3, figsize=(13, 4), sharey=True, layout="constrained")
 each_50, texts = np.arange(50, UPDATES + 1, 50), []
 for ax, names, title in zip(axes, (NARROW, WIDE, DENSE), ("narrow bottlenecks", "full width", "dense"), strict=True):
-    series = {name.removeprefix("full-width ").removeprefix("dense "): [run["losses"] for run in runs[name]]
-              for name in names}
+    series = {name.removeprefix("full-width ").removeprefix("dense "):
+              np.maximum([run["losses"] for run in runs[name]], 0.001) for name in names}
     texts.append(plots.curves(each_50, series, "updates", "training loss (nats)", ax, title, log=True)[1])
-    ax.set_ylim(0.001, 3)
 for ax in axes[1:]:
     ax.set_ylabel("")
 plots.show(axes[0], " ".join(texts),
-           "Means over 50 updates, bands from the lowest to the highest of three runs; recorded. **In each panel, find the "
-           "deepest plain network.**")
+           "Means over 50 updates, bands from the lowest to the highest of three runs; recorded. Losses below 0.001 are "
+           "drawn at 0.001. **In each panel, find the deepest plain network.**")
 
 # %% [markdown]
 # ## 2. Slower

@@ -159,33 +159,38 @@ checks.backward(backward)
 # stem and head are random and stay so. Each block starts with $W_2 = 0$. What does the loss do?
 
 # %%
-def train(backward, blocks=20, updates=150, units=64, rate=0.02, first_W2=0.0, seed=0):
+def loss_and_flow(logits, labels):
+    """Return the mean cross-entropy of a batch and its gradient by the logits."""
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    right = np.arange(len(labels)), labels
+    loss = -np.log(p[right]).mean()
+    p[right] -= 1
+    return loss, p / len(labels)
+
+# %%
+def train(backward, blocks=20, updates=150, units=64, rate=0.02, first_W2=0.0):
     """Train a chain of blocks by stochastic gradient descent; return the loss of each update."""
-    random = np.random.default_rng(seed)
-    images, labels = mnist.train.images.reshape(-1, 784), mnist.train.labels
-    stem = random.normal(0, np.sqrt(2 / 784), (784, units))
-    head = random.normal(0, np.sqrt(1 / units), (units, 10))
-    W1 = [random.normal(0, np.sqrt(2 / units), (units, units)) for _ in range(blocks)]
-    W2 = [first_W2 * random.normal(0, np.sqrt(2 / units), (units, units)) for _ in range(blocks)]
+    random = np.random.default_rng(0)
+    stem, head = random.normal(0, np.sqrt(2 / 784), (784, units)), random.normal(0, 1 / 8, (units, 10))
+    W1, W2 = random.normal(0, np.sqrt(2 / units), (2, blocks, units, units))
+    W2 *= first_W2
     losses = []
     for _ in range(updates):
-        some = random.integers(0, len(images), 64)
-        states = [relu(images[some] @ stem)]
-        for first, second in zip(W1, W2):
-            states.append(relu(relu(states[-1] @ first) @ second + states[-1]))
-        logits = states[-1] @ head
-        logits -= logits.max(axis=1, keepdims=True)
-        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        losses.append(-np.log(p[range(64), labels[some]]).mean())
-        p[range(64), labels[some]] -= 1  # the gradient of the loss by the logits, times 64
-        flow = p / 64 @ head.T
+        some = random.integers(0, 6400, 64)
+        states = [relu(mnist.train.images[some].reshape(64, 784) @ stem)]
+        for i in range(blocks):
+            states.append(relu(relu(states[i] @ W1[i]) @ W2[i] + states[i]))
+        loss, flow = loss_and_flow(states[-1] @ head, mnist.train.labels[some])
+        losses.append(loss)
+        flow = flow @ head.T
         for i in reversed(range(blocks)):
             flow, dW1, dW2 = backward(states[i], W1[i], W2[i], flow)
             W1[i] -= rate * dW1
             W2[i] -= rate * dW2
     return losses
 
-
+# %%
 if backward(*np.ones((4, 2, 2))) is not None:
     losses = train(backward)
     print(f"training loss: {np.mean(losses[:10]):.2f} at the start, {np.mean(losses[-10:]):.2f} at the end")
