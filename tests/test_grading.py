@@ -124,13 +124,13 @@ def test_every_way_to_write_a_notebook_is_read(tmp_path, content):
 
 
 def test_the_lesson_is_known_by_the_checks_the_summary_or_the_name(tmp_path):
-    checks = "checks.bottleneck(f)\nchecks.depth_of(f)\nchecks.identity_pair(f)"
+    checks = "checks.changing_block(f)\nchecks.repaired_block(f)\nchecks.identity_pair(f)"
     assert grading.lesson_of(notebook(tmp_path, "02_x", checks, SUMMARY)) == "03"
     assert grading.lesson_of(notebook(tmp_path, "02_x", SUMMARY)) == "01"
     assert grading.lesson_of(notebook(tmp_path, "Ann 02_residual_learning (1)", "x")) == "02"
     assert grading.lesson_of(notebook(tmp_path, "2002_x", "checks.nothing()")) == ""
     assert grading.lesson_of(tmp_path / "nowhere.ipynb") == ""
-    package = colab.HEAD.format(version="1") + 'checks.bottleneck(f)\nchecks.summary("03")'
+    package = colab.HEAD.format(version="1") + 'checks.changing_block(f)\nchecks.summary("03")'
     assert grading.lesson_of(notebook(tmp_path, "colab", package, SUMMARY)) == "01"
 
 

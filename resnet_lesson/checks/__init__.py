@@ -1,6 +1,6 @@
 """Checks of the exercises: each takes an answer, prints one short message, returns a Result.
 
-A check has the name of its exercise, as in ``checks.bottleneck(answer)``, and stands in the module
+A check has the name of its exercise, as in ``checks.deepened(answer)``, and stands in the module
 of its lesson. ``checks.summary("03")`` tells where the reader stands.
 """
 

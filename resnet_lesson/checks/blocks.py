@@ -17,9 +17,9 @@ def computed(order, x, kernels, strides=None, biases=(), epsilon=EPSILONS[0]):
     """Compute what a block gives out in training, with γ = 1 and β = 0.
 
     Args:
-        order: names of parts. ``conv`` and ``bias`` take the next kernel and the next bias,
-            ``last_bias`` the last one. With ``shortcut`` the branch ends: what follows is done to
-            x, until ``add`` adds the two. ``zero`` multiplies by 0, ``negate`` by −1.
+        order: names of parts. ``conv`` and ``depthwise`` take the next kernel, ``bias`` the next
+            bias, ``last_bias`` the last one. With ``shortcut`` the branch ends: what follows is
+            done to x, until ``add`` adds the two. ``zero`` multiplies by 0, ``negate`` by −1.
         x: float32 (batch, height, width, channels).
         kernels: arrays (height, width, channels, filters), in the order of their use.
         strides: of the convolutions, 1 if not given.
@@ -33,6 +33,7 @@ def computed(order, x, kernels, strides=None, biases=(), epsilon=EPSILONS[0]):
     kernels, next_bias = iter(kernels), iter(biases)
     steps = {
         "conv": lambda y: tf.nn.conv2d(y, next(kernels), next(strides), "SAME").numpy(),
+        "depthwise": lambda y: tf.nn.depthwise_conv2d(y, next(kernels), (1,) * 4, "SAME").numpy(),
         "norm": lambda y: (y - y.mean(axis=(0, 1, 2))) / np.sqrt(y.var(axis=(0, 1, 2)) + epsilon),
         "bias": lambda y: y + next(next_bias),
         "last_bias": lambda y: y + biases[-1],

@@ -35,7 +35,7 @@ class Result(Silent):
     """What a check found."""
 
     exercise: str
-    """The check's name, as in ``"bottleneck_parameters"``."""
+    """The check's name, as in ``"changing_block"``."""
     status: str
     """``"passed"``, ``"not yet"`` or ``"not attempted"``."""
     message: str

@@ -1,44 +1,19 @@
 """Checks of the exercises to lesson 03, the bottleneck block."""
 
-from resnet_lesson.checks.blocks import called, examine, kernel_shapes
-from resnet_lesson.checks.core import check, check_values
+import numpy as np
 
-
-@check_values("03", "the count", [(64, 4), (256, 4), (16, 2)])
-def bottleneck_parameters(c, r):
-    """``answer(c, r)`` → weights of 1×1, 3×3 and 1×1 from c channels over c / r to c, no biases."""
-    m = c // r
-    right = c * m + 9 * m * m + m * c
-    biases = m + m + c
-    yield "down, across, and up again", right
-    yield "a 3×3 kernel has nine weights for each pair of channels", 2 * c * m + m * m
-    yield "only the middle convolution is 3×3", 9 * (2 * c * m + m * m)
-    yield "the biases are counted; before a normalisation there are none", right + biases
-    yield "the last 1×1, back to c channels, is missing", c * m + 9 * m * m
-    yield "the inner width is c / r, not r", 2 * c * r + 9 * r * r
-    yield "this counts two 3×3 convolutions, a basic block", 18 * c * c
-    yield "for c = {c} and r = {r}, {found:g} is not the number of weights"
-
-
-@check_values("03", "the depth", [((3, 4, 6, 3),), ((3, 4, 23, 3),), ((3, 8, 36, 3),), ((1, 1),)])
-def depth_of(blocks):
-    """``answer(blocks)`` → weighted layers of a ResNet with so many bottlenecks in each stage."""
-    n = sum(blocks)
-    right = 3 * n + 2
-    yield "three layers a block, one before and one behind", right
-    yield "the stem and the dense layer count as well", 3 * n
-    yield "one of the two layers outside the blocks is missing", 3 * n + 1
-    yield "a bottleneck has three convolutions", 2 * n + 2
-    yield "projections lie beside the longest path and do not count", right + len(blocks)
-    yield "with {blocks} bottlenecks a stage, {found:g} is not the depth"
+from resnet_lesson.checks.answers import require
+from resnet_lesson.checks.blocks import called, examine, kernel_shapes, variables
+from resnet_lesson.checks.core import check
+from resnet_lesson.checks.predictions import judged
 
 
 @check("03")
-def bottleneck(answer):
-    """``answer(channels, filters)`` → a layer or model: a bottleneck with an identity shortcut."""
-    for channels, filters, seed in ((6, (3, 4, 6), 0), (8, (2, 5, 8), 1)):
-        _examine(called(answer, channels, filters), channels, filters, seed)
-    return "convolution and normalisation three times, addition, ReLU"
+def repaired_block(answer):
+    """``answer(channels)`` → the basic block whose planted defect is mended."""
+    for channels, seed in ((6, 2), (3, 3)):
+        _examine(called(answer, channels), channels, (channels,) * 2, seed, sizes=(3, 3))
+    return "each convolution has a normalisation of its own"
 
 
 @check("03")
@@ -51,11 +26,40 @@ def changing_block(answer):
 
 
 @check("03")
-def repaired_block(answer):
-    """``answer(channels)`` → the basic block whose planted defect is mended."""
-    for channels, seed in ((6, 2), (3, 3)):
-        _examine(called(answer, channels), channels, (channels,) * 2, seed, sizes=(3, 3))
-    return "each convolution has a normalisation of its own"
+def expanding_block(answer):
+    """``answer(channels, expansion)`` → MobileNetV2's block, with an identity shortcut."""
+    branch = "conv norm relu depthwise norm relu conv norm"
+    right = f"{branch} shortcut add"
+    mistakes = {
+        "a ReLU follows the addition; the narrow ends stay without": f"{right} relu",
+        "a ReLU follows the last 1×1; the narrow ends stay without": f"{branch} relu shortcut add",
+        "the shortcut is missing": branch,
+        "x is subtracted": f"{branch} shortcut negate add",
+        "the ReLU after the 3×3 is missing": right.replace("relu conv", "conv"),
+        "the ReLU after the first 1×1 is missing": right.replace("relu depthwise", "depthwise"),
+        "there is no normalisation": right.replace("norm ", ""),
+        "the last normalisation is missing": right.replace("norm shortcut", "shortcut"),
+        "the last normalisation belongs before the addition": (
+            right.replace("norm shortcut add", "shortcut add norm")
+        ),
+    }
+    for channels, expansion, seed in ((4, 3, 0), (6, 2, 1)):
+        block, wide = called(answer, channels, expansion), channels * expansion
+        called(block, np.zeros((1, 6, 6, channels), "float32"))  # some make their weights only now
+        found = {tuple(kernel.shape) for kernel in variables(block)}
+        full = f"the 3×3 mixes all {wide} channels; each should be convolved by itself"
+        require((3, 3, wide, wide) not in found, full)
+        narrow = f"the inner width should be {channels} × {expansion}, not {channels} / {expansion}"
+        require((1, 1, channels, channels // expansion) not in found, narrow)
+        shapes = [(1, 1, channels, wide), (3, 3, wide, 1), (1, 1, wide, channels)]
+        examine(block, seed, shapes, right, mistakes)
+    return "wide in the middle, and each channel by itself there"
+
+
+@check("03")
+def waist_prediction(answer):
+    """``answer``: (prediction, losses of few wide blocks, losses of many narrow ones)."""
+    return judged(answer)
 
 
 def _examine(block, channels, filters, seed, stride=1, sizes=(1, 3, 1), shortcut="shortcut"):
@@ -69,6 +73,7 @@ def _examine(block, channels, filters, seed, stride=1, sizes=(1, 3, 1), shortcut
         "the last ReLU belongs after the addition, not before": f"{branch} relu {shortcut} add",
         "the ReLU before the addition does not belong there": f"{branch} relu {shortcut} add relu",
         "there is no normalisation": right.replace("norm", ""),
+        "the branch has no normalisation": f"{branch.replace('norm', '')} {shortcut} add relu",
         "the last normalisation belongs before the addition": f"{bare} {shortcut} add norm relu",
         "the normalisation after the last convolution is missing": f"{bare} {shortcut} add relu",
         "a ReLU between the convolutions is missing": right.replace("relu conv", "conv"),

@@ -12,135 +12,111 @@ import keras
 from keras import layers
 
 from resnet_lesson import checks
+from resnet_lesson.data import load_mnist
+from resnet_lesson.models import network
+from resnet_lesson.training import Trainer
+
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
+mnist = load_mnist(train=6400, val=0, test=2000)
 
 # %% [markdown]
-# ## Exercise 1: weights by formula
-#
-# **easy, 5 minutes**
-#
-# A bottleneck reduces $c$ channels to $c / r$, works on them with a 3×3, and restores $c$. How many
-# weights have its three convolutions? (No biases: a normalisation follows each of them.) Predict
-# first: with $r = 4$, are most of them in the 3×3 or in the two 1×1?
-
-# %%
-def bottleneck_parameters(c, r):
-    """Return the number of weights; c is a multiple of r."""
-    # ANSWER
-    inner = c // r
-    return c * inner + 9 * inner * inner + inner * c
-    # END
-
-
-# %%
-checks.bottleneck_parameters(bottleneck_parameters)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# A $k \times k$ convolution from $a$ to $b$ channels has $k^2\,a\,b$ weights.
-#
-# </details>
-
-# %% [markdown] tags=["solution"]
-# With $m = c / r$ the 3×3 has $9 m^2$ and the two 1×1 have $2 r m^2$. For $r = 4$ that is 9 against 8:
-# nearly half each.
-
-# %% [markdown]
-# ## Exercise 2: the depth in the name
-#
-# **easy, 5 minutes**
-#
-# ResNet-50 has stages of 3, 4, 6 and 3 bottlenecks. Where does the 50 come from? Write the rule, and
-# predict what ResNet-152 has in its third stage, if its stages are 3, 8, ?, 3.
-
-# %%
-def depth_of(blocks):
-    """Return the number of weighted layers; blocks: bottlenecks in each stage, as in (3, 4, 6, 3)."""
-    # ANSWER
-    return 1 + 3 * sum(blocks) + 1
-    # END
-
-
-# %%
-checks.depth_of(depth_of)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Besides the blocks there is a convolution at the beginning and a dense layer at the end. Projections
-# on the shortcut do not count.
-#
-# </details>
-
-# %% [markdown] tags=["solution"]
-# $(152 - 2) / 3 = 50$ blocks in all, so $50 - 3 - 8 - 3 = 36$ in the third stage.
-
-# %% [markdown]
-# ## Exercise 3: build the block
+# ## Exercise 1: find the mistake
 #
 # **medium, 20 minutes**
 #
-# Write a bottleneck with an identity shortcut: three convolutions, a normalisation after each, a ReLU
-# after the first two normalisations, the addition, a last ReLU. Any style will do: a model of Keras
-# layers, a subclass, or a `tf.Module` with `trainable_variables`. What you return is called as
-# `block(x, training=…)`.
+# The networks of a colleague learn their training images well. As soon as they are evaluated, they are nearly as bad as
+# guessing. Here is her block. One thing in it is wrong. Find it by reading, or by counting, before you ask the check.
 
 # %%
-def bottleneck(channels, filters):
-    """Return the block for inputs of shape (batch, height, width, channels).
+def broken(channels):
+    """A basic block, two 3×3 convolutions, with one mistake."""
+    inputs = keras.Input((None, None, channels))
+    norm = layers.BatchNormalization(momentum=0.9)
+    x = layers.Conv2D(channels, 3, padding="same", use_bias=False)(inputs)
+    x = layers.Conv2D(channels, 3, padding="same", use_bias=False)(layers.ReLU()(norm(x)))
+    added = layers.Add()([norm(x), inputs])
+    return keras.Model(inputs, layers.ReLU()(added))
 
-    filters: the widths of the three convolutions; the last one equals channels.
-    """
-    inputs = keras.Input((None, None, channels))  # for a model of layers
+
+block = broken(6)
+print("trainable numbers:", sum(int(keras.ops.size(w)) for w in block.trainable_variables))
+
+# %%
+def repaired(channels):
+    """Return the block without its mistake."""
+    inputs = keras.Input((None, None, channels))
     # ANSWER
-    x = inputs
-    for i, (width, size) in enumerate(zip(filters, (1, 3, 1))):
-        x = layers.Conv2D(width, size, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization()(x)
-        if i < 2:
-            x = layers.ReLU()(x)
-    x = layers.Add()([x, inputs])
-    return keras.Model(inputs, layers.ReLU()(x))
+    first, second = (layers.BatchNormalization(momentum=0.9) for _ in range(2))
+    y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(inputs)
+    y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(layers.ReLU()(first(y)))
+    y = layers.Add()([second(y), inputs])
+    return keras.Model(inputs, layers.ReLU()(y))
     # END
 
 
 # %%
-checks.bottleneck(bottleneck)
+checks.repaired_block(repaired)
+
+# %% [markdown]
+# Four blocks of either kind, trained for two passes over 6,400 digits; it takes about fifteen seconds.
+
+# %%
+def of_blocks(block, channels=8):
+    """Put a small network together from such blocks."""
+    inputs = keras.Input((28, 28, 1))
+    x = layers.Conv2D(channels, 3, 2, padding="same", activation="relu")(inputs)
+    for _ in range(4):
+        x = block(channels)(x)
+    return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+
+
+for name, block in {"broken": broken, "repaired": repaired}.items():
+    if repaired(6) is None:
+        continue
+    keras.utils.set_random_seed(0)
+    model = of_blocks(block)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+    learnt = model.fit(mnist.train.images, mnist.train.labels, batch_size=64, epochs=2, verbose=0).history
+    _, tested = model.evaluate(mnist.test.images, mnist.test.labels, batch_size=500, verbose=0)
+    print(f"{name}: accuracy in training {learnt['accuracy'][-1]:.0%}, in evaluation {tested:.0%}")
 
 # %% [markdown]
 # <details><summary>Hint 1</summary>
 #
-# Each layer is made and called at once, as in `x = layers.Conv2D(…)(x)`. At the end stands a
-# `keras.Model` from the inputs to the output.
+# The two kernels have $2 \cdot 9 \cdot 6 \cdot 6 = 648$ weights. How many numbers are left for the normalisations? How many
+# should it be, with a $\gamma$ and a $\beta$ for each channel?
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# If shapes do not fit: `padding="same"` keeps height and width in the 3×3.
-#
-# </details>
-#
-# <details><summary>Hint 3</summary>
-#
-# The check says that both modes give the same output? In a subclass, `call(self, x, training=None)`
-# must hand `training` on to each normalisation.
+# What does a normalisation do otherwise in evaluation than in training?
 #
 # </details>
 
+# %% [markdown] tags=["solution"]
+# One normalisation serves two convolutions. In training each call uses its own batch's mean and variance, so the output
+# is right. But $\gamma$ and $\beta$ are shared, and the moving averages mix the statistics of two layers. Evaluation uses
+# them, and they fit neither.
+
 # %% [markdown]
-# ## Exercise 4: where the shape changes
+# ## Exercise 2: where the shape changes
 #
 # **medium, 20 minutes**
 #
-# Now the number of channels may change, and the image may shrink. The first 1×1 takes the stride. The
-# shortcut becomes a 1×1 convolution with the same stride, and a normalisation. What else has to
-# change?
+# Build the bottleneck that opens a stage: the number of channels changes, and the image may shrink. The shortcut is a
+# projection with a normalisation. The stride sits in the first 1×1 or in the 3×3, as you like. Any style will do: a model
+# of Keras layers, a subclass, or a `tf.Module` with `trainable_variables`. What you return is called as `block(x,
+# training=…)`.
 
 # %%
 def changing_block(channels, filters, stride):
-    """Return the block from `channels` to `filters[2]` channels, with a projection as shortcut."""
-    inputs = keras.Input((None, None, channels))
+    """Return the block from `channels` to `filters[2]` channels, with a projection as shortcut.
+
+    filters: the widths of the three convolutions.
+    """
+    inputs = keras.Input((None, None, channels))  # for a model of layers
     # ANSWER
 
     def conv_norm(x, width, size, step=1):
@@ -159,76 +135,128 @@ def changing_block(channels, filters, stride):
 checks.changing_block(changing_block)
 
 # %% [markdown]
-# <details><summary>Hint</summary>
-#
-# The article behind this course (lesson [06](../06_reading_the_article.ipynb) reads it) once took the third convolution for the shortcut as well. A layer object
-# that is used twice has one set of weights. Make a new one.
-#
-# </details>
-
-# %% [markdown] tags=["solution"]
-# Nothing else has to change: branch and last ReLU are those of exercise 3.
-
-# %% [markdown]
-# ## Exercise 5: find the mistake
-#
-# **medium, 15 minutes**
-#
-# This block trains, and its output in training is right. In evaluation it is not. One thing is wrong.
-# Find it by reading, or by counting weights, before you ask the check.
-
-# %%
-def broken(channels):
-    """A basic block, two 3×3 convolutions, with one mistake."""
-    inputs = keras.Input((None, None, channels))
-    norm = layers.BatchNormalization()
-    x = layers.Conv2D(channels, 3, padding="same", use_bias=False)(inputs)
-    x = layers.Conv2D(channels, 3, padding="same", use_bias=False)(layers.ReLU()(norm(x)))
-    added = layers.Add()([norm(x), inputs])
-    return keras.Model(inputs, layers.ReLU()(added))
-
-
-block = broken(6)
-print("trainable numbers:", sum(int(keras.ops.size(w)) for w in block.trainable_variables))
-
-# %%
-def repaired(channels):
-    """Return the block without its mistake."""
-    inputs = keras.Input((None, None, channels))
-    # ANSWER
-    first, second = layers.BatchNormalization(), layers.BatchNormalization()
-    y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(inputs)
-    y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(layers.ReLU()(first(y)))
-    y = layers.Add()([second(y), inputs])
-    return keras.Model(inputs, layers.ReLU()(y))
-    # END
-
-
-# %%
-checks.repaired_block(repaired)
-
-# %% [markdown]
 # <details><summary>Hint 1</summary>
 #
-# The two kernels have $2 \cdot 9 \cdot 6 \cdot 6 = 648$ weights. How many numbers are left for the normalisations? How many
-# should it be, with a $\gamma$ and a $\beta$ for each channel?
+# The article behind this course (lesson [06](../06_reading_the_article.ipynb) reads it) once took the third convolution for
+# the shortcut as well. A layer object that is used twice has one set of weights.
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# A layer object that is called twice has one set of weights, and one set of moving averages, for two
-# different things.
+# The addition wants two arrays of one shape. Which two things does the branch change, and who has to follow?
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# The check says that both modes give the same output? If your block is a subclass of `keras.Model` whose `call` passes
+# `training=False`, or nothing that is trainable, to a normalisation, it cannot tell them apart.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercise 3: the other way round
+#
+# **medium, 20 minutes**
+#
+# Three years after the bottleneck came a block that turns it inside out. It is *narrow* at both ends and *wide* in the middle
+# (Sandler and others 2018, MobileNetV2). A 1×1 expands $c$ channels to $c \cdot t$; a 3×3 works on each of these channels
+# by itself (a *depthwise* convolution); a 1×1 leads back to $c$; then comes the addition. Each convolution is followed by a
+# normalisation, and the first two by a ReLU as well. What is narrow keeps all of its numbers: no ReLU there, not even after
+# the addition. Build it.
+
+# %%
+def expanding_block(channels, expansion):
+    """Return the block for inputs of shape (batch, height, width, channels)."""
+    inputs = keras.Input((None, None, channels))
+    # ANSWER
+    wide = channels * expansion
+    x = layers.Conv2D(wide, 1, use_bias=False)(inputs)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.BatchNormalization()(layers.Conv2D(channels, 1, use_bias=False)(x))
+    return keras.Model(inputs, layers.Add()([x, inputs]))
+    # END
+
+
+# %%
+checks.expanding_block(expanding_block)
+
+# %% [markdown]
+# Predict, then count: with 32 channels at the ends and $t = 4$, has it more weights than a basic block of 32 channels, or
+# fewer? And than a bottleneck from 128 channels through 32 back to 128?
+
+# %%
+if expanding_block(32, 4) is not None:
+    kernels = [w for w in expanding_block(32, 4).trainable_variables if len(w.shape) == 4]
+    print("expanding block:", sum(int(keras.ops.size(w)) for w in kernels), "weights in its kernels")
+    print("basic block, 32 channels:", 2 * 9 * 32 * 32)
+    print("bottleneck, 128 to 32 to 128 channels:", 128 * 32 + 9 * 32 * 32 + 32 * 128)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Keras has a layer for convolutions that treat each channel by itself. Look for it in `keras.layers`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Count your ReLUs. Where would a third one cut off what a narrow end has to carry?
 #
 # </details>
 
 # %% [markdown] tags=["solution"]
-# One normalisation serves two convolutions. In training each call uses its own batch's mean and
-# variance, so the output is right. But $\gamma$ and $\beta$ are shared, and the moving averages mix the
-# statistics of two layers. Evaluation uses them, and they fit neither.
+# About half of either. The expensive part of the others is a 3×3 that mixes all channels with all; here the 1×1s do the
+# mixing, and the 3×3 has nine weights for each channel.
 
 # %% [markdown]
-# ## Exercise 6: which block for a phone?
+# ## Exercise 4: few wide blocks or many narrow ones?
+#
+# **medium, 15 minutes**
+#
+# Two networks cost nearly the same, about a million multiply-adds for an image. One has 2 bottlenecks that do not narrow at all
+# ($r = 1$, 8 layers), the other has 6 that narrow by half ($r = 2$, 20 layers). Both get 150 updates at a rate of 0.02. Is the
+# training loss of the *few wide* ones lower than that of the *many narrow* ones, higher, or is there no clear difference, because
+# the runs overlap? Write down your prediction and a reason *before* you run it. It takes about fifteen seconds.
+
+# %%
+# STUB: prediction = None  # "lower", "higher" or "no clear difference"
+# ANSWER
+prediction = "higher"
+# END
+
+# %%
+def final_losses(depth, reduction):
+    """Return the mean loss of the last 50 updates, one number a seed."""
+    trainer = Trainer(network(depth, reduction=reduction), learning_rate=0.02)
+    return [trainer.run(mnist, seed, updates=150).final_loss(50) for seed in (0, 1, 2)]
+
+
+wide, narrow = [], []
+if prediction is None:
+    print("Predict first.")
+else:
+    wide, narrow = final_losses(8, reduction=1), final_losses(20, reduction=2)
+    print("few wide blocks:   ", ", ".join(f"{loss:.2f}" for loss in wide))
+    print("many narrow blocks:", ", ".join(f"{loss:.2f}" for loss in narrow))
+
+# %%
+checks.waist_prediction((prediction, wide, narrow))
+
+# %% [markdown]
+# A wrong prediction is no mistake. Is a difference that three seeds do not show a difference that is not there? What would
+# you do to find out, and would you vary the rate?
+
+# %% [markdown] tags=["solution"]
+# The runs overlap. Three seeds show only large differences, so this is *undecided*, and not *equal*. To find out, search
+# the rate for each, as section 7 does, and take more seeds; at a lower rate, the deeper one learns faster here. What you can say
+# already is that depth and width can be traded for one another at equal cost, and that neither is lost by a wide margin.
+
+# %% [markdown]
+# ## Exercise 5: which block for a phone?
 #
 # **medium, 15 minutes**
 #
@@ -244,6 +272,9 @@ checks.repaired_block(repaired)
 # equal width: at equal width the bottleneck is cheaper, and in section 7 it was less accurate. Hold fixed: data,
 # number of updates, the effort spent on the learning rate of each network; use several seeds. Memory may count as well: the outer
 # tensors of a bottleneck are wide.
+#
+# **A good answer** measures time where the network will run, and not only its arithmetic; it says at equal *what* the
+# blocks are compared; and it gives each the same search for its rate.
 
 # %% [markdown]
 # ## Where you stand
