@@ -84,14 +84,23 @@ if mistakes_without({"head": lambda x: x}, [], np.eye(10), np.arange(10)) is not
 # Her probe reads a good deal from every layer that she tries. It even reads this:
 
 # %%
+def spread_of_means(features, labels):
+    """Return for each feature how far its means for the ten digits lie apart."""
+    return np.var([features[labels == digit].mean(axis=0) for digit in range(10)], axis=0)
+
+
+def nearest_mean(features, labels, new):
+    """Return for each new image the digit whose mean is nearest."""
+    means = np.array([features[labels == digit].mean(axis=0) for digit in range(10)])
+    return ((new[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
+
+
 def suspicious_probe(features, labels, new, new_labels, keep=100):
     """Choose features, find their mean for each digit, and return the accuracy on new images."""
     everything, all_labels = np.vstack([features, new]), np.concatenate([labels, new_labels])
-    apart = np.array([everything[all_labels == digit].mean(axis=0) for digit in range(10)]).var(axis=0)
-    best = np.argsort(apart)[-keep:]  # where the digits' means differ most
-    means = np.array([features[labels == digit][:, best].mean(axis=0) for digit in range(10)])
-    distances = ((new[:, None, best] - means) ** 2).sum(axis=2)
-    return np.mean(distances.argmin(axis=1) == new_labels)
+    best = np.argsort(spread_of_means(everything, all_labels))[-keep:]
+    read = nearest_mean(features[:, best], labels, new[:, best])
+    return np.mean(read == new_labels)
 
 
 random = np.random.default_rng(0)
@@ -106,11 +115,8 @@ print(f"of pure noise it reads {suspicious_probe(noise[:100], drawn[:100], noise
 def mended_probe(features, labels, new, new_labels, keep=100):
     """Return the accuracy on new images, a share. features, new: float64 (images, numbers)."""
     # ANSWER
-    apart = np.array([features[labels == digit].mean(axis=0) for digit in range(10)]).var(axis=0)
-    best = np.argsort(apart)[-keep:]
-    means = np.array([features[labels == digit][:, best].mean(axis=0) for digit in range(10)])
-    distances = ((new[:, None, best] - means) ** 2).sum(axis=2)
-    return np.mean(distances.argmin(axis=1) == new_labels)
+    chosen = np.argsort(spread_of_means(features, labels))[-keep:]
+    return np.mean(nearest_mean(features[:, chosen], labels, new[:, chosen]) == new_labels)
     # END
 
 
