@@ -515,7 +515,7 @@ quizzes.show("01")
 #
 # **Next:** what if doing nothing were easy?
 #
-# **Exercises:** lesson 01, 1 to 4; number 5 is an experiment of your own.
+# **Exercises:** lesson 01; the last one is for a discussion.
 #
 # <!-- notes -->
 # Ask: what would you change about the network, given all this? They will say: better first weights. Answer:
@@ -526,8 +526,8 @@ quizzes.show("01")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 01](exercises/01_degradation.ipynb): five tasks, four with a
-# check that answers at once and hints that unfold, and an experiment of your own.
+# Reading is only half the work. [Exercises to lesson 01](exercises/01_degradation.ipynb): to build, to mend, to
+# predict and run, with checks that answer at once and hints that unfold, and one to discuss.
 #
 # ## References
 #

@@ -579,7 +579,7 @@ quizzes.show("03")
 # - A plain bottleneck cannot be the identity for every non-negative input; a residual one can.
 # - "As accurate, but cheaper": **what was held fixed?**
 #
-# **Exercises:** lesson 03, 1 to 5; number 6 for a discussion.
+# **Exercises:** lesson 03; the last one is for a discussion.
 #
 # <!-- notes -->
 # Ask: a report says, as accurate with a tenth of the computation. What do you ask first? They will say: on which
@@ -590,8 +590,8 @@ quizzes.show("03")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 03](exercises/03_bottleneck_block.ipynb): five tasks, each with
-# a check that answers at once and with hints that unfold, and a sixth to discuss.
+# Reading is only half the work. [Exercises to lesson 03](exercises/03_bottleneck_block.ipynb): to build, to mend, to
+# predict and run, with checks that answer at once and hints that unfold, and one to discuss.
 #
 # ## References
 #

@@ -122,22 +122,29 @@ plots.show(axes[0], " ".join(texts),
 # well, so the *ratio* changes far less than the gap; but you could not have known that before the search.) A fair
 # comparison lets each network have its own lowest point, and then asks the question again, with seeds that took no
 # part in the search. The full-width networks, of which more below, have $4n + 2$ layers, so that 18 and 54 are as
-# near as they come to 20 and 56; they were searched over five rates with two seeds. The table shows eight fresh seeds
-# for each narrow network and five for each full-width one:
+# near as they come to 20 and 56; they were searched over five rates with two seeds. Here are eight fresh seeds for each
+# narrow network and five for each full-width one:
 
 # %%
 names = [f"{kind} {depth}" for kind in ("plain", "residual") for depth in (8, 20, 56)]
 names += [f"full-width {kind} {depth}" for kind in ("plain", "residual") for depth in (18, 54)]
-fresh, best = {}, {}
+fresh, best, series = {}, {}, {}
 for name in names:
     group = settings["full_width" if name.startswith("full") else "narrow"]
     best[name], judged = at_best_rate(runs_of(name), group["search_seeds"], group["seeds"])
     fresh[name] = [run["train_loss"] for run in judged]
+    kind, depth = name.rsplit(" ", 1)
+    series.setdefault(kind, {})[int(depth)] = fresh[name]
 plots.table(["network", "best rate", "training loss on fresh seeds, mean", "lowest to highest"], [
     [name, f"{best[name]:g}", f"{np.mean(found):.4f}", f"{min(found):.4f} to {max(found):.4f}"]
     for name, found in fresh.items()
 ])
 print(provenance(study))
+
+# %%
+plots.show(*plots.dots(series, "weighted layers", "training loss (nats)", log=True),
+           "The figure of lesson 01 once more, now of convolutional networks, each at its best rate. **Follow each line "
+           "to its right end:** the plain ones turn up, the residual ones do not.")
 
 # %% [markdown] tags=["slide"]
 # ## Each at its best rate, on fresh seeds
@@ -146,7 +153,7 @@ print(provenance(study))
 #
 # <!-- notes -->
 # Ask: why fresh seeds? They will say: to have more of them. Answer: the best of many rates looks a little better
-# than it is on the seeds that chose it. The last four rows are networks of basic blocks, in which nothing narrows.
+# than it is on the seeds that chose it. The full-width networks are made of basic blocks, in which nothing narrows.
 
 # %%
 for above, below in (("plain 56", "plain 20"), ("plain 56", "residual 56")):
@@ -628,7 +635,7 @@ quizzes.show("04")
 # - Shortcuts that **fade** leave a better plain network than a plain start does. Cut off afterwards, they leave a ruin.
 # - We have seen *that*, not *why*: lesson 05.
 #
-# **Exercises:** lesson 04, 1 to 4; number 5 for a discussion.
+# **Exercises:** lesson 04; the last one is for a discussion.
 #
 # <!-- notes -->
 # Ask: which limit of this experiment would you remove first? They will say: longer training. Answer: ten times as long
@@ -639,8 +646,8 @@ quizzes.show("04")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 04](exercises/04_plain_vs_residual.ipynb): five tasks, four with
-# a check that answers at once and hints that unfold, and a fifth to discuss.
+# Reading is only half the work. [Exercises to lesson 04](exercises/04_plain_vs_residual.ipynb): to build, to mend, to
+# predict and run, with checks that answer at once and hints that unfold, and one to discuss.
 #
 # ## References
 #

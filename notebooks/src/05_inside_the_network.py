@@ -566,7 +566,7 @@ quizzes.show("05")
 # - Nothing vanishes with batch normalisation. Plain gradients explode.
 # - Brought up residual, a plain network keeps blocks that pass part of their input on.
 #
-# **Exercises:** lesson 05, 1 to 5; number 6: explain it to your neighbour.
+# **Exercises:** lesson 05; the last one is for a discussion.
 #
 # <!-- notes -->
 # Ask: which link of the chain is proved? They will say: the first. Answer: strictly, none of the arrows. The dial
@@ -578,8 +578,8 @@ quizzes.show("05")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 05](exercises/05_inside_the_network.ipynb): six tasks, five with a check
-# that answers at once and hints that unfold, and a sixth to discuss.
+# Reading is only half the work. [Exercises to lesson 05](exercises/05_inside_the_network.ipynb): to build, to mend, to
+# predict and run, with checks that answer at once and hints that unfold, and one to discuss.
 #
 # ## References
 #

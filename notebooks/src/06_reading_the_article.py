@@ -587,7 +587,7 @@ quizzes.show("06")
 # - Defects hide each other: repair first what distorts the measurement.
 # - Its shortcuts save this network from its small first weights.
 #
-# **Exercises:** lesson 06, 1 to 5; number 6 is a review.
+# **Exercises:** lesson 06; the last one is for a discussion.
 #
 # <!-- notes -->
 # Ask: a colleague shows one run before and one after a repair. What do you say? They will say: well done. Answer: please
@@ -598,8 +598,8 @@ quizzes.show("06")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 06](exercises/06_reading_the_article.ipynb): six tasks, five with a check
-# that answers at once and hints that unfold, and a review to write.
+# Reading is only half the work. [Exercises to lesson 06](exercises/06_reading_the_article.ipynb): to build, to mend, to
+# predict and run, with checks that answer at once and hints that unfold, and one to discuss.
 #
 # ## References
 #

@@ -1241,7 +1241,7 @@ quizzes.show("07")
 # - Some famous improvements are not seen at this size; one rate, two passes.
 # - Compare seed by seed. What the pairs do not decide is undecided, not equal.
 #
-# **Exercises:** lesson 07, 1 to 5; number 6 for a discussion.
+# **Exercises:** lesson 07; the last one is for a discussion.
 #
 # <!-- notes -->
 # Ask: which variant would you use tomorrow? Expected: the newest. The baseline, with a look at the
@@ -1252,8 +1252,8 @@ quizzes.show("07")
 #
 # ## Exercises
 #
-# Reading is half of it. [Exercises to lesson 07](exercises/07_variants.ipynb): six tasks, each with a check
-# that answers at once and with hints that unfold.
+# Reading is only half the work. [Exercises to lesson 07](exercises/07_variants.ipynb): to build, to mend, to
+# predict and run, with checks that answer at once and hints that unfold, and one to discuss.
 #
 # ## References
 #

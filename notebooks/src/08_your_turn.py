@@ -496,7 +496,7 @@ quizzes.show("08")
 # - Few pictures: distorted copies help, and small differences stay open.
 # - Leave one thing out, and train again: an **ablation**.
 #
-# **Exercises:** lesson 08; number 7 is your own ten digits.
+# **Exercises:** lesson 08; the last one is your own ten digits.
 #
 # <!-- notes -->
 # Ask: what would you sort with a small network, if you had to collect the pictures yourself? Collect answers: the last
@@ -507,8 +507,8 @@ quizzes.show("08")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 08](exercises/08_your_turn.ipynb): seven tasks, six with a check
-# that answers at once and hints that unfold, and ten digits of your own.
+# Reading is only half the work. [Exercises to lesson 08](exercises/08_your_turn.ipynb): to build, to mend, to
+# predict and run, with checks that answer at once and hints that unfold, and one to discuss.
 #
 # ## References
 #

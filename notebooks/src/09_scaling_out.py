@@ -742,7 +742,7 @@ quizzes.show("09")
 # - A lost worker must end the run with a clear message.
 # - A checkpoint holds the optimiser, too.
 #
-# **Exercises:** lesson 09, 1 to 5; number 6 for a discussion.
+# **Exercises:** lesson 09; the last one is for a discussion.
 #
 # <!-- notes -->
 # Ask: somebody hands you a distributed program. What do you check first? They will say: how fast it is. Answer: two
@@ -753,8 +753,8 @@ quizzes.show("09")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 09](exercises/09_scaling_out.ipynb): six tasks, five of them
-# with a check that answers at once and with hints that unfold.
+# Reading is only half the work. [Exercises to lesson 09](exercises/09_scaling_out.ipynb): to build, to mend, to
+# predict and run, with checks that answer at once and hints that unfold, and one to discuss.
 #
 # ## References
 #

@@ -1,88 +1,67 @@
 """Checks of the exercises to lesson 06, reading the article."""
 
-import math
-
+import keras
 import numpy as np
 import tensorflow as tf
 
 from resnet_lesson.checks.answers import as_array, call, require
-from resnet_lesson.checks.blocks import computed, kernel_shapes
+from resnet_lesson.checks.blocks import computed, kernel_shapes, variables
 from resnet_lesson.checks.core import check, check_values, close, drawn, judge
-
-
-@check_values("06", "the loss", [(10,), (2,), (1000,)], tolerance=1e-6)
-def least_loss(n):
-    """``answer(classes)`` → least cross-entropy where probabilities are taken for logits."""
-    log_sum, one_more = math.log(math.e + n - 1), math.log(math.e + n)
-    right = log_sum - 1
-    yield "softmax of one 1 and the rest 0", right
-    yield "this is the loss of guessing; the best probabilities are 1 and 0", math.log(n)
-    yield "not 0: here 1 and 0 go through softmax once more, and exp(0) is 1, not 0", 0.0
-    yield "only the classes beside the right one have the logit 0: n − 1 of them", one_more - 1
-    yield "the loss is −log of the probability; the minus is missing", -right
-    yield "this is the probability; the loss is minus its logarithm", math.exp(-right)
-    yield "the right class has the logit 1, so its exponential is e, in numerator and sum", log_sum
-    yield "with {n} classes, {found:.6g} is not the least loss"
-
-
-ARTICLE = (16, 16, 32)
-BLOCKS = [(16, ARTICLE, False), (16, ARTICLE, True), (6, (4, 6, 5), True)]
-
-
-@check_values("06", "the count", BLOCKS)
-def block_parameters(c, widths, own):
-    """``answer(c, widths, own)`` → numbers in a changing block of the article, biases included."""
-    f1, f2, f3 = widths
-    kernels, biases = c * f1 + 9 * f1 * f2 + f2 * f3, f1 + f2 + f3 + f3
-    projection = c * f3
-    right = kernels + biases + own * projection
-    other = kernels + biases + (not own) * projection
-    kind = "a projection of its own" if own else "the shared kernel"
-    yield "three kernels, four biases, and the projection if it is the block's own", right
-    yield "a shared kernel counts once; one of its own counts as well", other
-    yield "the biases are missing: one number for each channel", right - biases
-    yield "the block has a fourth bias, after the addition", right - f3
-    yield "the 3×3 kernel has nine numbers for each pair of channels", right - 8 * f1 * f2
-    yield "the projection has no bias of its own", right + f3
-    yield "{c} channels, widths {widths}, " + kind + ": {found:g} is not the count"
+from resnet_lesson.checks.predictions import judged
 
 
 @check("06")
-def mended_loss(answer):
-    """``answer(logits, labels)`` → mean cross-entropy, one scalar that a tape can follow."""
-    for scale, seed in ((1.0, 0), (3.0, 1), (500.0, 2)):
-        random = np.random.default_rng(seed)
-        logits = tf.constant(scale * random.normal(size=(6, 10)), tf.float32)
-        labels = tf.constant(random.integers(0, 10, 6), tf.int32)
-        with tf.GradientTape() as tape:
-            tape.watch(logits)
-            loss = call(answer, logits, labels)
-        finite = scale < 100 or np.isfinite(loss).all()
-        in_one = "let one function of TensorFlow or Keras take softmax and logarithm"
-        require(finite, f"with large logits the loss is not finite: {in_one}")
-        p = tf.nn.softmax(logits)
-        mean, probability = _mean_loss(logits, labels), np.mean(p.numpy()[range(6), labels])
+def reviewed_network(answer):
+    """``answer()`` → the small residual network for ``fit``, without its three mistakes."""
+    require(not isinstance(answer, keras.Model), "hand over the function, not what it returns")
+    model = call(answer)
+    require(isinstance(model, keras.Model), "return a compiled keras.Model")
+    require(model.compiled, "the model should be compiled, ready for fit")
+    own = variables(model)
+    kernels = [v for v in own if v.shape == (3, 3, 16, 16)]
+    require(len(kernels) != 2, "the two convolutions of a block still share one kernel")
+    few = f"two blocks have four kernels of 3 × 3 from 16 to 16 channels, this has {len(kernels)}"
+    require(len(kernels) == 4, few)
+    others = {shape: [v for v in own if v.shape == shape] for shape in ((3, 3, 1, 16), (16, 10))}
+    whole = all(len(found) == 1 for found in others.values())
+    require(whole, "the first convolution and the last layer should be those of the given network")
+    stem, head = (found[0].numpy() for found in others.values())
+    images, labels = drawn(0, (16, 28, 28, 1))[0].astype("float32"), np.arange(16) % 10
+    given_out = call(model, images, training=False)
+
+    def logits(block):
+        y = np.maximum(tf.nn.conv2d(images, stem, 2, "SAME"), 0)
+        for pair in (kernels[:2], kernels[2:]):
+            y = computed(block, y, [kernel.numpy() for kernel in pair])
+        return y.mean(axis=(1, 2)) @ head
+
+    right = logits("conv relu conv shortcut add relu")
+    before = "a ReLU still stands before the addition, so that a branch can only add"
+    meanings = [
+        ("three mistakes, and none is left", right),
+        ("the last layer's ReLU cuts off the negative logits", np.maximum(right, 0)),
+        (before, logits("conv relu conv relu shortcut add relu")),
+        (
+            f"{before}; and logits are cut off",
+            np.maximum(logits("conv relu conv relu shortcut add relu"), 0),
+        ),
+        ("the ReLU between the two convolutions is missing", logits("conv conv shortcut add relu")),
+        ("the ReLU after the addition is missing", logits("conv relu conv shortcut add")),
+        ("the shortcut is missing", logits("conv relu conv relu")),
+        "the blocks do not compute ReLU(F(x) + x) with two convolutions and a ReLU between them",
+    ]
+    softmax = close(np.sum(given_out, axis=1), np.ones(16)) and np.min(given_out) >= 0
+    if softmax:
         meanings = [
-            ("logits in, one softmax, inside the loss", mean),
-            ("softmax is still applied twice", _mean_loss(p, labels)),
-            ("this is the sum; the mean is wanted", 6 * mean),
-            ("the sign is wrong", -mean),
-            ("this is the mean probability, without a logarithm", probability),
-            ("this is the mean over images and classes; each image has one loss", mean / 10),
-            "{found:.4g} is not the mean cross-entropy",
+            (words[0], tf.nn.softmax(words[1]).numpy()) if isinstance(words, tuple) else words
+            for words in meanings
         ]
-        praise = judge(loss, "the loss", meanings, 1e-4)
-        gradient = tape.gradient(loss, logits) if tf.is_tensor(loss) else None
-        expected = (p - tf.one_hot(labels, 10)).numpy() / 6
-        followed = gradient is not None and close(as_array(gradient), expected, 1e-3)
-        use = "the value is right, but a tape finds no such gradient: use operations of TensorFlow"
-        require(followed, use)
+    praise = judge(given_out, "the model's output", meanings, 1e-3)
+    loss = float(model.compute_loss(images, labels, given_out))
+    log_p = tf.nn.log_softmax(right).numpy()
+    fits = abs(loss + log_p[range(16), labels].mean()) < 1e-3
+    require(fits, "the loss is not the cross-entropy of this output: logits or probabilities?")
     return praise
-
-
-def _mean_loss(logits, labels):
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    return float(tf.reduce_mean(losses))
 
 
 def _weighted(width, inner, seed):
@@ -121,33 +100,45 @@ def identity_block(x, kernels, biases):
 
 
 @check("06")
-def epoch_batches(answer):
-    """``answer(images, batch_size, seed)`` → the batches of one pass, arrays of places."""
-    for images, size in ((20, 5), (23, 5), (9, 4)):
-        first, again, other = (_places(answer, images, size, seed) for seed in (1, 1, 2))
+def wrapped_batches(answer):
+    """``answer(images, batch_size, updates, seed)`` → batches that go on from pass to pass."""
+    for images, size, updates in ((20, 5, 8), (23, 5, 14), (9, 4, 9)):
+        first, again, other = (_places(answer, images, size, updates, seed) for seed in (1, 1, 2))
         require(np.array_equal(first, again), "one seed should give one order, each time")
         require(not np.array_equal(first, other), "two seeds give the same order")
-    return "each image at most once, in an order that the seed decides"
+    return "each image once in each pass, and no batch is smaller"
 
 
-def _places(answer, images, size, seed):
-    """Return the places of a pass, which must be full batches of different places, shuffled."""
+def _places(answer, images, size, updates, seed):
+    """Return the places of all batches, which must go through pass after pass, each shuffled."""
     before = repr(np.random.get_state(legacy=False))  # noqa: NPY002
-    batches = call(answer, images, size, seed)
+    batches = call(answer, images, size, updates, seed)
     require(np.iterable(batches), "return a list of batches")
     batches = [as_array(batch, "a batch").ravel() for batch in batches]
     untouched = repr(np.random.get_state(legacy=False)) == before  # noqa: NPY002
     own = "other cells use the global random numbers: draw from np.random.default_rng(seed)"
     require(untouched, own)
-    full, rest = divmod(images, size)
-    sizes = [batch.size for batch in batches]
-    smaller = "the last batch is smaller than the others; leave out what fills no batch"
-    require(sizes != [size] * full + [rest], smaller)
-    require(sizes == [size] * full, f"{images} images make {full} batches of {size}, not {sizes}")
+    count = f"{updates} batches were asked for, these are {len(batches)}"
+    require(len(batches) == updates, count)
+    sizes = {batch.size for batch in batches}
+    require(sizes == {size}, f"each batch should have {size} images; these have {sorted(sizes)}")
     places = np.concatenate(batches)
     in_range = np.isin(places, range(images)).all()
     require(in_range, f"places should be whole numbers from 0 to {images - 1}")
-    all_differ = len(np.unique(places)) == len(places)
-    require(all_differ, "an image comes twice in one pass; draw without putting back")
-    require(np.any(np.diff(places) < 0), "the images come in their old order; shuffle them")
+    passes = [places[at : at + images] for at in range(0, len(places) - images + 1, images)]
+    full = images // size * size
+    dropped = "what fills no batch at a pass's end is left out; it should begin the next batch"
+    left_out = full < images and len(np.unique(passes[0][:full])) == full
+    for one in passes:
+        if len(np.unique(one)) < images:
+            require(not left_out, dropped)
+            require(False, "an image comes twice in a pass before all the others have come once")
+    require(any(np.any(np.diff(one) < 0) for one in passes), "the images come in their old order")
+    require(not np.array_equal(passes[0], passes[1]), "each pass has the same order; shuffle anew")
     return places
+
+
+@check("06")
+def epsilon_prediction(answer):
+    """``answer``: (prediction, losses with ε = 1e-8, losses with ε = 1e-7)."""
+    return judged(answer)
