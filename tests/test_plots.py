@@ -171,6 +171,11 @@ def test_dots():
     )
 
 
+def test_labels_of_depths_that_lie_close_together_do_not_overlap():
+    ax, _ = plots.dots({"a": {8: [1.0], 18: [1.0], 54: [1.0], 56: [1.0]}}, "depth", "loss")
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "18", "54"]
+
+
 def test_dots_over_names_stand_in_a_row():
     ax, _ = plots.dots({"loss": {"plain": [1.0, 2.0], 3: [3.0]}}, "network", "loss")
     assert [label.get_text() for label in ax.get_xticklabels()] == ["plain", "3"]

@@ -141,7 +141,8 @@ def dots(series, xlabel, ylabel, ax=None, title=None, log=False, guess=None):
         sentences.append(f"{name}: " + ", ".join(f"{mean:.3g} at {x}" for x, mean in means.items()))
     if on_a_scale:
         ax.set_xscale("log")
-        ax.set_xticks(sorted(every), [f"{x:g}" for x in sorted(every)])
+        ticks = _apart(sorted(every))
+        ax.set_xticks(ticks, [f"{x:g}" for x in ticks])
         ax.set_xticks([], minor=True)
     return _finish(ax, xlabel, ylabel, title, log, guess, ", means over the seeds", sentences)
 
@@ -214,6 +215,15 @@ def _finish(ax, xlabel, ylabel, title, log, guess, lines, sentences):
     ax.set_yscale("log" if log else "linear")
     label_ends(ax, MOST_LABELS)
     return finish(ax, title, words, xlabel=xlabel, ylabel=ylabel)
+
+
+def _apart(places, least=0.04):
+    """Return those of the sorted places on a logarithmic axis whose labels do not overlap."""
+    kept, span = places[:1], np.log(places[-1] / places[0])
+    for place in places[1:]:
+        if np.log(place / kept[-1]) > least * span:
+            kept.append(place)
+    return kept
 
 
 def _full(updates, measure, window):
