@@ -22,12 +22,15 @@ def require(condition, message):
         raise NotYet(message)
 
 
+answered = set()  # functions that have returned something in this check, by their identity
+
+
 def call(function, *args, **options):
     """Call the reader's function; what it prints or warns of is not shown.
 
     Raises:
-        NotAttempted: it returns None or ``...``.
-        NotYet: it is no function, or it raises.
+        NotAttempted: it returns None or ``...``, and has never returned anything else.
+        NotYet: it is no function, it raises, or it returns nothing this time.
     """
     require(callable(function), f"a function is wanted here, this is {_kind(function)}")
     try:
@@ -38,8 +41,11 @@ def call(function, *args, **options):
     except (Exception, SystemExit) as error:
         raise NotYet(f"{_called(function)} raises {named(error)}") from error
     if value is None or value is ...:
+        sometimes = "returns nothing here: is a `return` missing in one of its branches"
+        require(id(function) not in answered, f"{_called(function)} {sometimes}")
         nothing = "returns nothing: either it is not written yet, or a `return` is missing"
         raise NotAttempted(f"{_called(function)} {nothing}")
+    answered.add(id(function))
     return value
 
 
@@ -61,7 +67,7 @@ def as_array(value, what="the answer", shape=None):
         NotYet: it is no array of finite numbers, or has another shape.
     """
     no_numbers = f"{what} should be numbers, this is {_kind(value)}"
-    require(not isinstance(value, (str, bytes, bool, dict, set)), no_numbers)
+    require(not isinstance(value, (str, bytes, bool, dict, set, type(None))), no_numbers)
     try:
         found = np.asarray(value)
         if found.dtype == bool or np.iscomplexobj(found):
@@ -92,5 +98,7 @@ def _called(function):
 
 
 def _kind(value):
+    if value is None:
+        return "None"
     name = type(value).__name__
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

@@ -4,6 +4,7 @@ A reference is the order of a block's parts, as in ``"conv norm relu conv norm s
 and so is each mistake: the reader's block is compared with what these orders compute.
 """
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -97,6 +98,8 @@ def examine(block, seed, shapes, right, mistakes, stride=1):
 HINTS = {  # what an error says → what to look for
     "shapes": "the two paths must end in one shape: mind padding, strides and channels",
     "argument 'training'": "a block should take `training`, as every layer does",
+    "`set_weights(weights)`": "a layer has weights only once it is part of a model that is built",
+    "core dimension": "mind the order of the product, and whether one side wants a transpose",
 }
 
 
@@ -107,6 +110,14 @@ def called(function, *args, **options):
     except NotYet as wrong:
         hints = [hint for sign, hint in HINTS.items() if sign in str(wrong.__cause__)]
         raise NotYet("; ".join([str(wrong), *hints])) from wrong
+
+
+def block_of(answer, *args):
+    """Return the block that the reader's function makes."""
+    block = called(answer, *args)
+    wrapped = "this is a tensor; return the block, as in keras.Model(inputs, outputs)"
+    require(not isinstance(block, keras.KerasTensor), wrapped)
+    return block
 
 
 def kernel_shapes(sizes, channels, filters):

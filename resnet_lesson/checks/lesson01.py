@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from resnet_lesson.checks.answers import as_array, as_parts, call, require
+from resnet_lesson.checks.blocks import called
 from resnet_lesson.checks.core import check, check_values, drawn
 from resnet_lesson.checks.predictions import judged
 
@@ -26,7 +27,7 @@ def _pair(answer, x):
 
 
 # The last case is far below zero, where a mere shift does not help.
-ANY_SIGN = [(drawn(n, (6, n))[0],) for n in (1, 4)] + [(1e6 * drawn(9, (6, 3))[0],)]
+ANY_SIGN = [(drawn(n, (6, n))[0],) for n in (4, 1)] + [(1e6 * drawn(9, (6, 3))[0],)]
 
 
 @check_values("01", "the layers' output", ANY_SIGN, 1e-6, _pair)
@@ -38,8 +39,9 @@ def identity_pair(x):
     yield "the positive half is missing", np.minimum(x, 0)
     yield "this is −x: the two halves come back with the wrong signs", -x
     yield "this is 2x: the halves are counted twice", 2 * x
+    yield "this is x / 2: each half comes back whole", x / 2
     yield "nothing comes through: the output is zero", np.zeros_like(x)
-    shift = "it works for small numbers alone: a shift moves the place where the ReLU cuts"
+    shift = "it fails far below zero: a shift moves the place where the ReLU cuts, and no more"
     yield shift if np.abs(x).max() > 1e5 else "the two layers do not give back what they get"
 
 
@@ -47,22 +49,29 @@ def _deeper(answer, units, inputs, n, seed):
     """Return the logits of the reader's deeper model, which must have the right layers."""
     model = _chain(units, inputs, seed)
     before, count = model.get_weights(), len(model.layers)
-    deep = call(answer, model, n)
+    deep = called(answer, model, n)
     same = all(map(np.array_equal, model.get_weights(), before)) and len(model.layers) == count
+    same = same and len(model.trainable_weights) == len(before)
     require(same, "the given model was changed; it should stay as it is")
     require(deep is not model, "this is the model itself; build a new one")
     made = "return a keras.Model, such as a keras.Sequential"
     require(isinstance(deep, keras.Model), f"{made}; this is a {type(deep).__name__}")
     logits = call(deep, _images(inputs, seed))
-    layers = [layer for layer in deep.layers if isinstance(layer, keras.layers.Dense)]
+    layers = [layer for layer in _layers(deep) if isinstance(layer, keras.layers.Dense)]
     wanted = len(before) // 2 + 2 * n
     asked = f"the new model has {len(layers)} dense layers where {wanted} were asked for"
     require(len(layers) == wanted, asked)
-    config = str([layer.get_config() for layer in deep.layers])
-    found = config.count("'relu'") + sum(isinstance(x, keras.layers.ReLU) for x in deep.layers)
-    linear = f"{n} of the new layers should have a ReLU, this model has {found}"
-    require(found >= n, f"{linear}; without one, two layers are no more than one")
+    config = str([layer.get_config() for layer in _layers(deep)])
+    found = config.count("'relu'") + sum(isinstance(x, keras.layers.ReLU) for x in _layers(deep))
+    relu = f"{n} of the new layers should have a ReLU, as in exercise 1; this model has {found}"
+    require(found >= n, relu)
     return logits
+
+
+def _layers(model):
+    """Return all layers of a model, those of models inside it instead of these."""
+    inside = [_layers(one) if isinstance(one, keras.Model) else [one] for one in model.layers]
+    return [layer for layers in inside for layer in layers]
 
 
 DEEPER = [((5, 3), 4, 1, 0), ((7, 4, 6), 5, 3, 1), ((3,), 6, 2, 2)]
@@ -88,11 +97,13 @@ def _images(inputs, seed):
 
 def _chain(units, inputs, seed):
     """Make a small network of tanh layers with random weights, biases included."""
-    # With a seed of its own, so that nothing is drawn from the reader's global one.
-    random = keras.initializers.RandomNormal(stddev=1.0, seed=seed)
-    weights = {"kernel_initializer": random, "bias_initializer": random}
-    layers = [keras.layers.Dense(n, activation="tanh", **weights) for n in units]
-    return keras.Sequential([keras.Input((inputs,)), *layers, keras.layers.Dense(2, **weights)])
+    # Zeros at first, so that nothing is drawn from the reader's global seed; and drawn afterwards,
+    # so that a model made from its configuration alone has other weights.
+    zeros = {"kernel_initializer": "zeros"}
+    layers = [keras.layers.Dense(n, activation="tanh", **zeros) for n in units]
+    model = keras.Sequential([keras.Input((inputs,)), *layers, keras.layers.Dense(2, **zeros)])
+    model.set_weights(drawn(seed, *[weight.shape for weight in model.weights]))
+    return model
 
 
 NAN = float("nan")
@@ -102,13 +113,19 @@ LOSSES = (  # what a wrong answer shows, losses by depth, the right depth
     ("more depth helps here", {4: [0.5, 0.6], 8: [0.3, 0.4], 16: [0.1, 0.2]}, 0),
     ("asked is the smallest such depth", {5: [0.1], 10: [0.3], 20: [0.5], 40: [0.7]}, 10),
     (
-        "any shallower network counts, not only the next one",
+        "it is enough to be above one shallower network, whichever it is",
         {10: [0.1, 0.2], 20: [0.15, 0.9], 40: [0.3, 0.4]},
         40,
     ),
     ("the best shallower depth counts, here 20", {10: [0.6], 20: [0.1], 40: [0.4]}, 40),
     ("the depths may come in any order", {40: [0.7, 0.8], 10: [0.1, 0.2], 20: [0.1, 0.3]}, 40),
     ("equal is not above", {10: [0.2, 0.2], 20: [0.3, 0.2]}, 0),
+    ("the depths may have different numbers of seeds", {10: [0.1, 0.2, 0.3], 20: [0.4]}, 20),
+    ("every seed counts", {10: [0.1, 0.1, 0.1, 0.4], 20: [0.3, 0.3, 0.3, 0.3]}, 0),
+    ("a single depth cannot hurt", {10: [0.1, 0.2]}, 0),
+    ("a run that diverged (NaN) is worse than any number", {10: [0.1], 20: [NAN]}, 20),
+    ("a run that diverged (NaN) is worse than any number", {10: [1500.0], 20: [NAN]}, 20),
+    ("one diverged run (NaN) is not above another", {10: [NAN], 20: [NAN]}, 0),
     ("a run that diverged (NaN) is worse than any number", {10: [0.1, 0.2], 20: [0.3, NAN]}, 20),
     ("a run that diverged (NaN) is worse than any number", {10: [0.1, 0.2], 20: [NAN, 0.3]}, 20),
     ("the other run of 20 layers is below one of 10", {10: [0.1, 0.2], 20: [NAN, 0.15]}, 0),
@@ -121,8 +138,9 @@ LOSSES = (  # what a wrong answer shows, losses by depth, the right depth
 def where_depth_hurts(answer):
     """``answer(losses)`` → the smallest depth at which it hurts, 0 if there is none."""
     for message, losses, right in LOSSES:
-        found = call(answer, {depth: list(some) for depth, some in losses.items()})
-        found = as_array(found, "the depth", ())
+        given = {depth: list(some) for depth, some in losses.items()}
+        found = as_array(call(answer, given), "the depth", ())
+        require(str(given) == str(losses), "the given losses were changed; leave them as they are")
         require(found == right, f"{message}: {losses} gives {found:g}, and not {right}")
     return "every run against every run of a shallower network"
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from resnet_lesson.checks.answers import as_array, as_parts, call, require
-from resnet_lesson.checks.blocks import called, variables
+from resnet_lesson.checks.blocks import block_of, called, variables
 from resnet_lesson.checks.core import check, check_values, close, drawn, judge
 from resnet_lesson.checks.predictions import judged
 
@@ -14,7 +14,7 @@ def _relu(x):
 
 def _dense_block(answer, units, seed):
     """Return what the reader's block of dense layers gives out, with weights drawn for it."""
-    block = called(answer, units)
+    block = block_of(answer, units)
     x = drawn(seed, (8, units))[0].astype("float32")
     called(block, x)  # some blocks make their weights only now
     kernels = [v for v in variables(block) if v.shape == (units, units)]
@@ -39,6 +39,12 @@ def mended_block(units, seed):
     yield "the last ReLU belongs after the addition, not before", _relu(F) + x
     yield "the ReLU before the addition does not belong there", _relu(_relu(F) + x)
     yield "the ReLU between the two layers is missing", _relu(x @ A @ B + x)
+    yield "x is added, and what the first layer gives is added, too", _relu(F + x + hidden)
+    yield "the shortcut goes around the first layer alone", _relu((hidden + x) @ B)
+    yield "the shortcut has a ReLU of its own; x should go on as it is", _relu(F + _relu(x))
+    yield "this is half of the sum: add, do not average", _relu((F + x) / 2)
+    yield "F(x) and x are multiplied; add them", _relu(F * x)
+    yield "x is subtracted", _relu(F - x)
     yield "the output is not ReLU(F(x) + x) with the two layers in their order"
 
 
@@ -55,9 +61,9 @@ def backward(answer):
     """``answer(x, W1, W2, flow)`` → gradients by x, W1 and W2 of ReLU(ReLU(x W1) W2 + x)."""
     for x, W1, W2, flow in BATCHES:
         given = [array.copy() for array in (x, W1, W2, flow)]
-        parts = as_parts(call(answer, *given), 3, "return three arrays: dx, dW1 and dW2")
+        parts = as_parts(called(answer, *given), 3, "return three arrays: dx, dW1 and dW2")
         whole = all(map(np.array_equal, given, (x, W1, W2, flow)))
-        require(whole, "an array that was given is changed; the next block needs it whole")
+        require(whole, "an array that was given is changed; leave them as they are")
         meanings = _gradients(x, W1, W2, flow)
         for value, (name, meaning) in zip(parts, meanings.items(), strict=True):
             judge(value, name, meaning, 1e-4)
@@ -70,12 +76,20 @@ def _gradients(x, W1, W2, flow):
     at_sum = flow * (hidden @ W2 + x > 0)
     at_hidden, without_inner = at_sum @ W2.T * inner, at_sum @ W2.T
     without_outer = flow @ W2.T * inner
+    without_x, of_flow = flow * (hidden @ W2 > 0), _relu(flow)
     last = "the last ReLU is missing: where it gave 0, nothing flows back"
+    mask = "the last ReLU is open where z is positive, and z has x in it"
     branch = "the ReLU inside the branch is missing: units that are off pass nothing"
     means = "the gradient by a weight is the sum over the rows of the batch, this is the mean"
     return {
         "dx": [
             ("both ways", at_hidden @ W1.T + at_sum),
+            (mask, without_x @ W2.T * inner @ W1.T + without_x),
+            (
+                "not a negative flow is cut, but a negative z",
+                of_flow @ W2.T * inner @ W1.T + of_flow,
+            ),
+            ("the shortcut's part is counted twice", at_hidden @ W1.T + 2 * at_sum),
             ("dx lacks the shortcut's part: x reaches the sum as it is, too", at_hidden @ W1.T),
             ("dx lacks the branch's part", at_sum),
             ("the last ReLU cuts what flows along the shortcut, too", at_hidden @ W1.T + flow),
@@ -109,7 +123,7 @@ def harmless_start(answer):
     for n, seed in ((4, 0), (6, 1)):
         W1, W2 = as_parts(call(answer, n, seed), 2, "return two matrices, W1 and W2")
         W1, W2 = as_array(W1, "W1", (n, n)), as_array(W2, "W2", (n, n))
-        x = np.random.default_rng(seed).random((32, n))
+        x = np.vstack([np.random.default_rng(seed).random((512, n)), np.eye(n)])
         hidden = _relu(x @ W1)
         unchanged = close(_relu(hidden @ W2 + x), x, 1e-6)
         require(unchanged, "the block changes its input at the start")
@@ -117,7 +131,7 @@ def harmless_start(answer):
         stuck = "with W2 = 0 and no hidden unit on, both gradients are 0, and it stays so for ever"
         require(hidden.any() or W2.any(), stuck)
         require(hidden.any(), "no hidden unit is ever on, so no weight gets a gradient")
-    return "W2 = 0 makes it the identity, and a random W1 lets it learn"
+    return "a branch of zero makes it the identity, and what is on inside lets it learn"
 
 
 @check("02")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from resnet_lesson.checks.answers import require
-from resnet_lesson.checks.blocks import called, examine, kernel_shapes, variables
+from resnet_lesson.checks.blocks import block_of, called, examine, kernel_shapes, variables
 from resnet_lesson.checks.core import check
 from resnet_lesson.checks.predictions import judged
 
@@ -12,7 +12,7 @@ from resnet_lesson.checks.predictions import judged
 def repaired_block(answer):
     """``answer(channels)`` → the basic block whose planted defect is mended."""
     for channels, seed in ((6, 2), (3, 3)):
-        _examine(called(answer, channels), channels, (channels,) * 2, seed, sizes=(3, 3))
+        _examine(block_of(answer, channels), channels, (channels,) * 2, seed, sizes=(3, 3))
     return "each convolution has a normalisation of its own"
 
 
@@ -20,7 +20,7 @@ def repaired_block(answer):
 def changing_block(answer):
     """``answer(channels, filters, stride)`` → a layer or model: a bottleneck that projects x."""
     for channels, filters, stride, seed in ((4, (3, 5, 8), 2, 0), (6, (2, 4, 10), 1, 1)):
-        block = called(answer, channels, filters, stride)
+        block = block_of(answer, channels, filters, stride)
         _examine(block, channels, filters, seed, stride, shortcut="shortcut conv norm")
     return "both paths end in one shape, each with weights of its own"
 
@@ -44,7 +44,7 @@ def expanding_block(answer):
         ),
     }
     for channels, expansion, seed in ((4, 3, 0), (6, 2, 1)):
-        block, wide = called(answer, channels, expansion), channels * expansion
+        block, wide = block_of(answer, channels, expansion), channels * expansion
         called(block, np.zeros((1, 6, 6, channels), "float32"))  # some make their weights only now
         found = {tuple(kernel.shape) for kernel in variables(block)}
         full = f"the 3×3 mixes all {wide} channels; each should be convolved by itself"

@@ -64,8 +64,8 @@ checks.identity_pair(identity_pair)
 # **medium, 20 minutes**
 #
 # A colleague's network has hidden layers with tanh, of different widths, and it is trained. She does not believe that
-# it could be made deeper without a change. Show her: put `n` pairs of layers like those of exercise 1 in front of its last
-# layer. Her own model must stay as it is.
+# it could be made deeper without a change. Show her: put `n` pairs of layers like those of exercise 1 into it, wherever
+# you like. Her own model must stay as it is.
 
 # %%
 def example():
@@ -82,7 +82,7 @@ def example():
 def deepened(model, n):
     """Return a new model with 2n dense layers more that gives the same logits.
 
-    model: a keras.Sequential like the one above, with any number of layers and units.
+    model: a keras.Sequential like the one above, with one hidden layer or more, of any width.
     """
     # ANSWER
     *hidden, last = model.layers
@@ -129,7 +129,8 @@ checks.deepened(deepened)
 def where_depth_hurts(losses):
     """Return the smallest depth at which depth hurts, or 0 if there is none.
 
-    losses: dictionary: depth → list of final training losses, one a seed.
+    losses: dictionary: depth → list of final training losses, one a seed, some of them NaN.
+        The depths come in any order, and may have different numbers of seeds. Leave it as it is.
     """
     # ANSWER
     def bad(run):
@@ -166,7 +167,7 @@ else:
         trainer = Trainer(network(depth, **DENSE), learning_rate=1e-3)
         losses[depth] = [trainer.run(mnist, seed, updates=200).final_loss(50) for seed in (0, 1, 2)]
         print(f"{depth} layers:", ", ".join(f"{loss:.2f}" for loss in losses[depth]))
-    print("depth hurts from", where_depth_hurts(losses), "layers on; your guess was", my_guess)
+    print("your rule says:", where_depth_hurts(losses), "- and your guess was", my_guess)
 
 # %% [markdown]
 # <details><summary>Hint 1</summary>
@@ -178,7 +179,7 @@ else:
 # <details><summary>Hint 2</summary>
 #
 # Every comparison with NaN is False, and `min` and `max` give one thing or another, depending on where in the list it
-# stands. Replace it first.
+# stands. Which number could stand for it, in a list of your own?
 #
 # </details>
 
@@ -227,7 +228,7 @@ else:
 checks.start_prediction((prediction, noisy, usual))
 
 # %% [markdown]
-# A wrong prediction is no mistake. Why does it come out like this? Try other values of `NOISE`: where does it turn?
+# A wrong prediction is no mistake. Why does it come out like this? Try other values of `NOISE`.
 
 # %% [markdown]
 # <details><summary>Hint</summary>

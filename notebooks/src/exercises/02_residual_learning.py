@@ -20,7 +20,7 @@ from resnet_lesson.training import Trainer
 resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 
 # %% [markdown]
-# ## Exercise 1: a shortcut that cuts too little
+# ## Exercise 1: an addition that does not help
 #
 # **easy, 10 minutes**
 #
@@ -63,10 +63,10 @@ def of_blocks(block, count=20, units=32):
     x = layers.Dense(units, activation="relu", kernel_initializer="he_normal")(layers.Flatten()(x))
     for _ in range(count):
         made = block(units)
-        first, second = [layer for layer in made.layers if isinstance(layer, layers.Dense)]
-        first.kernel.assign(keras.initializers.HeNormal()((units, units)))
-        second.kernel.assign(0.1 * keras.initializers.HeNormal()((units, units)))
         x = made(x)
+        first, second = (weight for weight in made.trainable_variables if weight.shape == (units, units))
+        first.assign(keras.initializers.HeNormal()((units, units)))
+        second.assign(0.1 * keras.initializers.HeNormal()((units, units)))
     return keras.Model(inputs, layers.Dense(10)(x))
 
 
@@ -120,7 +120,7 @@ def relu(x):
 def backward(x, W1, W2, flow):
     """Return dx, dW1, dW2, arrays of the shapes of x, W1 and W2.
 
-    x and flow have the shape (batch, n), W1 has (n, m), W2 has (m, n).
+    x and flow have the shape (batch, n), W1 has (n, m), W2 has (m, n). They stay as they are.
     """
     # ANSWER
     hidden = relu(x @ W1)
@@ -156,7 +156,7 @@ checks.backward(backward)
 
 # %% [markdown]
 # Now let it train something. Twenty blocks are your network, in NumPy alone, and your function does all of the learning;
-# stem and head are random and stay so. Each block starts with $W_2 = 0$. What does the loss do?
+# stem and head are random and stay so. At the start $W_2$ is a tenth of He's. What does the loss do?
 
 # %%
 def loss_and_flow(logits, labels):
@@ -169,7 +169,7 @@ def loss_and_flow(logits, labels):
     return loss, p / len(labels)
 
 # %%
-def train(backward, blocks=20, updates=150, units=64, rate=0.02, first_W2=0.0):
+def train(backward, blocks=20, updates=150, units=64, rate=0.02, first_W2=0.1):
     """Train a chain of blocks by stochastic gradient descent; return the loss of each update."""
     random = np.random.default_rng(0)
     stem, head = random.normal(0, np.sqrt(2 / 784), (784, units)), random.normal(0, 1 / 8, (units, 10))
@@ -185,7 +185,7 @@ def train(backward, blocks=20, updates=150, units=64, rate=0.02, first_W2=0.0):
         losses.append(loss)
         flow = flow @ head.T
         for i in reversed(range(blocks)):
-            flow, dW1, dW2 = backward(states[i], W1[i], W2[i], flow)
+            flow, dW1, dW2 = map(np.asarray, backward(states[i], W1[i], W2[i], flow))
             W1[i] -= rate * dW1
             W2[i] -= rate * dW2
     return losses
@@ -273,8 +273,8 @@ else:
 checks.shortcut_prediction((prediction, with_shortcuts, without))
 
 # %% [markdown]
-# A wrong prediction is no mistake. What does each block add to what it carries, at the start? Change one thing in the call
-# so that the shortcuts win, and run again.
+# A wrong prediction is no mistake. What does each block add to what it carries, at the start? Change one thing in the calls
+# and run again: can you turn the result round?
 
 # %% [markdown]
 # <details><summary>Hint</summary>

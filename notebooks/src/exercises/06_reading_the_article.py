@@ -49,7 +49,7 @@ def reviewed_network():
     # ANSWER
     start = keras.Input((28, 28, 1))
     y = layers.Conv2D(16, 3, 2, padding="same", activation="relu")(start)
-    for block in range(2):
+    for _ in (1, 2):
         hidden = layers.Conv2D(16, 3, padding="same", activation="relu")(y)
         branch = layers.Conv2D(16, 3, padding="same")(hidden)
         y = layers.ReLU()(branch + y)
