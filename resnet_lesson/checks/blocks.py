@@ -20,7 +20,8 @@ def computed(order, x, kernels, strides=None, biases=(), epsilon=EPSILONS[0]):
     Args:
         order: names of parts. ``conv`` and ``depthwise`` take the next kernel, ``bias`` the next
             bias, ``last_bias`` the last one. With ``shortcut`` the branch ends: what follows is
-            done to x, until ``add`` adds the two. ``zero`` multiplies by 0, ``negate`` by −1.
+            done to x, until ``add`` adds the two. ``zero``, ``negate`` and ``half`` multiply by 0,
+            −1 and 1/2.
         x: float32 (batch, height, width, channels).
         kernels: arrays (height, width, channels, filters), in the order of their use.
         strides: of the convolutions, 1 if not given.
@@ -41,6 +42,7 @@ def computed(order, x, kernels, strides=None, biases=(), epsilon=EPSILONS[0]):
         "relu": lambda y: np.maximum(y, 0),
         "zero": lambda y: 0 * y,
         "negate": lambda y: -y,
+        "half": lambda y: y / 2,
         "add": lambda y: branch + y,
     }
     y = x
@@ -52,7 +54,66 @@ def computed(order, x, kernels, strides=None, biases=(), epsilon=EPSILONS[0]):
     return y
 
 
-def examine(block, seed, shapes, right, mistakes, stride=1):
+ORDINALS = ("first", "second", "third")
+
+
+def usual_mistakes(right):
+    """Return what may go wrong with a block, message → order of the parts, from its right order."""
+    branch, shortcut = right.split(" shortcut ")
+    shortcut, last = f"shortcut {shortcut}".removesuffix(" relu"), right.endswith("relu")
+    end = " relu" if last else ""
+    found = {
+        "the shortcut is missing": branch + end,
+        "nothing is normalised in training: is there a normalisation, and is it told `training`": (
+            right.replace("norm ", "")
+        ),
+        "the branch has no normalisation": f"{branch.replace(' norm', '')} {shortcut}{end}",
+        "all the ReLUs are missing": right.replace(" relu", ""),
+        "the branch has no ReLU": f"{branch.replace(' relu', '')} {shortcut}{end}",
+        "the normalisations belong before the ReLUs": (
+            f"{branch.replace('norm relu', 'relu norm')} {shortcut}{end}"
+        ),
+        "the last normalisation belongs before the addition": (
+            f"{branch.removesuffix(' norm')} {shortcut} norm{end}"
+        ),
+        "x is subtracted": right.replace("add", "negate add"),
+        "this is half of the sum: add, do not average": right.replace("add", "add half"),
+        "the branch gives nothing: it starts at zero": f"{branch} zero {shortcut}{end}",
+    }
+    if last:
+        found |= {
+            "the last ReLU is missing": right.removesuffix(" relu"),
+            "the last ReLU belongs after the addition, not before": f"{branch} relu {shortcut}",
+            "the ReLU before the addition does not belong there": f"{branch} relu {shortcut} relu",
+        }
+    else:
+        found |= {
+            "a ReLU follows the addition; none belongs there": f"{right} relu",
+            "a ReLU stands before the addition; none belongs there": f"{branch} relu {shortcut}",
+            "a ReLU stands before the addition and one after it; none belongs there": (
+                f"{branch} relu {shortcut} relu"
+            ),
+        }
+    parts = branch.split()
+    for kind, name in (("norm", "normalisation"), ("relu", "ReLU")):
+        places = [i for i, part in enumerate(parts) if part == kind]
+        for which, i in zip(ORDINALS, places, strict=False):
+            rest = " ".join(parts[:i] + parts[i + 1 :])
+            found[f"the {which} {name} of the branch is missing"] = f"{rest} {shortcut}{end}"
+    if shortcut == "shortcut add":
+        found |= {
+            "the shortcut is normalised; it should be x as it is": right.replace(
+                " add", " norm add"
+            ),
+            "the shortcut has a ReLU; it should be x as it is": right.replace(" add", " relu add"),
+        }
+    else:
+        found["the projection should be normalised, too"] = right.replace("norm add", "add")
+        found["the projection has a ReLU; none belongs there"] = right.replace("add", "relu add")
+    return found
+
+
+def examine(block, seed, shapes, right, mistakes=None, stride=1):
     """Raise NotYet unless the reader's block computes what it should, in training and evaluation.
 
     Args:
@@ -60,17 +121,24 @@ def examine(block, seed, shapes, right, mistakes, stride=1):
         seed: of the input.
         shapes: of the kernels, in the order of their use, without that of a projection.
         right: the right order of the parts.
-        mistakes: dictionary: message → the order that this mistake makes.
+        mistakes: dictionary: message → the order that this mistake makes; the usual ones if none
+            are given.
         stride: of the block. It may be on the first convolution, or on the second as in v1.5; a
             projection has it, too.
     """
     channels, filters = shapes[0][2], shapes[-1][3]
     x = drawn(seed, (4, 6, 6, channels))[0].astype("float32")
+    called(block, tf.constant(x), training=False)
+    for variable in variables(block):  # a branch may start at zero
+        if getattr(variable, "name", "") == "gamma":
+            variable.assign(np.ones(variable.shape))
     given_out = [called(block, tf.constant(x), training=training) for training in (False, True)]
     evaluated, trained = (as_array(y, "the block's output") for y in given_out)
     side = 6 // stride
-    size = f"the output should be {side} × {side} with {filters} channels, not {trained.shape[1:]}"
-    require(trained.shape == (4, side, side, filters), f"{size}; mind padding and strides")
+    size = f"the output should be {side} × {side}, not {trained.shape[1:3]}"
+    require(trained.shape[:3] == (4, side, side), f"{size}; mind padding and strides")
+    width = f"the output should have {filters} channels, this has {trained.shape[3]}"
+    require(trained.shape[3] == filters, width)
     kernels = kernels_of(block, shapes, "shortcut conv" in right)
 
     def fits(order):
@@ -81,7 +149,7 @@ def examine(block, seed, shapes, right, mistakes, stride=1):
         )
 
     if not fits(right):
-        for message, order in mistakes.items():
+        for message, order in (mistakes or usual_mistakes(right)).items():
             require(not fits(order), message)
         raise NotYet("the kernels have the right shapes, but the output is another one")
     same = "training=True and training=False give one output: hand `training` on to each part"
@@ -98,6 +166,7 @@ def examine(block, seed, shapes, right, mistakes, stride=1):
 HINTS = {  # what an error says → what to look for
     "shapes": "the two paths must end in one shape: mind padding, strides and channels",
     "argument 'training'": "a block should take `training`, as every layer does",
+    "expected axis": "a layer that is used twice has one set of weights, made for its first input",
     "`set_weights(weights)`": "a layer has weights only once it is part of a model that is built",
     "core dimension": "mind the order of the product, and whether one side wants a transpose",
 }
@@ -117,6 +186,9 @@ def block_of(answer, *args):
     block = called(answer, *args)
     wrapped = "this is a tensor; return the block, as in keras.Model(inputs, outputs)"
     require(not isinstance(block, keras.KerasTensor), wrapped)
+    others = {id(weight) for weight in getattr(called(answer, *args), "variables", ())}
+    shared = others & {id(weight) for weight in getattr(block, "variables", ())}
+    require(not shared, "two blocks, made one after the other, share weights")
     return block
 
 
@@ -133,6 +205,9 @@ def kernels_of(block, shapes, projects):
     """
     arrays = [value for value in map(np.asarray, variables(block)) if value.ndim in (2, 4)]
     found = [value.reshape((1, 1, *value.shape)[-4:]) for value in arrays]
+    # A convolution of as many groups as channels is a depthwise one.
+    grouped = [(*shape[:2], shape[3], shape[2]) for shape in shapes if shape[3] == 1 < shape[2]]
+    found = [v.transpose(0, 1, 3, 2) if v.shape in grouped else v for v in found]
     have = sorted(value.shape for value in found)
     with_projection = [*shapes, (1, 1, shapes[0][2], shapes[-1][3])]
     wanted = with_projection if projects else shapes
@@ -142,7 +217,7 @@ def kernels_of(block, shapes, projects):
     require(have != sorted(with_projection), "where the shape stays, the shortcut is x itself")
     thin = sorted((1, 1, *shape[2:]) for shape in wanted)
     require(have != thin, "all kernels are 1×1; the middle one should be 3×3")
-    raise NotYet(f"the kernels have the shapes {have}; expected {wanted}")
+    raise NotYet(f"the kernels have the shapes {have}; expected are {sorted(wanted)}")
 
 
 def variables(layer):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from resnet_lesson.checks.answers import NotYet, as_array, call, require
+from resnet_lesson.checks.answers import NotYet, call, require
 from resnet_lesson.checks.core import check, judge
 from resnet_lesson.checks.predictions import judged
 
@@ -22,18 +22,22 @@ def fading_callback(answer):
 
 def _scales(answer, start, end, batches, epochs):
     """Return λ after each batch of a small model that is trained with the reader's callback."""
-    scale, found = keras.Variable(1.0, trainable=False), []
+    scale, found, begun = keras.Variable(1.0, trainable=False), [], []
     callback = call(answer, scale, start, end)
     kind = isinstance(callback, keras.callbacks.Callback)
     require(kind, "return a keras.callbacks.Callback, an object and not its class")
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     seen = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: found.append(float(scale))
+        on_train_batch_begin=lambda batch, logs: begun.append(float(scale)),
+        on_train_batch_end=lambda batch, logs: found.append(float(scale)),
     )
     x, y = np.ones((batches, 2)), np.ones((batches, 1))
     options = {"batch_size": 1, "epochs": epochs, "verbose": 0, "callbacks": [callback, seen]}
-    call(lambda: model.fit(x, y, **options))
+    call(lambda: model.fit(x, y, **options) and 1)
+    held = "λ changes when a batch begins; it should hold from one update's end to the next's"
+    require(np.allclose(begun[1:], found[:-1]), held)
+    require(begun[0] == 1, "λ should still be 1 when the first update begins")
     return found
 
 
@@ -51,7 +55,7 @@ def _fades(done, batches, start, end):
     yield "λ goes on below 0", np.minimum((end - done) / (end - start), 1)
     yield "λ is above 1 before the start", np.maximum((end - done) / (end - start), 0)
     yield "λ goes the other way, from 0 to 1", 1 - line(done)
-    yield "λ never changes", np.ones(len(done))
+    yield "after these batches λ has not changed", np.ones(len(done))
     yield "λ jumps from 1 to 0; it should fall in a straight line", 1.0 * (done < end)
     yield "λ jumps from 1 to 0; it should fall in a straight line", 1.0 * (done <= start)
     early = "λ falls from the first update on; it should stay at 1 until the start"
@@ -59,23 +63,15 @@ def _fades(done, batches, start, end):
     yield f"from update {start} to {end}, λ does not fall in a straight line from 1 to 0"
 
 
-KINDS, SEARCHED, FRESH = ("plain", "residual", "faded"), (0, 1), (7, 8, 9)
-RATES, NAN = (0.1, 0.2, 0.4, 0.8), float("nan")
-SEARCH = {  # the losses of the search: kind → rate → one a seed
-    "plain": {0.1: (1.0, 9.0), 0.2: (3.0, 2.0), 0.4: (6.0, 7.0), 0.8: (8.0, 9.0)},
-    "residual": {0.1: (4.0, 5.0), 0.2: (2.5, 2.4), 0.4: (1.0, 2.0), 0.8: (0.5, NAN)},
-    "faded": {0.1: (0.5, 1.5), 0.2: (2.0, 2.2), 0.4: (NAN, 0.1), 0.8: (9.0, 9.0)},
+KINDS, RATES, NAN = ("plain", "residual", "faded"), (0.4, 0.1, 0.8, 0.2), float("nan")
+SEARCHED, FRESH = (3, 0, 1), (9, 7, 8)
+SEARCH = {  # kind → rate → the losses of the search
+    # The luckiest run is at 0.1, the lowest median at 0.4, the lowest worst run at 0.8.
+    "plain": {0.4: (2.4, 2.4, 9.0), 0.1: (0.5, 9.0, 6.0), 0.8: (2.9, 2.9, 2.9), 0.2: (3, 2, 2.5)},
+    "residual": {0.4: (NAN, 1, 1), 0.1: (3.5, 3.5, 3.6), 0.8: (6, 7, 5), 0.2: (4, 4.2, 4.1)},
+    "faded": {0.4: (8, 9, 7), 0.1: (6, 6, 6.5), 0.8: (5, 5, 5.1), 0.2: (0.1, NAN, 0.2)},
 }
-BEST = {"plain": 0.2, "residual": 0.4, "faded": 0.1}
-DIVERGED = "a rate at which a run diverged (NaN) is not the best, whatever the other run did"
-SHARED = "one rate was taken for all kinds; each has its own best rate"
-WHY = {  # what a wrong rate shows
-    ("plain", 0.1): "the rate of the luckiest run was taken; take the best mean over the seeds",
-    ("residual", 0.2): SHARED,
-    ("residual", 0.8): DIVERGED,
-    ("faded", 0.2): SHARED,
-    ("faded", 0.4): DIVERGED,
-}
+BEST = {"plain": 0.2, "residual": 0.1, "faded": 0.8}
 
 
 @check("04")
@@ -85,12 +81,13 @@ def fair_race(answer):
 
     def train(kind, rate, seed):
         require((kind in KINDS) and (rate in RATES), f"train was called with {kind!r} and {rate!r}")
+        require(seed in SEARCHED + FRESH, f"train was called with the seed {seed!r}")
         runs.append((kind, rate, seed))
         if seed in SEARCHED:
-            return SEARCH[kind][rate][seed]
+            return SEARCH[kind][rate][SEARCHED.index(seed)]
         return _fresh(kind, rate, seed)
 
-    found = call(answer, train, KINDS, RATES, SEARCHED, FRESH)
+    found = call(answer, train, *map(list, (KINDS, RATES, SEARCHED, FRESH)))
     require(isinstance(found, dict), "return a dictionary: kind → its losses on the fresh seeds")
     require(set(found) == set(KINDS), f"the kinds {sorted(KINDS)} are expected as its keys")
     for kind in KINDS:
@@ -98,32 +95,53 @@ def fair_race(answer):
         missing = f"{kind}: every rate should be tried with every seed of the search"
         require(len(tried) == len(RATES) * len(SEARCHED), missing)
         _check_losses(kind, found[kind])
+        others = {rate for who, rate, seed in runs if who == kind and seed in FRESH} - {BEST[kind]}
+        require(
+            not others, f"{kind}: fresh seeds ran at other rates, too; they only judge the best"
+        )
     many = {run for run in runs if runs.count(run) > 1}
     require(not many, f"{len(many)} runs were made twice; one run costs minutes")
     return "the same search for all, and seeds that took no part in it"
 
 
 def _fresh(kind, rate, seed):
-    """Return a loss from which kind, rate and seed can be read."""
-    return 10 * (KINDS.index(kind) + 1) + rate + seed / 100
+    """Return a loss from which kind, rate and seed can be read; one run diverges."""
+    if (kind, seed) == ("faded", 7):
+        return NAN
+    return 10 * (KINDS.index(kind) + 1) + rate + {9: 0.05, 7: 0.01, 8: 0.03}[seed]
 
 
 def _check_losses(kind, losses):
     """Raise NotYet unless these are the losses of the fresh seeds at the best rate of a kind."""
-    given = f"{kind}: these include runs of the search; judge by the fresh seeds alone"
-    require(np.size(losses) != len(SEARCHED) + len(FRESH), given)
-    require(np.size(losses) == len(FRESH), f"{kind}: {len(FRESH)} losses are expected")
-    losses = as_array(losses, f"{kind}: the losses", (len(FRESH),))
-    require(not np.isin(losses, np.ravel(list(SEARCH[kind].values()))).any(), given)
+    wanted = f"{kind}: a list of {len(FRESH)} losses is expected, one for each fresh seed"
+    try:
+        losses = np.asarray(losses, float)
+    except (TypeError, ValueError):
+        raise NotYet(wanted) from None
+    searched = np.isin(losses, np.ravel(list(SEARCH[kind].values()))).any()
+    include = f"{kind}: these include runs of the search; judge by the fresh seeds alone"
+    require(not searched and losses.size != len(SEARCHED + FRESH), include)
+    require(losses.shape == (len(FRESH),), f"{wanted}, a diverged one (NaN) included")
     for rate in RATES:
-        wanted = [_fresh(kind, rate, seed) for seed in FRESH]
-        if np.allclose(np.sort(losses), wanted, rtol=0, atol=1e-4):
-            why = WHY.get((kind, rate), f"{rate} is not its best rate")
-            require(rate == BEST[kind], f"{kind}: {why}")
-            in_order = np.allclose(losses, wanted, rtol=0, atol=1e-4)
+        expected = np.array([_fresh(kind, rate, seed) for seed in FRESH])
+        if np.allclose(np.sort(losses), np.sort(expected), rtol=0, atol=1e-4, equal_nan=True):
+            require(rate == BEST[kind], f"{kind}: {_why_not(kind, rate)}")
+            in_order = np.allclose(losses, expected, rtol=0, atol=1e-4, equal_nan=True)
             require(in_order, f"{kind}: keep the losses in the order of the seeds")
             return
     raise NotYet(f"{kind}: these are not the losses of its runs on the fresh seeds")
+
+
+def _why_not(kind, rate):
+    """Say why a rate is not the best of a kind."""
+    losses, best = SEARCH[kind][rate], BEST[kind]
+    if np.isnan(losses).any():
+        return (
+            f"at {rate}, which was taken, a run diverged (NaN); whatever the others did, it is out"
+        )
+    lucky = min(losses) == np.nanmin(list(SEARCH[kind].values()))
+    means = f"{rate} was taken, with a mean loss of {np.mean(losses):.1f}; at {best} it is lower"
+    return means + (" (one lucky run does not make the best rate)" if lucky else "")
 
 
 @check("04")

@@ -106,7 +106,7 @@ for name, block in {"broken": broken, "repaired": repaired}.items():
 # **medium, 20 minutes**
 #
 # Build the bottleneck that opens a stage: the number of channels changes, and the image may shrink. The shortcut is a
-# projection with a normalisation. The stride sits in the first 1×1 or in the 3×3, as you like. Any style will do: a model
+# projection with a normalisation. The stride sits in the first 1×1 or in the 3×3, as you like; the padding is "same". Any style will do: a model
 # of Keras layers, a subclass, or a `tf.Module` with `trainable_variables`. What you return is called as `block(x,
 # training=…)`.
 
@@ -150,8 +150,8 @@ checks.changing_block(changing_block)
 #
 # <details><summary>Hint 3</summary>
 #
-# The check says that both modes give the same output? If your block is a subclass of `keras.Model` whose `call` passes
-# `training=False`, or nothing that is trainable, to a normalisation, it cannot tell them apart.
+# The check says that nothing is normalised in training? A subclass whose `call` hands `training=False` to its
+# normalisations, or none at all, does not tell the two modes apart.
 #
 # </details>
 
@@ -204,7 +204,8 @@ if expanding_block(32, 4) is not None:
 #
 # <details><summary>Hint 2</summary>
 #
-# Count your ReLUs. Where would a third one cut off what a narrow end has to carry?
+# A convolution that treats each of $n$ channels by itself has a kernel of $3 \times 3 \times n$ numbers. What shapes do your
+# kernels have?
 #
 # </details>
 
