@@ -66,7 +66,8 @@ def as_array(value, what="the answer", shape=None):
     Raises:
         NotYet: it is no array of finite numbers, or has another shape.
     """
-    no_numbers = f"{what} should be numbers, this is {_kind(value)}"
+    kind = "True or False" if getattr(value, "dtype", "") in (bool, "bool") else _kind(value)
+    no_numbers = f"{what} should be numbers, this is {kind}"
     require(not isinstance(value, (str, bytes, bool, dict, set, type(None))), no_numbers)
     try:
         found = np.asarray(value)

@@ -25,8 +25,8 @@ mnist = load_mnist(train=6400, val=0, test=1000)
 # **easy, 15 minutes**
 #
 # `segments` cuts a network into a dictionary of parts, in the order in which they run: the stem, the blocks, the head. Each
-# part is a function from the output of the one before. Leave *some* of them out, so that what comes in goes on unchanged, and count
-# the images that are then misread. The dictionary must stay as it is.
+# part is a function from the output of the one before. Leave *some* of the blocks out, so that what comes in goes on unchanged, and count
+# the images that are then misread. What you are given must stay as it is.
 
 # %%
 def mistakes_without(parts, names, images, labels):
