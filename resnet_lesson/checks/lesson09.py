@@ -1,48 +1,97 @@
 """Checks of the exercises to lesson 09, scaling out."""
 
-import json
+import os
 import tempfile
 from pathlib import Path
+from unittest import mock
 
+import keras
 import numpy as np
+import tensorflow as tf
 
-from resnet_lesson.checks.answers import NotYet, call, require
+from resnet_lesson.checks.answers import as_array, as_parts, call, require
 from resnet_lesson.checks.core import check, check_values, drawn
+from resnet_lesson.checks.predictions import judged
 
 
-def _shares(*sizes):
-    """Draw a gradient for each share of a batch."""
-    return list(drawn(0, *[5] * len(sizes))), list(sizes)
+def _small(seed, sizes):
+    """Return the weights of a small network, and parts of a batch of these sizes."""
+    x, first, bias, last = drawn(seed, (sum(sizes), 4), (4, 6), (6,), (6, 3))
+    labels = np.random.default_rng(seed).integers(0, 3, sum(sizes))
+    ends = np.cumsum(sizes)[:-1]
+    parts = list(zip(np.split(x.astype("float32"), ends), np.split(labels, ends), strict=True))
+    return [first, bias, last], parts
 
 
-SHARES = [_shares(32, 32), _shares(16, 48), _shares(10, 20, 30, 4)]
+def _model(weights):
+    zeros = {"kernel_initializer": "zeros"}  # for nothing is drawn from the reader's global seed
+    first, last = (
+        keras.layers.Dense(6, "relu", **zeros),
+        keras.layers.Dense(3, use_bias=False, **zeros),
+    )
+    model = keras.Sequential([keras.Input((4,)), first, last])
+    model.set_weights(weights)
+    return model
 
 
-@check_values("09", "the gradient", SHARES, tolerance=1e-6)
-def batch_gradient(gradients, sizes):
-    """``answer(gradients, sizes)`` → gradient of the whole batch, from its shares' gradients."""
-    weighted, plain = np.dot(sizes, gradients), np.mean(gradients, axis=0)
-    inverse = np.average(gradients, axis=0, weights=1 / np.array(sizes))
-    yield "each share by its number of images", weighted / sum(sizes)
-    yield "a share with more images counts more: this is the plain mean", plain
-    yield "each gradient is a mean already: their sum is too large", len(sizes) * plain
-    yield "divide by the number of all images", weighted
-    yield "divide by the number of all images, not by the number of shares", weighted / len(sizes)
-    yield "the larger a share, the more it counts; here it counts less", inverse
-    yield "with shares of {sizes} images this is not the gradient of the batch"
+def _accumulated(answer, weights, parts):
+    """Return the reader's gradients, one after the other, as one row of numbers."""
+    model = _model(weights)
+    found = call(answer, model, [(x.copy(), y.copy()) for x, y in parts])
+    same = all(map(np.allclose, model.get_weights(), weights))
+    require(same, "the model's weights are changed; asked are the gradients alone")
+    found = as_parts(found, 3, "return a list of three gradients, as many as the model has weights")
+    shapes = [weight.shape for weight in weights]
+    arrays = [as_array(one, "a gradient", shape) for one, shape in zip(found, shapes, strict=True)]
+    return np.concatenate([array.ravel() for array in arrays])
 
 
-@check_values("09", "the amount", [(240, 4), (240, 3), (1200, 16)], tolerance=1e-9)
-def numbers_sent(n, workers):
-    """``answer(n, workers)`` → numbers that each worker sends in a ring all-reduce."""
-    chunk, rounds = n / workers, workers - 1
-    yield "less than twice the array", 2 * rounds * chunk
-    yield "this is one of the two phases: the sums must also go around", rounds * chunk
-    yield "this is what the central worker of the simple way sends or receives", rounds * n
-    yield "this is what all workers send together; asked is what each sends", 2 * rounds * n
-    yield "a chunk has n / workers numbers, and each phase has workers − 1 rounds", 2 * n
-    yield "there are 2 (workers − 1) rounds; this is one of them", chunk
-    yield "{n} numbers and {workers} workers: {found:g} is not what each worker sends"
+def _gradient(weights, parts, loss=tf.nn.sparse_softmax_cross_entropy_with_logits):
+    """Return the gradient of the mean loss of all parts as one row of numbers."""
+    model = _model(weights)
+    x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    with tf.GradientTape() as tape:
+        mean = tf.reduce_mean(loss(y, model(x)))
+    gradients = tape.gradient(mean, [weight.value for weight in model.trainable_variables])
+    return np.concatenate([np.ravel(gradient) for gradient in gradients])
+
+
+def _of_softmax(labels, logits):
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.nn.softmax(logits))
+
+
+ACCUMULATED = [_small(0, (8, 8, 8)), _small(1, (16, 5)), _small(2, (3, 9, 1, 7)), _small(3, (6,))]
+
+
+@check_values("09", "the gradients", ACCUMULATED, 1e-3, _accumulated)
+def accumulated(weights, parts):
+    """``answer(model, parts)`` → gradients of the mean loss of all parts together."""
+    each = [_gradient(weights, [part]) for part in parts]
+    sizes, whole = [len(y) for _, y in parts], _gradient(weights, parts)
+    inverse = np.average(each, axis=0, weights=1 / np.array(sizes))
+    yield "each part by its number of images", whole
+    yield (
+        "a part with more images counts more: this is the plain mean of the parts",
+        np.mean(each, 0),
+    )
+    yield (
+        "each part's loss is a mean already, so the sum of the gradients is too large",
+        np.sum(each, 0),
+    )
+    yield "divide by the number of all images", whole * sum(sizes)
+    yield "divide by the number of all images, not of the parts", whole * sum(sizes) / len(sizes)
+    yield "the larger a part, the more it counts; here it counts less", inverse
+    yield "this is the gradient of the last part alone", each[-1]
+    yield "this is the gradient of the first part alone", each[0]
+    yield "the model gives logits; say so to the loss", _gradient(weights, parts, _of_softmax)
+    yield "the sign is the other way round", -whole
+    yield f"with parts of {sizes} images this is not the gradient of the batch"
+
+
+@check("09")
+def batch_prediction(answer):
+    """``answer``: (prediction, losses with the batch in parts, losses with the whole batch)."""
+    return judged(answer)
 
 
 def _chunks(workers, step):
@@ -75,61 +124,64 @@ def _round(chunks, step, add=True, way=1):
     return after
 
 
-@check("09")
-def tf_config(answer):
-    """``answer(hosts, port, index)`` → TF_CONFIG of one worker, as a dictionary or as JSON."""
-    hosts, port = ["alpha", "beta", "gamma"], 12345
-    addresses = [f"{host}:{port}" for host in hosts]
-    for index in range(len(hosts)):
-        workers, found = _workers_and_index(call(answer, list(hosts), port, index))
-        wanted = f"every machine needs one list: all hosts in their order, each with port {port}"
-        require(workers == addresses, f"{wanted}; this is {workers}")
-        number = f"the index of worker {index} should be the number {index}, this is {found!r}"
-        require(type(found) is int and found == index, number)
-    return "one list for all, and an index of one's own"
-
-
-def _workers_and_index(config):
-    """Return what a TF_CONFIG says, or raise NotYet."""
-    try:
-        config = json.loads(config if isinstance(config, (str, bytes)) else json.dumps(config))
-    except (TypeError, ValueError) as error:
-        raise NotYet(f"no JSON, nor lists, texts and whole numbers alone: {error}") from None
-    require(isinstance(config, dict), "return a dictionary, or its JSON")
-    cluster, task = config.get("cluster"), config.get("task")
-    listed = isinstance(cluster, dict) and isinstance(cluster.get("worker"), list)
-    require(listed, 'there should be a "cluster", a dictionary with a list "worker"')
-    require(isinstance(task, dict), 'there should be a "task", which says who this worker is')
-    require(task.get("type") == "worker", 'the task needs the "type" "worker"')
-    return cluster["worker"], task.get("index")
+OLD, PIECES = b"the one before", (b"all ", b"of ", b"it")
 
 
 @check("09")
 def save_whole(answer):
     """``answer(path, parts)`` → path: the file, written completely or not at all."""
-    parts, old = [b"all ", b"of ", b"it"], b"the one before"
-
-    def broken():
-        yield parts[0]
-        raise OSError("the disk is full")
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint"
-        for _ in ("a new file", "one in place of an old one"):
-            call(answer, path, iter(parts))
-            require(path.exists(), "afterwards there is no file at the path")
-            whole = path.read_bytes() == b"".join(parts)
-            require(whole, "the file should hold all the parts, one after the other")
-            path.write_bytes(old)
+        call(answer, path, iter(PIECES))
+        require(path.exists(), "afterwards there is no file at the path")
+        whole = path.read_bytes() == b"".join(PIECES)
+        require(whole, "the file should hold all the parts, one after the other")
+        path.write_bytes(OLD)
         error = None
         try:
-            answer(path, broken())
+            answer(path, _failing())
         except Exception as raised:
             error = raised
         require(path.exists(), "writing failed in the middle, and the old file is gone")
         damaged = "a failure in the middle has damaged the old file: write under another name first"
-        require(path.read_bytes() == old, damaged)
+        require(path.read_bytes() == OLD, damaged)
         require(error, "writing failed, and nobody is told: let the error through")
         other = f"let the error through; this made {type(error).__name__} of it"
         require(isinstance(error, OSError), other)
+        _replace_and_watch(answer, path)
     return "the old file stays until the new one is whole"
+
+
+def _failing():
+    yield PIECES[0]
+    raise OSError("the disk is full")
+
+
+def _replace_and_watch(answer, path):
+    """Raise NotYet unless the old file is there until the whole new one takes its name at once."""
+    moved = []
+
+    def watched(rename):
+        def run(source, target, **options):
+            if Path(target) == path:
+                require(path.exists(), "the old file is gone before the new one has its name")
+                closed = "the new file gets its name before it is whole: close it first"
+                require(Path(source).read_bytes() == b"".join(PIECES), closed)
+                moved.append(source)
+            return rename(source, target, **options)
+
+        return run
+
+    def pieces():
+        for piece in PIECES:
+            intact = path.exists() and path.read_bytes() == OLD
+            require(intact, "the old file is not left alone until all the parts are written")
+            yield piece
+
+    replace, rename = watched(os.replace), watched(os.rename)
+    with mock.patch.multiple(os, replace=replace, rename=rename):
+        call(answer, path, pieces())
+    whole = path.exists() and path.read_bytes() == b"".join(PIECES)
+    require(whole, "in place of an old file, the new one does not hold all the parts")
+    copied = "the old file is written over in the end; give the finished one its name in one step"
+    require(moved, copied)

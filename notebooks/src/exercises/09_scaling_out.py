@@ -12,62 +12,137 @@ import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off
 import os
 from pathlib import Path
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from resnet_lesson import checks
+from resnet_lesson.data import load_mnist
+from resnet_lesson.models import network, reset_weights
+
+resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
+mnist = load_mnist(train=6400, val=0, test=0)
 
 # %% [markdown]
-# ## Exercise 1: shares of any size
+# ## Exercise 1: a batch that does not fit
 #
-# **easy, 10 minutes**
+# **medium, 25 minutes**
 #
-# Each worker has computed the gradient of the mean loss of *its* images. What is the gradient of the
-# mean loss of all of them together? The shares need not be equally large.
+# You want batches of 64, and your machine holds 16 images at a time. The gradient of a mean can be put together from parts:
+# that is what workers do for each other, and what one machine can do one part after the other (*gradient accumulation*). Write
+# it for any model that gives logits, with the mean cross-entropy as its loss, in training. The parts need not be equally large.
 
 # %%
-def batch_gradient(gradients, sizes):
-    """Return the gradient: a list of arrays, one a worker, and the numbers of their images."""
+def accumulated(model, parts):
+    """Return a list of gradients, one for each of model.trainable_variables.
+
+    parts: list of (images, labels): a batch in parts. The gradients are those of the mean loss of
+        all of its images.
+    """
     # ANSWER
-    return sum(size * gradient for gradient, size in zip(gradients, sizes)) / sum(sizes)
+    total, count = None, sum(len(labels) for _, labels in parts)
+    for images, labels in parts:
+        with tf.GradientTape() as tape:
+            losses = keras.losses.sparse_categorical_crossentropy(labels, model(images, training=True), from_logits=True)
+            loss = tf.reduce_sum(losses) / count
+        gradients = tape.gradient(loss, [weight.value for weight in model.trainable_variables])
+        total = gradients if total is None else [a + b for a, b in zip(total, gradients)]
+    return total
     # END
 
 
 # %%
-checks.batch_gradient(batch_gradient)
+checks.accumulated(accumulated)
 
 # %% [markdown]
-# <details><summary>Hint</summary>
+# Is it the same for any network? Predict: one of 8 layers without normalisation, and one with it, in training. How far from the
+# gradient of the whole batch is the one that was put together from four parts?
+
+# %%
+images, labels = mnist.train.images[:64], mnist.train.labels[:64]
+for normalisation in (False, True):
+    model = network(8, normalisation=normalisation)
+    reset_weights(model, 0)
+    whole = accumulated(model, [(images, labels)])
+    if whole is None:
+        continue
+    quarters = accumulated(model, list(zip(np.split(images, 4), np.split(labels, 4))))
+    apart = sum(np.sum((a - b) ** 2) for a, b in zip(whole, quarters)) / sum(np.sum(np.square(a)) for a in whole)
+    print("with" if normalisation else "without", f"normalisation: {np.sqrt(apart):.1e} of its length apart")
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
 #
-# The *sum* of a worker's losses is its mean times the number of its images. Sums can be added.
+# The *sum* of a part's losses is its mean times the number of its images. Sums can be added.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# In TensorFlow, `tape.gradient(loss, [weight.value for weight in model.trainable_variables])` gives the gradients of a Keras
+# model's weights.
 #
 # </details>
 
 # %% [markdown]
-# ## Exercise 2: what goes over the wire?
+# ## Exercise 2: is it only a detail?
 #
-# **easy, 10 minutes**
+# **medium, 15 minutes**
 #
-# In a ring all-reduce each array of `n` numbers is cut into as many chunks as there are workers.
-# There are two phases: in the first the sums are made, in the second they go around. How many numbers
-# does each worker send in all? Predict first: does it double from 8 workers to 16?
+# Batch normalisation sees a part, and not the batch: its means and variances are those of 16 images in place of 64. So the gradients differ, as
+# you have just seen. Does training notice? A network of 8 layers is trained for 100 updates on batches of 64, whole or in four parts whose
+# gradients are averaged. Is the training loss with *parts* lower, higher, or is there no clear difference with three seeds? Write down your
+# prediction and a reason *before* you run it. It takes about fifteen seconds.
 
 # %%
-def numbers_sent(n, workers):
-    """Return how many numbers each worker sends; `workers` divides `n`."""
-    # ANSWER
-    return 2 * (workers - 1) * n / workers
-    # END
-
+# STUB: prediction = None  # "lower", "higher" or "no clear difference"
+# ANSWER
+prediction = "no clear difference"
+# END
 
 # %%
-checks.numbers_sent(numbers_sent)
+def train(parts, seed):
+    """Train with each batch in so many parts; return the mean loss of the last 25 updates."""
+    model, optimizer = network(8), keras.optimizers.Adam(0.01)
+    reset_weights(model, seed)
+    optimizer.build(model.trainable_variables)
+    weights = [weight.value for weight in model.trainable_variables]
+
+    @tf.function
+    def update(images, labels):
+        mean, gradients = 0.0, [tf.zeros_like(weight) for weight in weights]
+        for x, y in zip(tf.split(images, parts), tf.split(labels, parts)):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, model(x, training=True)))
+            gradients = [a + b / parts for a, b in zip(gradients, tape.gradient(loss, weights))]
+            mean += loss / parts
+        optimizer.apply(gradients, model.trainable_variables)
+        return mean
+
+    random = np.random.default_rng(seed)
+    some = [random.integers(0, 6400, 64) for _ in range(100)]
+    return np.mean([float(update(mnist.train.images[at], mnist.train.labels[at])) for at in some][-25:])
+
+# %%
+in_parts, whole = [], []
+if prediction is None:
+    print("Predict first.")
+else:
+    in_parts, whole = [train(4, seed) for seed in (0, 1, 2)], [train(1, seed) for seed in (0, 1, 2)]
+    print("four parts of 16:", ", ".join(f"{loss:.2f}" for loss in in_parts))
+    print("whole batches:   ", ", ".join(f"{loss:.2f}" for loss in whole))
+
+# %%
+checks.batch_prediction((prediction, in_parts, whole))
 
 # %% [markdown]
-# <details><summary>Hint</summary>
-#
-# How large is a chunk? How many rounds does a chunk need to pass all other workers?
-#
-# </details>
+# A wrong prediction is no mistake. What about sixteen parts of 4? And what would you do about it on a cluster, where each worker has a
+# small share of the batch?
+
+# %% [markdown] tags=["solution"]
+# A little higher, with every seed: means and variances of 16 images are noisier than those of 64, and each image's output depends on them. With
+# parts of 4 it is far higher. On a cluster one exchanges the statistics as well as the gradients (*synchronised* batch
+# normalisation), or takes a normalisation that looks at one image alone.
 
 # %% [markdown]
 # ## Exercise 3: one round of the ring
@@ -105,36 +180,7 @@ checks.ring_round(ring_round)
 # When you have it, try it: after `workers` − 1 rounds, which worker holds which complete chunk?
 
 # %% [markdown]
-# ## Exercise 4: who am I?
-#
-# **easy, 10 minutes**
-#
-# Three machines are to train together. Make the `TF_CONFIG` of one of them: all workers listen at
-# the same port.
-
-# %%
-def tf_config(hosts, port, index):
-    """Return the TF_CONFIG of worker `index` as a dictionary; `hosts` is a list of names."""
-    # ANSWER
-    return {
-        "cluster": {"worker": [f"{host}:{port}" for host in hosts]},
-        "task": {"type": "worker", "index": index},
-    }
-    # END
-
-
-# %%
-checks.tf_config(tf_config)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# [Clusters](../deeper/09_clusters.ipynb), section 3, has an example. What is the same on all machines, and what is not?
-#
-# </details>
-
-# %% [markdown]
-# ## Exercise 5: completely or not at all
+# ## Exercise 4: completely or not at all
 #
 # **medium, 20 minutes**
 #
@@ -175,7 +221,7 @@ checks.save_whole(save_whole)
 # </details>
 
 # %% [markdown]
-# ## Exercise 6: how many machines?
+# ## Exercise 5: how many machines?
 #
 # **hard, 20 minutes**
 #
@@ -192,6 +238,9 @@ checks.save_whole(save_whole)
 # less: a larger global batch, with what [clusters](../deeper/09_clusters.ipynb), section 2, says about the
 # learning rate; fewer bits in a gradient; or averaging the gradients of the last layers while those of the first are
 # still being computed.
+#
+# **A good answer** has a formula and its limit, names what each further machine costs and brings, and changes the part of the
+# time that does not shrink.
 
 # %% [markdown]
 # ## Where you stand
