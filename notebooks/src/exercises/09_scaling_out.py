@@ -112,9 +112,9 @@ def train(parts, seed):
     def update(images, labels):
         mean, gradients = 0.0, [tf.zeros_like(weight) for weight in weights]
         for x, y in zip(tf.split(images, parts), tf.split(labels, parts)):
-            with tf.GradientTape() as tape:
+            with tf.GradientTape() as watched:
                 loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, model(x, training=True)))
-            gradients = [a + b / parts for a, b in zip(gradients, tape.gradient(loss, weights))]
+            gradients = [a + b / parts for a, b in zip(gradients, watched.gradient(loss, weights))]
             mean += loss / parts
         optimizer.apply(gradients, model.trainable_variables)
         return mean
