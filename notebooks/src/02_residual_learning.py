@@ -631,7 +631,7 @@ plots.show(*plots.dots(again, "weighted layers", "training loss (nats)", log=Tru
 #
 # <!-- notes -->
 # Cover the marks at 100 layers. Ask: where do the residual ones go? They will say: down to the level of 10. Answer: with
-# the usual first weights, up! With branches of zero, down, and further than 10. The addition is half of the idea, and a
+# the usual first weights, up. With branches of zero, down, and further than 10. The addition is half of the idea, and a
 # small branch at the start the other half.
 
 # %% [markdown]

@@ -5,23 +5,100 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson.checks.answers import NotYet, as_array, call, require
-from resnet_lesson.checks.blocks import called, examine, variables
-from resnet_lesson.checks.core import check, check_values, close, drawn
+from resnet_lesson.checks.answers import NotYet, call, require
+from resnet_lesson.checks.blocks import block_of, called, variables
+from resnet_lesson.checks.core import check, check_values, drawn
 from resnet_lesson.checks.predictions import judged
 
 
-@check_values("07", "the number of blocks", [(54, 0.5), (6, 0.5), (10, 0.8), (5, 1.0)], 1e-6)
-def expected_blocks(blocks, last):
-    """``answer(blocks, last)`` → mean number of blocks in an update with stochastic depth."""
-    left_out, from_zero = ((1 - last) * (blocks + first) / 2 for first in (1, -1))
-    middle = blocks * (1 + last) / 2
-    yield "add up the probabilities", blocks - left_out
-    yield "only the last block has the last probability; the others have more", blocks * last
-    yield "the blocks are numbered from 1: the first one too can be left out", blocks - from_zero
-    yield "these are the blocks that are left out", left_out
-    yield "the mean of 1 and the last probability is a little too high: no block has 1", middle
-    yield "{blocks} blocks, last probability {last}: {found:g} is not the mean number"
+def _scaled(answer, channels, reduction, seed):
+    """Return what the reader's layer gives out, with weights drawn for it."""
+    layer = block_of(answer, channels, reduction)
+    x, down, up = _squeezed(channels, reduction, seed)
+    called(layer, tf.constant(x, tf.float32))  # some layers make their weights only now
+    kernels = [v for v in variables(layer) if len(v.shape) in (2, 4)]
+    inner = channels // reduction
+    shapes, wanted = [tuple(v.shape)[-2:] for v in kernels], [(channels, inner), (inner, channels)]
+    require(
+        shapes == wanted,
+        f"two layers, {channels} → {inner} → {channels}, are expected, this has {shapes}",
+    )
+    for kernel, value in zip(kernels, (down, up), strict=True):
+        kernel.assign(value.reshape(kernel.shape).astype("float32"))
+    return called(layer, tf.constant(x, tf.float32))
+
+
+def _squeezed(channels, reduction, seed):
+    inner = channels // reduction
+    return drawn(seed, (3, 4, 5, channels), (channels, inner), (inner, channels))
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+@check_values("07", "the layer's output", [(8, 4, 0), (6, 2, 1)], 1e-4, _scaled)
+def squeeze_and_excite(channels, reduction, seed):
+    """``answer(channels, reduction)`` → a layer that weighs its channels."""
+    x, down, up = _squeezed(channels, reduction, seed)
+
+    def out(values, inner=lambda h: np.maximum(h, 0), outer=_sigmoid):
+        return x * outer(inner(values @ down) @ up)[:, None, None]
+
+    mean = x.mean(axis=(1, 2))
+    e = np.exp(np.maximum(mean @ down, 0) @ up)
+    yield "squeezed to a number for each channel, and each channel weighed by one", out(mean)
+    yield "squeeze by the mean over all pixels; this takes the maximum", out(x.max(axis=(1, 2)))
+    yield "squeeze by the mean over all pixels; this takes the sum", out(x.sum(axis=(1, 2)))
+    yield "the ReLU between the two layers is missing", out(mean, lambda h: h)
+    yield "the sigmoid at the end is missing", out(mean, outer=lambda v: v)
+    yield (
+        "there is a ReLU at the end; each weight should be a sigmoid",
+        out(mean, outer=lambda v: np.maximum(v, 0)),
+    )
+    yield (
+        "a softmax lets the channels compete; each should have a sigmoid of its own",
+        (x * (e / e.sum(axis=1, keepdims=True))[:, None, None]),
+    )
+    yield "x is added once more; it should only be weighed", x + out(mean)
+    yield "the weights are added; they should multiply", x + (out(mean) / x)
+    yield (
+        "each pixel is weighed by itself: squeeze first, over height and width",
+        (x * _sigmoid(np.maximum(x @ down, 0) @ up)),
+    )
+    yield "this is x: nothing is weighed", x
+    yield "the output is not x, each channel times its weight"
+
+
+FAMILIES = (  # p-values, which differences are decided, and what a wrong answer shows
+    ([0.04], [True], "one comparison needs no correction"),
+    ([0.06], [False], "0.05 is the limit"),
+    (
+        [0.001, 0.02, 0.2],
+        [True, True, False],
+        "once 0.001 is through, 0.02 has to be below 0.05 / 2",
+    ),
+    ([0.03, 0.04, 0.045], [False] * 3, "the smallest is above 0.05 / 3, so none is decided"),
+    ([0.2, 0.001, 0.012], [False, True, True], "the answers stay in the order of the p-values"),
+    ([0.04, 0.01, 0.03], [False, True, False], "0.03 is above 0.05 / 2, and there it stops"),
+    ([0.026, 0.001, 0.04], [False, True, False], "it stops at 0.026, so 0.04 comes too late"),
+    ([0.05, 0.02], [True, True], "exactly the limit is enough: 0.02 ≤ 0.025, then 0.05 ≤ 0.05"),
+    ([0.01, 0.01, 0.5, 0.01], [True, True, False, True], "equal p-values are decided alike"),
+)
+
+
+@check("07")
+def holm(answer):
+    """``answer(p_values)`` → which of a family are decided, True or False for each."""
+    for p_values, right, why in FAMILIES:
+        given = list(p_values)
+        found = call(answer, given)
+        require(given == p_values, "the list of p-values was changed; leave it as it is")
+        shape = "return a list with True or False for each p-value, in their order"
+        require(np.iterable(found) and len(list(found)) == len(right), shape)
+        found = [bool(one) for one in found]
+        require(found == right, f"{p_values} gives {found}: {why}")
+    return "from the smallest on, each against 0.05 over those that are left, until one fails"
 
 
 def _branch(x):
@@ -64,49 +141,6 @@ def random_block(x, branch, survival, training, drawn):
         yield "in evaluation the branch still counts", x
         yield "only the branch counts by its probability, not the shortcut", p * (x + f)
     yield "survival {survival}, training={training}, drawn {drawn}: this is not the output"
-
-
-@check("07")
-def learnt_scale(answer):
-    """``answer()`` → a layer that multiplies by one trainable number, zero at the start."""
-    for shape in ((2, 3, 3, 4), (5, 2)):
-        x = drawn(len(shape), shape)[0].astype("float32")
-        layer = call(answer)
-        start = as_array(called(layer, tf.constant(x)), "the layer's output", shape)
-        learnt = variables(layer)
-        size = sum(map(np.size, learnt))
-        require(size == 1, f"one number for the whole branch is wanted, this has {size}")
-        number = np.array(learnt[0]).item()
-        learnt[0].assign(0 * learnt[0] + 3)
-        end = as_array(call(layer, tf.constant(x)), "the layer's output", shape)
-        require(not close(end, x + 3), "the number is added; it should multiply")
-        require(close(end, 3 * x), "with the number 3 the output should be three times the input")
-        zero = f"the number starts at {number:g}; it should start at 0, so that the branch does"
-        require(close(start, 0 * x), zero)
-    return "one number, zero at the start"
-
-
-@check("07")
-def pre_activation_block(answer):
-    """``answer(channels)`` → a layer or model: two 3×3 convolutions in pre-activation order."""
-    right = "norm relu conv norm relu conv shortcut add"
-    original = "conv norm relu conv norm shortcut add relu"
-    mistakes = {
-        "this is the original order; normalisation and ReLU belong before a convolution": original,
-        "no ReLU after the addition: it changes what the shortcut carries": f"{right} relu",
-        "the shortcut should carry x itself": right.replace("shortcut", "shortcut norm relu"),
-        "a ReLU between normalisation and convolution is missing": right.replace("relu", ""),
-        "the ReLU belongs after the normalisation": right.replace("norm relu", "relu norm"),
-        "the first normalisation and ReLU are missing": right.removeprefix("norm relu"),
-        "the normalisation at the end is one too many": right.replace("shortcut", "norm shortcut"),
-        "there is no normalisation": right.replace("norm", ""),
-        "the shortcut is missing": right.removesuffix("shortcut add"),
-        "x is subtracted": right.replace("add", "negate add"),
-    }
-    for channels, seed in ((6, 0), (4, 1)):
-        shapes = [(3, 3, channels, channels)] * 2
-        examine(called(answer, channels), seed, shapes, right, mistakes)
-    return "normalisation and ReLU before each convolution, nothing after the addition"
 
 
 @check("07")

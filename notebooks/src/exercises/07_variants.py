@@ -11,6 +11,7 @@ import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off
 import keras
 import tensorflow as tf
 from keras import layers
+from keras.optimizers.schedules import CosineDecay
 
 from resnet_lesson import checks
 from resnet_lesson.data import load_mnist
@@ -20,108 +21,83 @@ from resnet_lesson.variants import VARIANTS, variant_network
 resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 
 # %% [markdown]
-# ## Exercise 1: how deep on average?
+# ## Exercise 1: a variant that the lesson does not have
 #
-# **easy, 10 minutes**
+# **medium, 25 minutes**
 #
-# With stochastic depth, block $l$ of $L$ takes part in an update with probability
-# $p_l = 1 - \frac{l}{L}(1 - p_L)$. How many blocks take part on average? Predict first: 54 blocks,
-# $p_L = 0.5$.
+# *Squeeze-and-excitation* (Hu, Shen and Sun 2018, Section 3) won ImageNet's last competition. At the end of a branch it *squeezes* each channel
+# into one number, its mean over all pixels. From these numbers two dense layers make one weight for each channel: the first
+# has `channels // reduction` units and a ReLU, the second has `channels` and a sigmoid. Then each channel of the
+# branch is multiplied by its weight. Write that layer; a 1×1 convolution will do for a dense one.
 
 # %%
-def expected_blocks(blocks, last):
-    """Return the mean number of blocks; `last` is the probability of the last one."""
-    # ANSWER
-    return sum(1 - number / blocks * (1 - last) for number in range(1, blocks + 1))
-    # END
-
-
-# %%
-checks.expected_blocks(expected_blocks)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# The mean number of things that happen is the sum of their probabilities. The first block has the
-# number 1.
-#
-# </details>
-
-# %% [markdown]
-# ## Exercise 2: one number for a branch
-#
-# **easy, 10 minutes**
-#
-# SkipInit and ReZero multiply a branch by one trainable number that starts at zero. Make such a
-# layer.
-
-# %%
-def learnt_scale():
-    """Return a layer that multiplies what it gets by one trainable number, zero at the start."""
-    # ANSWER
-    class Scale(layers.Layer):
-        def build(self, input_shape):
-            self.scale = self.add_weight(name="scale", shape=(), initializer="zeros")
-
-        def call(self, x):
-            return self.scale * x
-
-    return Scale()
-    # END
-
-
-# %%
-checks.learnt_scale(learnt_scale)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Write a subclass of `layers.Layer` inside the function, and return one of its kind. Its `build`
-# makes the number with `self.add_weight(shape=(), …)`; its `call` uses it.
-#
-# </details>
-
-# %% [markdown]
-# ## Exercise 3: a block in pre-activation order
-#
-# **medium, 20 minutes**
-#
-# Build a block with two 3×3 convolutions that keep the number of channels. Normalisation and ReLU
-# stand before each convolution. After the addition there is nothing.
-
-# %%
-def pre_activation_block(channels):
+def squeeze_and_excite(channels, reduction):
     """Return a layer or a model: (batch, height, width, channels) to the same shape."""
+    inputs = keras.Input((None, None, channels))  # for a model of layers
     # ANSWER
-    inputs = keras.Input((None, None, channels))
-    y = inputs
-    for _ in range(2):
-        y = layers.BatchNormalization()(y)
-        y = layers.ReLU()(y)
-        y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(y)
-    return keras.Model(inputs, layers.Add()([y, inputs]))
+    weights = layers.GlobalAveragePooling2D(keepdims=True)(inputs)
+    weights = layers.Dense(channels // reduction, activation="relu")(weights)
+    weights = layers.Dense(channels, activation="sigmoid")(weights)
+    return keras.Model(inputs, layers.Multiply()([inputs, weights]))
     # END
 
 
 # %%
-checks.pre_activation_block(pre_activation_block)
+checks.squeeze_and_excite(squeeze_and_excite)
 
 # %% [markdown]
 # <details><summary>Hint 1</summary>
 #
-# The order is normalisation, ReLU, convolution, twice. The shortcut carries the input as it came
-# in.
+# Keras has a layer for the mean over all pixels, and that layer can keep height and width as 1.
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# `keras.Input((None, None, channels))` begins a model for any height and width.
+# Arrays of the shapes (batch, height, width, channels) and (batch, 1, 1, channels) can be multiplied.
 #
 # </details>
 
 # %% [markdown]
-# ## Exercise 4: left out at random
+# ## Exercise 2: which of many?
+#
+# **medium, 20 minutes**
+#
+# Compare eighteen variants that do nothing at all, and one of them will probably have a p-value below 0.05. Holm's method guards against
+# that. Take the p-values from the smallest to the largest. The smallest of $n$ is decided if it is at most $0.05 / n$, the next if it is
+# at most $0.05 / (n - 1)$, and so on; the first that fails, and all after it, stay undecided. Write it.
+
+# %%
+def holm(p_values):
+    """Return a list of True (decided) and False (undecided), in the order of the p-values."""
+    # ANSWER
+    decided = [False] * len(p_values)
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        if p_values[place] > 0.05 / (len(p_values) - rank):
+            break
+        decided[place] = True
+    return decided
+    # END
+
+
+# %%
+checks.holm(holm)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Sort *places*, not values: you need to know where each p-value came from.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# What must happen to a p-value of 0.04 if one of 0.03 has failed before it?
+#
+# </details>
+
+# %% [markdown]
+# ## Exercise 3: left out at random
 #
 # **medium, 15 minutes**
 #
@@ -150,14 +126,13 @@ checks.random_block(random_block)
 # </details>
 
 # %% [markdown]
-# ## Exercise 5: predict, then run
+# ## Exercise 4: place your bet
 #
 # **medium, 15 minutes**
 #
-# Choose a variant that you find doubtful. At 20 layers and after 100 updates, is its training loss
-# lower than the baseline's, higher, or is there no clear difference, because the runs of three
-# seeds overlap? Write down your prediction and a reason *before* you run the experiment. It takes
-# half a minute.
+# Choose a variant that you find doubtful. At 20 layers, a rate of 0.03 that is annealed, and after 120 updates, is its
+# training loss lower than the baseline's, higher, or is there no clear difference, because the runs of three seeds overlap? Write
+# down your prediction and a reason *before* you run it. It takes about twenty seconds.
 
 # %%
 print(*VARIANTS, sep=", ")
@@ -171,8 +146,8 @@ variant, prediction = "no shortcut", "higher"
 # %%
 def final_losses(variant):
     """Return the mean loss of the last 30 updates, one number a seed."""
-    trainer = Trainer(variant_network(20, variant))
-    return [trainer.run(mnist, seed, updates=100).final_loss(30) for seed in (0, 1, 2)]
+    trainer = Trainer(variant_network(20, variant), learning_rate=CosineDecay(0.03, 120))
+    return [trainer.run(mnist, seed, updates=120).final_loss(30) for seed in (0, 1, 2)]
 
 
 changed, usual = [], []
@@ -188,12 +163,11 @@ else:
 checks.variant_prediction((prediction, changed, usual))
 
 # %% [markdown]
-# A wrong prediction is no mistake, and three seeds that overlap do not make two networks equal: they
-# leave the question open. Compare with the table of lesson 07, which has more updates and
-# 56 layers too. Does the order stay?
+# A wrong prediction is no mistake, and three seeds that overlap do not make two networks equal: they leave the question open. Compare
+# with the tables of lesson 07, which have more updates, 56 layers too, and one rate for all. Does the order stay?
 
 # %% [markdown]
-# ## Exercise 6: which would you keep?
+# ## Exercise 5: which would you keep?
 #
 # **hard, 20 minutes**
 #
