@@ -7,7 +7,7 @@ import browser
 import nbformat
 import notices
 import pytest
-from notebook_kinds import ROOT, notebooks
+from notebook_kinds import LESSON, ROOT, notebooks
 
 from resnet_lesson import quizzes
 
@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 COURSE = {f"notebooks/{made.name}.html": made for made in notebooks()}
 OWN = [
     "microscope",
+    "handouts/index",
     "glossary",
     "references",
     "verdicts",
@@ -23,7 +24,9 @@ OWN = [
     "benchmarks",
     "licences",
 ]
-PAGES = ["index.html", *(f"{name}.html" for name in OWN), *COURSE]
+LESSONS = [made for made in notebooks() if made.kind is LESSON]
+HANDOUTS = {f"handouts/{made.stem}.html": made for made in LESSONS}
+PAGES = ["index.html", *(f"{name}.html" for name in OWN), *COURSE, *HANDOUTS]
 each_page = pytest.mark.parametrize("path", PAGES)
 SERIOUS = {"serious", "critical"}
 COLOURS = ["color-contrast", "link-in-text-block"]  # all else is the same in the dark
@@ -113,6 +116,19 @@ def test_all_that_others_wrote_is_named_with_its_licence(site):
         assert owners and owners[0] in page, path
     for package in notices.SITE:
         assert "opyright" in (static / "licences" / f"{package}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", HANDOUTS)
+def test_a_handout_is_one_page_of_paper(light, path):
+    light.page.goto(f"{light.address}/{path}")
+    printed = light.page.pdf(format="A4")
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
+    text = light.page.locator("article").inner_text()
+    made = HANDOUTS[path]
+    exercise = made.root / "notebooks" / "exercises" / made.path.name
+    if exercise.exists():
+        titles = re.findall(r"## Exercise \d+: (\S+)", exercise.read_text(encoding="utf-8"))
+        assert titles and all(title.strip("`") in text for title in titles)
 
 
 def test_search_finds_the_bottleneck(light):

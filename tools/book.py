@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import handouts
 import microscope_page
 import nbformat
 import notices
@@ -78,6 +79,7 @@ def stage(root: Path = ROOT) -> None:
     (source / "microscope_study.html").write_text(microscope_page.study_figure(), encoding="utf-8")
     for name, (_, state) in MICROSCOPES.items():
         (source / f"{name}.html").write_text(microscope_page.piece(state), encoding="utf-8")
+    handouts.write(source, root)
     for path in source.glob("*.md"):  # in the repository a folder lies between
         text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](notebooks/")
         path.write_text(text, encoding="utf-8")
