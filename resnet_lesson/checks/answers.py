@@ -101,5 +101,7 @@ def _called(function):
 def _kind(value):
     if value is None:
         return "None"
+    if isinstance(value, (list, tuple)) and len(value):
+        return f"a {type(value).__name__} with {_kind(value[0])} in it"
     name = type(value).__name__
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

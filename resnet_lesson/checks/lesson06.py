@@ -17,17 +17,16 @@ def reviewed_network(answer):
     model = call(answer)
     require(isinstance(model, keras.Model), "return a compiled keras.Model")
     require(model.compiled, "the model should be compiled, ready for fit")
+    images, labels = drawn(0, (16, 28, 28, 1))[0].astype("float32"), np.arange(16) % 10
+    given_out = call(model, images, training=False)  # some make their weights only now
     own = variables(model)
     kernels = [v for v in own if v.shape == (3, 3, 16, 16)]
-    require(len(kernels) != 2, "the two convolutions of a block still share one kernel")
-    few = f"two blocks have four kernels of 3 × 3 from 16 to 16 channels, this has {len(kernels)}"
-    require(len(kernels) == 4, few)
+    four = "two blocks with two convolutions each need four kernels of 3 × 3 from 16 to 16 channels"
+    require(len(kernels) == 4, f"{four}, this has {len(kernels)}")
     others = {shape: [v for v in own if v.shape == shape] for shape in ((3, 3, 1, 16), (16, 10))}
     whole = all(len(found) == 1 for found in others.values())
     require(whole, "the first convolution and the last layer should be those of the given network")
     stem, head = (found[0].numpy() for found in others.values())
-    images, labels = drawn(0, (16, 28, 28, 1))[0].astype("float32"), np.arange(16) % 10
-    given_out = call(model, images, training=False)
 
     def logits(block):
         y = np.maximum(tf.nn.conv2d(images, stem, 2, "SAME"), 0)
@@ -48,7 +47,7 @@ def reviewed_network(answer):
         ("the ReLU between the two convolutions is missing", logits("conv conv shortcut add relu")),
         ("the ReLU after the addition is missing", logits("conv relu conv shortcut add")),
         ("the shortcut is missing", logits("conv relu conv relu")),
-        "the blocks do not compute ReLU(F(x) + x) with two convolutions and a ReLU between them",
+        "the output is not that of the given network with its three mistakes mended",
     ]
     softmax = close(np.sum(given_out, axis=1), np.ones(16)) and np.min(given_out) >= 0
     if softmax:
@@ -69,7 +68,7 @@ def _weighted(width, inner, seed):
     filters = (*inner, width)
     kernels = kernel_shapes((1, 3, 1), width, filters)
     x, *weights = drawn(seed, (2, 5, 5, width), *kernels, *filters, width)
-    return np.maximum(x, 0), weights[:3], weights[3:]
+    return x, weights[:3], weights[3:]
 
 
 def _with_tensors(answer, x, kernels, biases):
@@ -92,6 +91,13 @@ def identity_block(x, kernels, biases):
         "the last ReLU is missing": right.removesuffix("relu"),
         "the shortcut is missing": right.replace("shortcut add", ""),
         "the biases of the convolutions are missing": right.replace(" bias", ""),
+        "the branch has no ReLUs": right.replace("bias relu", "bias"),
+        "the last bias belongs before the last ReLU": right.replace(
+            "last_bias relu", "relu last_bias"
+        ),
+        "this is the block of He and his colleagues; asked is the article's, defects included": (
+            right.replace("relu shortcut add last_bias", "shortcut add")
+        ),
         "the bias comes first, then the ReLU": right.replace(" bias relu", " relu bias"),
     }
     for message, order in orders.items():
@@ -102,7 +108,7 @@ def identity_block(x, kernels, biases):
 @check("06")
 def wrapped_batches(answer):
     """``answer(images, batch_size, updates, seed)`` → batches that go on from pass to pass."""
-    for images, size, updates in ((20, 5, 8), (23, 5, 14), (9, 4, 9)):
+    for images, size, updates in ((20, 5, 8), (23, 5, 14), (9, 4, 9), (7, 10, 5)):
         first, again, other = (_places(answer, images, size, updates, seed) for seed in (1, 1, 2))
         require(np.array_equal(first, again), "one seed should give one order, each time")
         require(not np.array_equal(first, other), "two seeds give the same order")
@@ -114,6 +120,9 @@ def _places(answer, images, size, updates, seed):
     before = repr(np.random.get_state(legacy=False))  # noqa: NPY002
     batches = call(answer, images, size, updates, seed)
     require(np.iterable(batches), "return a list of batches")
+    batches = [np.asarray(batch) for batch in batches]
+    whole = all(batch.dtype.kind in "iu" for batch in batches)
+    require(whole, "places should be whole numbers, so that they can be used as an index")
     batches = [as_array(batch, "a batch").ravel() for batch in batches]
     untouched = repr(np.random.get_state(legacy=False)) == before  # noqa: NPY002
     own = "other cells use the global random numbers: draw from np.random.default_rng(seed)"
@@ -126,15 +135,15 @@ def _places(answer, images, size, updates, seed):
     in_range = np.isin(places, range(images)).all()
     require(in_range, f"places should be whole numbers from 0 to {images - 1}")
     passes = [places[at : at + images] for at in range(0, len(places) - images + 1, images)]
-    full = images // size * size
-    dropped = "what fills no batch at a pass's end is left out; it should begin the next batch"
-    left_out = full < images and len(np.unique(passes[0][:full])) == full
+    fill = "where a pass ends inside a batch, the next pass fills it up"
     for one in passes:
-        if len(np.unique(one)) < images:
-            require(not left_out, dropped)
-            require(False, "an image comes twice in a pass before all the others have come once")
-    require(any(np.any(np.diff(one) < 0) for one in passes), "the images come in their old order")
-    require(not np.array_equal(passes[0], passes[1]), "each pass has the same order; shuffle anew")
+        missing = images - len(np.unique(one))
+        require(not missing, f"{missing} of {images} images do not come in one pass; {fill}")
+        require(np.any(np.diff(one) < 0), "the images of a pass come in their old order")
+    for again in (passes[1], passes[1][::-1]):
+        first = np.roll(again, -int(np.flatnonzero(again == passes[0][0])[0]))
+        anew = "each pass has the same order, shifted or turned round at most; shuffle anew"
+        require(not np.array_equal(first, passes[0]), anew)
     return places
 
 

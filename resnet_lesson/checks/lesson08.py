@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from resnet_lesson.checks.answers import as_array, as_parts, call, require
+from resnet_lesson.checks.answers import NotYet, as_array, as_parts, call, require
 from resnet_lesson.checks.core import check, check_values, close
 from resnet_lesson.checks.predictions import judged
 
@@ -15,6 +15,7 @@ def _groups(seed, sizes):
 
 # Equal sizes; sizes between 1 and 9; a few large groups among many small ones.
 ALBUMS = [(1, [4] * 25), (2, [1, 2, 3, 9] * 10), (3, [30, 20] + [2] * 75)]
+FEW_LARGE = ALBUMS[-1]
 SHARES = (0.6, 0.2, 0.2)
 
 
@@ -26,18 +27,29 @@ def split_by_group(answer):
         parts, again, other = (_parts(answer, groups, seed) for seed in (1, 1, 2))
         require(parts == again, "one seed should give one split, each time")
         named = [{groups[place] for place in part} for part in parts]
-        both = sum(map(len, named)) - len(set().union(*named))
-        require(not both, f"{both} of {len(sizes)} groups lie in more than one part")
+        torn = {group for group in groups if sum(group in part for part in named) > 1}
+        require(not torn, f"{len(torn)} of {len(sizes)} groups lie in more than one part")
         for name, part, share in zip(
             ("training", "validation", "test"), parts, SHARES, strict=True
         ):
             found = len(part) / len(groups)
             # As near as the largest group allows.
-            near = abs(found - share) <= max(sizes) / len(groups) + 0.02
+            near = (
+                abs(found - share) <= (2 if name == "test" else 1) * max(sizes) / len(groups) + 0.02
+            )
             counted = f"{name} has {found:.0%} of the pictures, {share:.0%} were asked for"
             unequal = "; groups differ in size, so count pictures" if len(set(sizes)) > 1 else ""
             require(near, counted + unequal)
         require(set(parts[2]) != set(other[2]), "two seeds lay the same test pictures aside")
+    groups = _groups(*FEW_LARGE)
+    splits = [_parts(answer, groups, seed) for seed in range(3, 11)]
+    off = np.mean([abs(len(train) / len(groups) - SHARES[0]) for train, *_ in splits])
+    counts = "where a few groups are large, count pictures and not groups"
+    far = f"over eight seeds, training misses its 60% by {off:.0%} of the pictures: {counts}"
+    require(off < 0.065, far)
+    for parts in splits:
+        named = [{groups[place] for place in part} for part in parts]
+        require(sum(map(len, named)) == len(set(groups)), "with some seeds, groups are divided")
     return "whoever is in the test has not been seen before"
 
 
@@ -50,7 +62,7 @@ def _parts(answer, groups, seed):
     own = "other cells use the global random numbers: draw from np.random.default_rng(seed)"
     require(untouched, own)
     require(given == groups, "the list of groups was changed; leave it as it is")
-    parts = [as_array(part, "a part") for part in parts]
+    parts = [as_array(list(part), "the places of a part") for part in parts]
     require(all(part.ndim == 1 for part in parts), "a part should be a list of places")
     places = np.concatenate(parts)
     require(np.isin(places, range(len(groups))).all(), "a place is the number of a picture")
@@ -62,23 +74,23 @@ def _parts(answer, groups, seed):
 
 VAL = {
     "a": [0.990, 0.981],  # the best first seed
-    "b": [0.987, 0.990],  # the best mean
+    "b": [0.987, 0.990, 0.9885],  # the best mean
     "c": [0.984, 0.985],  # best on the test images
     "d": [0.975, 0.995],  # the luckiest seed
-    "e": [0.989, 0.986, 0.988, 0.988],  # the largest sum: more seeds
+    "e": [0.988, 0.9875, 0.988, 0.9875],  # more seeds, none of them bad, and as good on the test
 }
 TEST = {
     "a": [0.990, 0.992],
-    "b": [0.983, 0.985],
+    "b": [0.983, 0.985, 0.990],
     "c": [0.995, 0.996],
     "d": [0.970, 0.972],
-    "e": [0.981, 0.982, 0.980, 0.979],
+    "e": [0.988, 0.987, 0.989, 0.987],
 }
 LURES = {
     "a": "this one has the best first seed; compare the means over the seeds",
     "c": "this one is best on the test images, which have no part in the choice",
     "d": "this one has the luckiest seed; compare the means over the seeds",
-    "e": "this one was run with more seeds, so its sum is larger; compare means",
+    "e": "by the mean over the seeds, on the validation images alone, another one is better",
 }
 
 
@@ -90,7 +102,12 @@ def _accuracy(answer, val, test):
     return accuracy
 
 
+def _half(table):
+    return {name: [value / 2 for value in values] for name, values in table.items()}
+
+
 CHOICES = [({name: VAL[name] for name in names}, TEST) for names in ("abcde", "edcab")]
+CHOICES.append((_half(VAL), _half(TEST)))
 
 
 @check_values("08", "the accuracy", CHOICES, 1e-5, _accuracy)
@@ -125,22 +142,58 @@ def _centre(ink, dtype=float):
     return (places * ink).sum(axis=(1, 2), dtype=float) / ink.sum(dtype=float)
 
 
+def _extreme(shape, axis, end):
+    """Make a picture with nearly all its ink at one end, and a trace in two of its corners."""
+    ink = np.zeros(shape, np.uint8)
+    places = [slice(None), slice(None)]
+    places[axis] = slice(0, 2) if end == 0 else slice(-2, None)
+    ink[tuple(places)] = 200
+    ink[0, 0] = ink[-1, -1] = 9
+    return ink
+
+
+BOXES = [_ink(seed, shape) for seed, shape in enumerate(((20, 13), (9, 20), (20, 20)), start=1)]
+# Here the nearest place would leave the field.
+BOXES += [_extreme((20, 12), 0, end) for end in (0, 1)]
+BOXES += [_extreme((12, 20), 1, end) for end in (0, 1)]
+
+
 @check("08")
 def into_field(answer):
     """``answer(boxed)`` → (28, 28): the digit with its centre of mass in the middle."""
-    for seed, shape in enumerate(((20, 13), (9, 20), (20, 20), (20, 3)), start=1):
-        boxed = _ink(seed, shape)
-        field = as_array(call(answer, boxed.copy()), "the field", (28, 28))
-        same_ink = close(np.sort(field[field > 0]), np.sort(boxed[boxed > 0]))
-        require(same_ink, "the field should hold all the pixels of the digit, and no others")
-        top, left = place = np.min(np.nonzero(field), axis=1)  # the box has ink in its corner
-        moved = close(field[top : top + shape[0], left : left + shape[1]], boxed)
+    for boxed in BOXES:
+        given = boxed.copy()
+        field = as_array(call(answer, given), "the field", (28, 28))
+        require(np.array_equal(given, boxed), "the digit that was given is changed")
+        height, width = boxed.shape
+        cut = (
+            "the field should hold all the pixels of the digit, and no others: may it lose an edge"
+        )
+        require(close(np.sort(field[field > 0]), np.sort(boxed[boxed > 0])), cut)
+        top, left = place = np.min(np.nonzero(field), axis=1)  # the box has ink in its corners
+        moved = close(field[top : top + height, left : left + width], boxed)
         require(moved, "the digit is turned, flipped or torn apart; it should only be moved")
-        off = np.abs(_centre(field) - 13.5).max()
-        box_off = np.abs(place + (np.array(shape) - 1) / 2 - 13.5).max()
-        by_box = off > 0.51 >= box_off
-        require(not by_box, "the middle of the box is in the middle; the centre of mass should be")
-        nearest = "28 pixels from 0 to 27 have their middle at 13.5; take the nearest whole place"
-        require(not 0.51 < off <= 1.01, f"nearly: {nearest}")
-        require(off <= 0.51, f"the centre of mass is {off:.1f} pixels from the middle")
-    return "the ink is in the middle"
+        limits = np.array([28 - height, 28 - width])
+        right = [_place(boxed, middle, limits) for middle in (13.5, 14, 13)]
+        if np.abs(place - right[0]).max() < 0.51:
+            continue
+        for other in right[1:]:
+            middle = (
+                "28 pixels from 0 to 27 have their middle at 13.5; take the nearest whole place"
+            )
+            require(np.abs(place - other).max() >= 0.51, f"nearly: {middle}")
+        by_box = place + (np.array(boxed.shape) - 1) / 2 - 13.5
+        by_shape = place - _place(boxed > 0, 13.5, limits)
+        alike = "here the middle of the box is taken, or all inked pixels count alike"
+        by_ink = min(np.abs(by_box).max(), np.abs(by_shape).max()) >= 0.51
+        require(by_ink, f"each pixel should count by its ink; {alike}")
+        swapped = np.clip(13.5 - _centre(boxed)[::-1], 0, limits)
+        require(np.abs(place - swapped).max() >= 0.51, "row and column are exchanged")
+        off = np.abs(place - right[0]).max()
+        raise NotYet(f"the digit lies {off:.0f} pixels from the nearest place that the field has")
+    return "the ink is in the middle, as far as the field allows"
+
+
+def _place(ink, middle, limits):
+    """Return where the digit should begin, before rounding, for a middle of the field."""
+    return np.clip(middle - _centre(np.asarray(ink, float)), 0, limits)

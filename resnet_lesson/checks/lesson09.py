@@ -14,77 +14,97 @@ from resnet_lesson.checks.core import check, check_values, drawn
 from resnet_lesson.checks.predictions import judged
 
 
-def _small(seed, sizes):
+def _small(seed, sizes, normalised=False):
     """Return the weights of a small network, and parts of a batch of these sizes."""
     x, first, bias, last = drawn(seed, (sum(sizes), 4), (4, 6), (6,), (6, 3))
     labels = np.random.default_rng(seed).integers(0, 3, sum(sizes))
     ends = np.cumsum(sizes)[:-1]
     parts = list(zip(np.split(x.astype("float32"), ends), np.split(labels, ends), strict=True))
-    return [first, bias, last], parts
+    return [first, bias, last], parts, normalised
 
 
-def _model(weights):
+def _model(weights, normalised):
     zeros = {"kernel_initializer": "zeros"}  # for nothing is drawn from the reader's global seed
-    first, last = (
-        keras.layers.Dense(6, "relu", **zeros),
-        keras.layers.Dense(3, use_bias=False, **zeros),
-    )
-    model = keras.Sequential([keras.Input((4,)), first, last])
-    model.set_weights(weights)
+    layers = [keras.layers.Dense(6, **zeros), keras.layers.ReLU()]
+    layers += [keras.layers.BatchNormalization(scale=False, center=False)] * normalised
+    last = keras.layers.Dense(3, use_bias=False, **zeros)
+    model = keras.Sequential([keras.Input((4,)), *layers, last])
+    for variable, value in zip(model.trainable_variables, weights, strict=True):
+        variable.assign(value.astype("float32"))
     return model
 
 
-def _accumulated(answer, weights, parts):
+def _accumulated(answer, weights, parts, normalised):
     """Return the reader's gradients, one after the other, as one row of numbers."""
-    model = _model(weights)
+    model = _model(weights, normalised)
     found = call(answer, model, [(x.copy(), y.copy()) for x, y in parts])
-    same = all(map(np.allclose, model.get_weights(), weights))
+    now = [variable.numpy() for variable in model.trainable_variables]
+    same = len(now) == 3 and all(map(np.allclose, now, weights))
     require(same, "the model's weights are changed; asked are the gradients alone")
-    found = as_parts(found, 3, "return a list of three gradients, as many as the model has weights")
+    three = "return a list of three gradients, as many as the model has trainable variables"
+    found = as_parts(found, 3, three)
     shapes = [weight.shape for weight in weights]
     arrays = [as_array(one, "a gradient", shape) for one, shape in zip(found, shapes, strict=True)]
     return np.concatenate([array.ravel() for array in arrays])
 
 
-def _gradient(weights, parts, loss=tf.nn.sparse_softmax_cross_entropy_with_logits):
-    """Return the gradient of the mean loss of all parts as one row of numbers."""
-    model = _model(weights)
-    x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    with tf.GradientTape() as tape:
-        mean = tf.reduce_mean(loss(y, model(x)))
-    gradients = tape.gradient(mean, [weight.value for weight in model.trainable_variables])
-    return np.concatenate([np.ravel(gradient) for gradient in gradients])
+def _of_logits(labels, logits):
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
 
 def _of_softmax(labels, logits):
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.nn.softmax(logits))
+    return _of_logits(labels, tf.nn.softmax(logits))
 
 
+def _of_probabilities(labels, logits):
+    return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=False)
+
+
+def _gradients(model, parts, loss=_of_logits, training=True):
+    """Return the gradient of each part's mean loss as one row of numbers."""
+    rows = []
+    for x, y in parts:
+        with tf.GradientTape() as tape:
+            mean = tf.reduce_mean(loss(y, model(x, training=training)))
+        found = tape.gradient(mean, [weight.value for weight in model.trainable_variables])
+        rows.append(np.concatenate([np.ravel(gradient) for gradient in found]))
+    return rows
+
+
+# The last has a normalisation, whose means and variances are those of a part.
 ACCUMULATED = [_small(0, (8, 8, 8)), _small(1, (16, 5)), _small(2, (3, 9, 1, 7)), _small(3, (6,))]
+ACCUMULATED += [_small(4, (6, 9), normalised=True)]
 
 
 @check_values("09", "the gradients", ACCUMULATED, 1e-3, _accumulated)
-def accumulated(weights, parts):
+def accumulated(weights, parts, normalised):
     """``answer(model, parts)`` → gradients of the mean loss of all parts together."""
-    each = [_gradient(weights, [part]) for part in parts]
-    sizes, whole = [len(y) for _, y in parts], _gradient(weights, parts)
+    model, sizes = _model(weights, normalised), [len(y) for _, y in parts]
+
+    def summed(**options):
+        return np.average(_gradients(model, parts, **options), axis=0, weights=sizes)
+
+    each, whole = _gradients(model, parts), summed()
     inverse = np.average(each, axis=0, weights=1 / np.array(sizes))
+    joined = [tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))]
     yield "each part by its number of images", whole
-    yield (
-        "a part with more images counts more: this is the plain mean of the parts",
-        np.mean(each, 0),
-    )
-    yield (
-        "each part's loss is a mean already, so the sum of the gradients is too large",
-        np.sum(each, 0),
-    )
+    yield "a part with more images counts more: this is the plain mean", np.mean(each, axis=0)
+    too_large = "each part's loss is a mean already, so the sum of the gradients is too large"
+    yield too_large, np.sum(each, axis=0)
     yield "divide by the number of all images", whole * sum(sizes)
     yield "divide by the number of all images, not of the parts", whole * sum(sizes) / len(sizes)
     yield "the larger a part, the more it counts; here it counts less", inverse
     yield "this is the gradient of the last part alone", each[-1]
     yield "this is the gradient of the first part alone", each[0]
-    yield "the model gives logits; say so to the loss", _gradient(weights, parts, _of_softmax)
+    yield "logits are taken for probabilities", summed(loss=_of_probabilities)
+    yield "softmax is applied twice", summed(loss=_of_softmax)
     yield "the sign is the other way round", -whole
+    if normalised:
+        together = (
+            "the parts are joined, and a normalisation sees all of them; one part fits at a time"
+        )
+        yield together, _gradients(model, joined)[0]
+        yield "in training, call the model with training=True", summed(training=False)
     yield f"with parts of {sizes} images this is not the gradient of the batch"
 
 
@@ -112,9 +132,37 @@ def ring_round(chunks, step):
     yield "the messages go to the right neighbour, worker + 1", _round(chunks, step, way=-1)
     yield "a worker sends chunk (worker − step) mod workers; here it is worker + step", plus
     yield "in each round another chunk moves: `step` is not used", _round(chunks, 0)
+    received, sender = _places_of_receiver(chunks, step), _sender_adds(chunks, step)
+    yield (
+        "the place is reckoned from the worker that sends, not from the one that receives",
+        received,
+    )
+    yield "the receiver adds; here the sender does", sender
+    yield "this is all the rounds; asked is one", _all_rounds(chunks)
     yield "nothing has moved", chunks
     yield "only one chunk of each worker moves in a round, not all of them", everything
     yield f"{len(chunks)} workers, step {step}: these are not the chunks after the round"
+
+
+def _places_of_receiver(chunks, step):
+    after, workers = np.array(chunks), np.arange(len(chunks))
+    right = (workers + 1) % len(chunks)
+    places = (right - step) % len(chunks)
+    after[right, places] = after[right, places] + np.array(chunks)[workers, places]
+    return after
+
+
+def _sender_adds(chunks, step):
+    after, workers = np.array(chunks), np.arange(len(chunks))
+    places, right = (workers - step) % len(chunks), (workers + 1) % len(chunks)
+    after[workers, places] += np.array(chunks)[right, places]
+    return after
+
+
+def _all_rounds(chunks):
+    for step in range(len(chunks) - 1):
+        chunks = _round(chunks, step)
+    return chunks
 
 
 def _round(chunks, step, add=True, way=1):
@@ -132,7 +180,8 @@ def save_whole(answer):
     """``answer(path, parts)`` → path: the file, written completely or not at all."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint"
-        call(answer, path, iter(PIECES))
+        named = call(answer, path, iter(PIECES))
+        require(Path(named) == path, f"return the path of the file, not {str(named)[-40:]!r}")
         require(path.exists(), "afterwards there is no file at the path")
         whole = path.read_bytes() == b"".join(PIECES)
         require(whole, "the file should hold all the parts, one after the other")
@@ -143,7 +192,7 @@ def save_whole(answer):
         except Exception as raised:
             error = raised
         require(path.exists(), "writing failed in the middle, and the old file is gone")
-        damaged = "a failure in the middle has damaged the old file: write under another name first"
+        damaged = "a failure in the middle has damaged the old file; it should stay as it was"
         require(path.read_bytes() == OLD, damaged)
         require(error, "writing failed, and nobody is told: let the error through")
         other = f"let the error through; this made {type(error).__name__} of it"
@@ -165,7 +214,13 @@ def _replace_and_watch(answer, path):
         def run(source, target, **options):
             if Path(target) == path:
                 require(path.exists(), "the old file is gone before the new one has its name")
-                closed = "the new file gets its name before it is whole: close it first"
+                near = (
+                    "the new file lies in another folder; from another disk it could not be renamed"
+                )
+                require(path.resolve().parent in Path(source).resolve().parents, near)
+                closed = (
+                    "what gets the name is not the whole new file: is it closed, and was it empty"
+                )
                 require(Path(source).read_bytes() == b"".join(PIECES), closed)
                 moved.append(source)
             return rename(source, target, **options)

@@ -144,7 +144,10 @@ checks.identity_block(identity_block)
 
 # %%
 def wrapped_batches(images, batch_size, updates, seed):
-    """Return a list of `updates` arrays, each with `batch_size` of the places 0 to images − 1."""
+    """Return a list of `updates` arrays, each with `batch_size` of the places 0 to images − 1.
+
+    batch_size may be larger than images. Draw from np.random.default_rng(seed).
+    """
     # ANSWER
     random = np.random.default_rng(seed)
     passes = [random.permutation(images) for _ in range(updates * batch_size // images + 1)]
