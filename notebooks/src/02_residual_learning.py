@@ -627,7 +627,9 @@ plots.show(*plots.dots(again, "weighted layers", "training loss (nats)", log=Tru
 # %% [markdown] tags=["slide"]
 # ## A hundred layers, once more
 #
-# <!-- output: 420 -->
+# <!-- output: 500 -->
+#
+# The addition is half of the idea. **A branch that starts small** is the other half.
 #
 # <!-- notes -->
 # Cover the marks at 100 layers. Ask: where do the residual ones go? They will say: down to the level of 10. Answer: with
