@@ -59,6 +59,18 @@ def test_references_are_merged_and_sorted():
     ]
 
 
+def test_the_terms_are_all_there_in_the_order_of_chinese_too():
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    rows = book.chinese_terms(text).splitlines()[2:]
+    assert len(rows) == len(re.findall(r"^\*\*.*lang=\"zh\"", text, re.MULTILINE)) > 60
+    places = [
+        next(i for i, row in enumerate(rows) if row.startswith(f"| {word}"))
+        for word in ("残差", "池化", "梯度", "准确率")
+    ]
+    assert places == sorted(places)
+    assert book.TERMS_HERE in (ROOT / "docs" / "zh.md").read_text(encoding="utf-8")
+
+
 def test_the_glossary_names_lessons_that_use_the_term():
     text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     blocks = (block.partition("\n: ") for block in text.strip().split("\n\n"))

@@ -16,6 +16,7 @@ COURSE = {f"notebooks/{made.name}.html": made for made in notebooks()}
 OWN = [
     "microscope",
     "handouts/index",
+    "zh",
     "glossary",
     "references",
     "verdicts",

@@ -22,6 +22,7 @@ from notebook_kinds import EXERCISE, ROOT, SOLUTION, Notebook, notebooks, short_
 
 IN_WORDS = re.compile(r"<details><summary>The figure in words</summary>.*?</details>", re.DOTALL)
 SOURCE, SITE = "build/site-source", "build/site"
+TERMS_HERE = "<!-- terms -->"
 # Lessons that end with the microscope: what to try there, and what it shows at first.
 MICROSCOPES = {
     "04_plain_vs_residual": (
@@ -80,6 +81,10 @@ def stage(root: Path = ROOT) -> None:
     for name, (_, state) in MICROSCOPES.items():
         (source / f"{name}.html").write_text(microscope_page.piece(state), encoding="utf-8")
     handouts.write(source, root)
+    terms = chinese_terms((source / "glossary.md").read_text(encoding="utf-8"))
+    chinese = source / "zh.md"
+    text = chinese.read_text(encoding="utf-8").replace(TERMS_HERE, terms)
+    chinese.write_text(text, encoding="utf-8")
     for path in source.glob("*.md"):  # in the repository a folder lies between
         text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](notebooks/")
         path.write_text(text, encoding="utf-8")
@@ -93,6 +98,15 @@ def stage(root: Path = ROOT) -> None:
         nbformat.write(page(nb, made), target)
     with (source / "references.md").open("a", encoding="utf-8") as file:
         file.write("\n" + reference_list(texts) + "\n")
+
+
+def chinese_terms(glossary: str) -> str:
+    """Return the terms of the glossary as a table that is sorted by its Chinese words."""
+    terms = re.findall(r'^\*\*(.+?)\*\* · <span lang="zh">(.+?)</span>', glossary, re.MULTILINE)
+    # Of the characters that are in daily use, this encoding has the order of their sounds.
+    terms.sort(key=lambda term: term[1].encode("gb18030"))
+    rows = [f"| {chinese} | {english} |" for english, chinese in terms]
+    return "\n".join(["| 中文 | English |", "|---|---|", *rows])
 
 
 def reference_list(texts: dict[str, str]) -> str:

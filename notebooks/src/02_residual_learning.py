@@ -595,12 +595,13 @@ verdict_above("the plain network with Dirac kernels still ends above the residua
 
 # %% [markdown]
 # A good start alone carries a plain network of 54 layers a long way. So it can get much of the benefit from its first
-# weights. (The best of these starts is not the purest one: a little randomness beside the Dirac kernels did better
+# weights. (The best of the Dirac mixtures is not the purest one: a little randomness beside the kernels did better
 # than none, though nothing had been claimed about that.) It does not get all of it, at least not from any of these
 # starts: the residual networks end several times lower still, and so do those whose shortcuts were free to become
-# something else. Whether the path past the layers is needed throughout, or whether these networks merely start better
-# than ours, this comparison cannot say. Lesson [04](04_plain_vs_residual.ipynb) takes shortcuts away in mid-training
-# to find out, and lesson 05 looks into what a good start changes inside.
+# something else, though these have a few weights more. Whether the path past the layers is needed throughout, or
+# whether these networks merely start better than ours, this comparison cannot say. Lesson
+# [04](04_plain_vs_residual.ipynb) takes shortcuts away in mid-training to learn more, and lesson 05 looks into what a
+# good start changes inside.
 #
 # ## 7. A hundred layers, once more
 #
@@ -639,9 +640,9 @@ plots.show(*plots.dots(again, "weighted layers", "training loss (nats)", log=Tru
 # %% [markdown]
 # The addition by itself makes matters *worse*. Forty-nine blocks with branches of the usual size, and nothing to hold
 # them in check, blow the signal up, as section 4 said they would. Let the same branches start at zero, and a hundred
-# layers end below ten: here, depth helps. So the shortcut is half of the idea. The other half is a branch that is small
-# at the start, and the batch normalisation of most residual networks sees to it in its own way, as lesson 05 will
-# show.
+# layers end below ten plain ones: here, depth does no visible harm. So the shortcut is half of the idea. The other
+# half is a branch that is small *beside its shortcut*, and the batch normalisation of most residual networks sees to
+# that in its own way, as lesson 05 will show.
 #
 # ## Summary
 #

@@ -4,9 +4,9 @@
 # You have watched a deep network lose to a shallow one on images that it had every chance to learn, and you have
 # built a block for which doing nothing is easy. Lesson 00 gave you a glimpse of the race between the two, at rates
 # that you had to take on trust. A fair race is harder to arrange than it sounds. Give both kinds the same layers, the
-# same first weights and the same images, and there is still one knob left, the learning rate, which can make almost
-# any network look bad. So here is the search itself, the same for both, with more depths, longer runs, and fresh
-# seeds for the verdict.
+# same first weights and the same images, and there is still one knob that can make almost any network look bad, the
+# learning rate. So here is the search itself, the same for both, with more depths, longer runs, and fresh seeds for
+# the verdict.
 #
 # **Objectives.** After this lesson you can
 #
@@ -116,14 +116,14 @@ plots.show(axes[0], " ".join(texts),
 # exactly as many weights, and from one seed they start from the same ones. Each was trained at eight rates with three
 # seeds, and for each the lowest point lies inside that range. Otherwise the search would have gone on.
 #
-# See what a single shared rate would have done. At 0.002, a perfectly ordinary choice, the deep plain network has
-# learnt next to nothing while the residual one is well on its way, and you would report a gap of some two nats, most
-# of it tuning: at another rate, the plain network's loss is several times lower. (The residual network's falls as
-# well, so the *ratio* changes far less than the gap; but you could not have known that before the search.) A fair
-# comparison lets each network have its own lowest point, and then asks the question again, with seeds that took no
-# part in the search. The full-width networks, of which more below, have $4n + 2$ layers, so that 18 and 54 are as
-# near as they come to 20 and 56; they were searched over five rates with two seeds. Here are eight fresh seeds for each
-# narrow network and five for each full-width one:
+# The deep plain network is the fussiest. See what a single shared rate would have done. At 0.002, a perfectly
+# ordinary choice, the deep plain network has learnt next to nothing while the residual one is well on its way, and
+# you would report a gap of some two nats, most of it tuning: at another rate, the plain network's loss is several
+# times lower. (The residual network's falls as well, so the *ratio* changes far less than the gap; but you could not
+# have known that before the search.) A fair comparison lets each network have its own lowest point, and then asks the
+# question again, with seeds that took no part in the search. The full-width networks, of which more below, have $4n +
+# 2$ layers, so that 18 and 54 are as near as they come to 20 and 56; they were searched over five rates with two
+# seeds. Here are eight fresh seeds for each narrow network and five for each full-width one:
 
 # %%
 names = [f"{kind} {depth}" for kind in ("plain", "residual") for depth in (8, 20, 56)]
@@ -182,18 +182,18 @@ for below in ("full-width plain 18", "full-width residual 54"):
 # So degradation survives the fair search, and so does its cure. The rows at the end answer a doubt from lesson 03: a
 # plain *bottleneck* cannot copy every input, so perhaps these networks fail for lack of room. The full-width networks
 # are made of basic blocks, where nothing narrows, and there the plain network of 54 layers degrades, too, and not
-# less. Depth does not hurt the residual network at all. With 56 layers it ends about a third *below* its shallower
-# self, a difference that still fits into the margin of 0.02 nats, which we had fixed beforehand and which turned out
-# to be generous.
+# less. Up to 56 layers, depth does not hurt the residual network. With 56 layers it ends about a third *below* its
+# shallower self, a difference that still fits into the margin of 0.02 nats, which we had fixed beforehand and which
+# turned out to be generous.
 #
 # How far can you trust a verdict that compares runs seed by seed? Besides the interval that you know from lesson 02
-# it computes a **p-value**: how often differences that average out at least this far from zero would turn up if there
-# were nothing to find. A verdict such as "ends higher" speaks only where p is below 0.05, so it promises to cry wolf
-# in at most one case of twenty. (*Corrected* means that p was raised where several differences were tested at once,
-# since each test is another chance to be fooled.) The promise rests on assumptions that losses need not keep, so we
-# measured it. In another study, two residual networks ran against *themselves*, forty times each: same seed, same
-# images, but each first weight changed by a millionth. Training amplifies such differences until the two runs visibly
-# part ways, if less far than runs of different seeds. Every difference that is found between them is a false alarm.
+# it computes a **p-value**: how often a mean difference at least this large would turn up if there were nothing to
+# find. A verdict such as "ends higher" speaks only where p is below 0.05, so it promises to cry wolf in at most one
+# case of twenty. (*Corrected* means that p was raised where several differences were tested at once, since each test
+# is another chance to be fooled.) The promise rests on assumptions that losses need not keep, so we measured it. In
+# another study, two residual networks ran against *themselves*, forty times each: same seed, same images, but each
+# first weight changed by a millionth. Training amplifies such differences until the two runs visibly part ways,
+# though less far than runs of different seeds. Every difference that is found between them is a false alarm.
 
 # %%
 calibration = read_study("04_calibration")
@@ -223,17 +223,18 @@ plots.table(["network", "how far apart a pair ends, of two different seeds", "fa
 # different networks it is worse.
 
 # %% [markdown]
-# Both counts agree with the promise. They are rough, since all groups are drawn from the same forty pairs. The last
-# column is the price of having only eight seeds: a smaller difference may be real and go unseen. And these are the
-# easy cases, for two runs of one network resemble each other, while two *different* networks that start from one seed
-# hardly do. Where plain networks scatter widely, eight seeds miss far larger differences. So a verdict that says
-# *undecided* names the difference that it would probably have seen, and means no more than that.
+# Both rows agree with the promise, for groups of eight seeds. They are rough, since all groups are drawn from the
+# same forty pairs. The last column is the price of having only eight seeds: a smaller difference may be real and go
+# unseen. And these are the easy cases, for two runs of one network resemble each other, while two *different*
+# networks that start from one seed hardly do. Where plain networks scatter widely, eight seeds miss far larger
+# differences. So a verdict that says *undecided* names the difference that it would probably have seen, and means no
+# more than that.
 #
 # ## 2. The race, live
 #
 # Records cannot fail on your machine, so let's run the part of the map that matters: 20 and 56 layers, plain and
-# residual, each at the best rate of the longer runs, with three seeds that have not been used before, and half as many
-# updates.
+# residual, each at the best rate of the map's 600 updates, with three seeds that have not been used before, and half
+# as many updates.
 #
 # **Predict.** Where will the plain network of 56 layers end?
 
@@ -273,8 +274,8 @@ verdict_above("the plain network of 56 layers ends with a higher training loss t
 # %% [markdown]
 # ## 3. Write it yourself
 #
-# Nothing in these networks needs the course's package. Here they are in plain Keras, to be trained as you would train any
-# model, with `compile` and `fit`. Look for the line `y = y + x`.
+# Nothing in these networks needs the course's package. Here they are in plain Keras, to be trained as you would train
+# any model, with `compile` and `fit`. Look for the line with `y + x`.
 
 # %%
 def conv_norm(x, filters, size, stride=1, relu=True):
@@ -332,8 +333,8 @@ plots.table(["network", "training loss, first epoch", "second epoch"],
 
 # %% [markdown]
 # One seed, one rate, 32 layers: an illustration, not evidence. It is there for you to play with. Set `n` to 9 for 56
-# layers, try other rates, delete `+ x`, and watch. (Both ran at 0.02, which by the map suits the residual network
-# better. Give the plain one 0.05, and see how much of the gap was tuning.)
+# layers, try other rates, delete `+ x`, and watch. (Both ran at 0.02, a rate that was searched for neither. Give the
+# plain one 0.05, and see how much of the gap was tuning.)
 #
 # ## 4. The fading shortcut
 #
@@ -448,11 +449,11 @@ for group, words in (("narrow", "56 narrow layers"), ("full_width", "54 full-wid
                   ended[group]["kept, then cut off"], ended[group]["faded"], ratio=5, unit="nats", recorded=True)
 
 # %% [markdown]
-# Pause over this for a moment. Starting out as a residual network, training reaches plain networks with about half
-# the loss of those that it finds, in the same time, from a plain start. So better deep plain networks exist than a
-# plain start leads to, and part of what a shortcut does is to show the way. How large a part, this cannot say. The
-# networks that kept their shortcuts end lower still, by a factor of six and more, either because no plain network can
-# match them or because the fade does not lead to the best one.
+# Pause over this for a moment. From a residual start, training reaches plain networks with about half the loss of
+# those that it finds, in the same time, from a plain start. So better deep plain networks exist than a plain start
+# leads to, and part of what a shortcut does is to show the way. How large a part remains open. The networks that kept
+# their shortcuts end lower still, by a factor of six and more, either because no plain network can match them or
+# because the fade does not lead to the best one.
 #
 # And you cannot simply take the shortcuts out afterwards. Cut them once training is over, and the loss is worse than
 # that of guessing. (The cut network keeps the averages of batch normalisation that it gathered with shortcuts, so
@@ -488,10 +489,11 @@ plots.show(*plots.intervals(moved, "training loss (nats)", log=True),
 # and ten are too short a farewell.
 
 # %% [markdown]
-# Nothing was claimed about these beforehand, and three seeds only show; but what they show is clear enough. Two
+# Nothing was claimed about these beforehand, and three seeds prove nothing; but what they show is clear enough. Two
 # hundred updates with shortcuts, fading from the very first, do as well here as eight hundred. A single update is no
-# help, and shortcuts that vanish within ten updates near the end leave a wreck that the remaining updates, at a
-# falling rate, do not repair. Whatever a plain network gains from shortcuts, it seems, it gains at the beginning.
+# help, and shortcuts that vanish within ten updates, two thirds of the way, leave a wreck that the remaining updates,
+# at a falling rate, do not repair. A few early shortcuts can be enough, it seems; why they are, these fades cannot
+# tell.
 #
 # ## 5. What the addition costs
 #
@@ -534,12 +536,12 @@ verdict_above("at 56 layers the residual network needs fewer updates to a loss o
 #
 # ## 6. Slower, or worse?
 #
-# After 600 updates the deep plain network is behind. Perhaps it only needs more time. So here is ten times as much, in
-# a recorded study: 6,000 updates, nearly thirty passes over the images, at the best rates of the map and with three
-# fresh seeds. The rate is annealed to zero once more, so that in the end nothing moves.
+# After 600 updates the deep plain network is behind. Perhaps it only needs more time. So here is ten times as much,
+# in a recorded study: 6,000 updates, thirty passes over the images, at the best rates of the map and with three fresh
+# seeds. The rate is annealed to zero once more, so that in the end nothing moves.
 #
-# **Predict.** Where will the plain network of 56 layers end: with the others, or above them? And what of its training
-# images will it still misread, out of 12,800?
+# **Predict.** Where will the plain network of 56 layers end: with the others, or above them? And how many of its
+# 12,800 training images will it still misread?
 
 # %%
 long_study = read_study("04_plateau")
@@ -586,31 +588,31 @@ for deep, other in (("plain 56", "residual 56"), ("full-width plain 54", "full-w
 
 # %% [markdown]
 # Slower *and* worse. The deep plain networks learn nearly everything in the end, for MNIST is easy: all but a few
-# dozen of their training images. Measured in nats, the gap has shrunk to a hundredth. But the others misread none, and
-# as a ratio the gap has *grown*. He and his colleagues report the same of larger images: three times as long a training
-# did not cure degradation (2016a, Section 4.1, footnote 3). What can still be said against these runs is that the
-# rates were chosen for short ones. The [long runs](deeper/04_long_runs.ipynb) have the other networks, dense ones
-# among them, and more on what to make of it.
+# dozen of their training images. Measured in nats, the gap has shrunk to a hundredth of a nat. But the others misread
+# none, and as a ratio the gap has *grown*. He and his colleagues report something similar of larger images: three
+# times as long a training did not cure degradation (2016a, Section 4.1, footnote 3). What can still be said against
+# these runs is that the rates were chosen for short ones. The [long runs](deeper/04_long_runs.ipynb) have the other
+# networks, dense ones among them, and more on what to make of it.
 
 # %% [markdown]
 # | the article says | here |
 # |---|---|
-# | With residual blocks, depth does not degrade the network. | Holds, up to 56 layers, after 600 and after 6,000 updates, each at its best rate. |
+# | With residual blocks, depth does not degrade the network. | Holds, up to 56 layers, after 600 updates, each at its best rate, and after 6,000 at the same rates. |
 # | The addition costs little computation. | Holds in multiply-adds. Seconds: reported. |
 # | The shortcut makes training much faster. | At 56 layers, fewer updates to the same loss. |
-# | It improves the result of training. | Training loss, each at its best rate: lower at 20 and at 56 layers, after 600 and after 6,000 updates; at 8 layers, after 600, the runs of the two overlap. |
+# | It improves the result of training. | Training loss, each at its best rate: lower at 20 and at 56 layers, after 600 updates and, at the same rates, after 6,000; at 8 layers, after 600, the runs of the two overlap. |
 #
 # ## Summary
 #
 # - How good a network looks depends on its learning rate. With each at its own best rate, on fresh seeds, after 600
 #   updates, the plain network of 56 layers ends far above the plain one of 20 and further above the residual one of
 #   56.
-# - Ten times the training does not change that. The deep plain network is slower, and where it ends it is still worse,
+# - Ten times the training does not close the gap. The deep plain network is slower, and where it ends it is still worse,
 #   though only by a hundredth of a nat.
 # - Where nothing narrows, deep plain networks degrade, too.
-# - In either time depth does not hurt the residual network: 56 layers end lower than 20.
+# - After 600 updates and after 6,000, depth does not hurt the residual network: 56 layers end lower than 20.
 # - Better deep plain networks exist than training finds from a plain start in 1,200 updates: train a residual one and
-#   let its shortcuts fade, be it within the first 200 updates. The network that keeps its shortcuts stays ahead by
+#   let its shortcuts fade, even within the first 200 updates. The network that keeps its shortcuts stays ahead by
 #   far.
 # - The addition is a tiny share of the arithmetic.
 #

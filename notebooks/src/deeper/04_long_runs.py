@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 04 · Deeper: the long runs
 #
-# Perhaps the deep plain network only needs more time. Lesson 04 gives its networks a few hundred updates, and shows the
-# end of ten times as many. Here is the whole of that study: ten networks, plain and residual, narrow, of full width and
-# dense, all of them trained until the rate was zero and nothing moved any more.
+# Perhaps the deep plain network only needs more time. Lesson 04 gives its networks a few hundred updates, and shows
+# part of what ten times as many do. Here is the whole of that study: nine networks, plain and residual, narrow, of
+# full width and dense, all of them trained until their rate was zero.
 #
 # **Objectives.** After this notebook you can
 #
@@ -35,13 +35,13 @@ runs = {name: [run for run in study["results"] if (run["task"]["name"], run["tas
 print(provenance(study))
 
 # %% [markdown]
-# ## 1. Until nothing moves
+# ## 1. Until the rate is zero
 #
-# At a constant rate, a loss that has stopped falling has not come to an end: the noise of the updates holds it up, and
-# once the rate drops, it falls again. So all of these runs have 6,000 updates of 64 images, and a rate that is annealed
-# from its best value to zero along a cosine. What a network knows then is what it has learnt, and no noise is left. The
-# best value is that of lesson 04's map; the dense networks of lesson 01, which are not in it, were searched over rates
-# of their own. Three fresh seeds each.
+# At a constant rate, a loss that has stopped falling has not come to an end: the noise of the updates holds it up,
+# and once the rate drops, it falls again. So all of these runs have 6,000 updates of 64 images, and a rate that is
+# annealed from its best value to zero along a cosine. What a network knows then is what it has learnt, with little
+# noise left. The best value is that of lesson 04's map; the dense networks of lesson 01, which are not in it, were
+# searched over rates of their own. Three fresh seeds each.
 #
 # **Predict.** Does the plain network of 56 layers catch up with the one of 20? And the dense one of 100 layers with the
 # one of 10?
@@ -101,33 +101,35 @@ for claim in settings["claims"]:
 # %% [markdown]
 # Worse as well, and how much worse depends on how you measure.
 #
-# The dense networks leave no doubt. Those of 10 layers have learnt their images, all but one or a few. Those of 100 layers
-# misread more than a tenth of them, and the worst of the three nearly a third, after thirty passes and with a rate that
-# they were free to choose. Here is the answer to the last question of lesson 01.
+# The dense networks are the clearest case. Those of 10 layers have learnt their images, all but one or a few. Those
+# of 100 layers misread more than a tenth of them, and the worst of the three nearly a third, after thirty passes and
+# with a rate that was searched for them. Lesson 01 asked whether its deep networks are worse or only slower. Here is
+# the answer.
 #
-# The convolutional ones ask for more care. In *nats* the gap between 56 and 20 plain layers has gone from several tenths
-# after 600 updates to a hundredth; plot the losses on a linear axis, and you would call it closed. As a *ratio* it has
-# grown from about five to ten and more. Neither is wrong. A loss near zero mostly says how sure a network is of what it
-# already gets right, and ratios of such numbers become large easily. The mistakes, which no choice of axis can move,
-# say this: 20 layers misread none of their training images, 56 a few dozen at most. That is worse, and not by much.
-# The point is to choose the measure before you look, as this study did.
+# The convolutional ones ask for more care. In *nats* the gap between 56 and 20 plain layers has gone from several
+# tenths after 600 updates to a hundredth; plot the losses on a linear axis, and you would call it closed. As a
+# *ratio* of mean losses it has grown, from about eight to seventeen. Neither is wrong. A loss near zero mostly says
+# how sure a network is of what it already gets right, and ratios of such numbers become large easily. The mistakes,
+# which no choice of axis can move, say this: 20 layers misread none of their training images, 56 a few dozen at most.
+# That is worse, and not by much. The point is to choose the measure before you look, as this study did for its three
+# claims.
 #
-# Would still longer runs close even that? They might. And one thing in these runs favours the shallow: each rate was the
-# best for 600 updates, and for ten times as many another one may be better. He and his colleagues trained three times as long
+# Would still longer runs close even that? They might. And one thing leaves room for doubt: each rate was the best for
+# 600 updates, and for ten times as many another one may be better. He and his colleagues trained three times as long
 # as usual and still saw degradation (2016a, Section 4.1, footnote 3).
 #
 # ## 4. On the test set
 #
-# Look at the last column again. The two plain networks of the narrow kind differ by tens of test mistakes, the residual
-# ones of 20 and of 56 layers by about a dozen, and here the deeper of the two is *ahead*, with every seed. And the dense
-# networks of 10 and of 20 layers, whose training losses lie a factor of several apart, make about equally many mistakes
-# on new images. Nothing of this was claimed before the runs, so take it as something to ask next and not as found.
-# But it is a reminder of what degradation is about: how well a network learns what it is *shown*. What it makes
-# of other images is another question, and low training losses do not settle it.
+# Look at the last column again. The two plain networks of the narrow kind differ by tens of test mistakes, the
+# residual ones of 20 and of 56 layers by about a dozen, and here the deeper of the two is *ahead*, with every seed.
+# And the dense networks of 10 and of 20 layers, whose training losses lie a factor of several apart, make about
+# equally many mistakes on new images. None of this was claimed before the runs, so take it as something to ask next
+# and not as found. But it is a reminder of what degradation is about: how well a network learns what it is *shown*.
+# What it makes of other images is another question, and low training losses do not settle it.
 #
 # ## Summary
 #
-# - Trained until the rate is zero, deep plain networks are slower *and* worse: narrow, of full width and dense.
+# - Trained until the rate is zero, deep plain networks are worse, be they narrow, of full width or dense, and the convolutional ones are slower, too.
 # - How much slower depends on the loss that is asked for; near the end, the schedule decides when it is reached.
 # - How much worse depends on the measure. In nats the gap nearly closes for the convolutional networks, as a ratio it
 #   grows, and in training mistakes it is a few dozen against none.
