@@ -26,7 +26,17 @@ from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
 import resnet_lesson
-from resnet_lesson import article, diagnostics, models, plots, runs, studies, training, verdicts
+from resnet_lesson import (
+    article,
+    diagnostics,
+    models,
+    plots,
+    runs,
+    studies,
+    training,
+    variants,
+    verdicts,
+)
 from resnet_lesson.data import load_mnist
 from resnet_lesson.recipe.fast import FastTrainer
 
@@ -43,6 +53,11 @@ def model():
     made = models.network(8)
     models.reset_weights(made, 0)
     return made
+
+
+@functools.cache
+def fading():
+    return variants.with_fading_shortcuts(model())
 
 
 @functools.cache
@@ -236,7 +251,7 @@ CALLS = {
         {"model": one_layer(), "data": mnist(), "updates": 1} | {"progress": False}
     ),
     "variants.Survival": lambda: {"probability": 0.5},
-    "variants.fade": lambda: {"model": model(), "start": 1, "end": 3},
+    "variants.fade": lambda: {"model": fading(), "start": 1, "end": 3},
     "variants.variant_network": lambda: {"depth": 8},
     "variants.with_fading_shortcuts": lambda: {"model": model()},
     "variants.without_shortcuts": lambda: {"model": model()},
