@@ -15,7 +15,6 @@ pytestmark = pytest.mark.slow
 COURSE = {f"notebooks/{made.name}.html": made for made in notebooks()}
 OWN = [
     "microscope",
-    "handouts/index",
     "zh",
     "glossary",
     "references",

@@ -40,31 +40,14 @@ PAGE = """\
 """
 
 
-LIST = """\
-# Handouts
-
-One page for each lesson, to print and to hand out: what it is for, its figure, what it showed, and
-what to do at home.
-
-```{{toctree}}
-:maxdepth: 1
-
-{handouts}
-```
-"""
-
-
 def write(source: Path, root: Path) -> None:
-    """Write the handouts of all lessons, and a list of them, to where Sphinx reads."""
+    """Write the handouts of all lessons to where Sphinx reads."""
     folder = source / "handouts"
     folder.mkdir()
-    lessons = [made for made in notebooks(root) if made.kind is LESSON]
-    for made in lessons:
+    for made in (made for made in notebooks(root) if made.kind is LESSON):
         text, picture = handout(made)
         (folder / f"{made.stem}.md").write_text(text, encoding="utf-8")
         (folder / f"{made.stem}.png").write_bytes(picture)
-    listed = "\n".join(made.stem for made in lessons)
-    (folder / "index.md").write_text(LIST.format(handouts=listed), encoding="utf-8")
 
 
 def handout(made: Notebook) -> tuple[str, bytes]:
