@@ -24,8 +24,8 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 # **easy, 10 minutes**
 #
 # In lesson 01 a single ReLU layer could hand everything on, because whatever reached it had passed a ReLU before and
-# was never negative. Suppose it had not. Can *two* dense layers, with a ReLU after the first of them only, give back any
-# numbers at all? Find their weights:
+# was never negative. Suppose it had not. Can *two* dense layers, with a ReLU after the first of them only, reproduce
+# any numbers whatever? Find their weights:
 #
 # $$\mathrm{ReLU}(x W_1 + b_1)\, W_2 + b_2 = x \quad \text{for every } x.$$
 
@@ -64,8 +64,8 @@ checks.identity_pair(identity_pair)
 # **medium, 20 minutes**
 #
 # A colleague's network has hidden layers with tanh, of different widths, and it is trained. She does not believe that
-# it could be made deeper without a change. Show her: put `n` pairs of layers like those of exercise 1 into it, wherever
-# you like. Her own model must stay as it is.
+# it could be made deeper without changing its output. Show her: put `n` pairs of layers like those of exercise 1 into
+# it, wherever you like. Her own model must stay as it is.
 
 # %%
 def example():
@@ -80,7 +80,7 @@ def example():
 
 # %%
 def deepened(model, n):
-    """Return a new model with 2n dense layers more that gives the same logits.
+    """Return a new model with 2n more dense layers that gives the same logits.
 
     model: a keras.Sequential like the one above, with one hidden layer or more, of any width.
     """
@@ -104,7 +104,7 @@ checks.deepened(deepened)
 # %% [markdown]
 # <details><summary>Hint 1</summary>
 #
-# A layer object can be part of two models. It then has the same weights in both.
+# A layer object can be part of two models. It then has the same weights in both, and training one changes the other.
 #
 # </details>
 #
@@ -178,7 +178,7 @@ else:
 #
 # <details><summary>Hint 2</summary>
 #
-# Every comparison with NaN is False, and `min` and `max` give one thing or another, depending on where in the list it
+# Every `<` or `>` with NaN is False, and `min` and `max` give one thing or another, depending on where in the list it
 # stands. Which number could stand for it, in a list of your own?
 #
 # </details>
@@ -201,7 +201,7 @@ else:
 # %%
 # STUB: prediction = None  # "lower", "higher" or "no clear difference"
 # ANSWER
-prediction = "lower"
+prediction = "lower"  # a wrong guess, and a common one
 # END
 
 # %%
@@ -264,8 +264,8 @@ checks.start_prediction((prediction, noisy, usual))
 # calls good, with which 100 layers end clearly above 20 with every seed. If no scheme degrades, the blog is not proved
 # right: a longer training or a greater depth may still show it.
 #
-# **A good answer** names the outcome that would refute the sentence *before* the experiment; it tunes each arm with the
-# same effort; it looks at the training images; and it does not ask one run to decide.
+# **A good answer** names the outcome that would refute the sentence *before* the experiment; it tunes each arm with
+# the same effort; it measures the training loss; and it does not ask one run to decide.
 
 # %% [markdown]
 # ## Where you stand

@@ -155,8 +155,9 @@ checks.backward(backward)
 # </details>
 
 # %% [markdown]
-# Now let it train something. Twenty blocks are your network, in NumPy alone, and your function does all of the learning;
-# stem and head are random and stay so. At the start $W_2$ is a tenth of He's. What does the loss do?
+# Now let it train something. Twenty blocks are your network, in NumPy alone, and your function does all of the
+# learning; stem and head are random and stay so. At the start $W_2$ is a tenth of He's. What does the loss do? And
+# with He's start itself, `first_W2=1.0`?
 
 # %%
 def loss_and_flow(logits, labels):
@@ -196,8 +197,8 @@ if backward(*np.ones((4, 2, 2))) is not None:
     print(f"training loss: {np.mean(losses[:10]):.2f} at the start, {np.mean(losses[-10:]):.2f} at the end")
 
 # %% [markdown] tags=["solution"]
-# A page of NumPy, and it trains forty layers. Call `train` with `first_W2=1.0`, which is He's start for both layers of
-# a branch: what happens to the loss, and which of this lesson's figures have you seen it in?
+# A page of NumPy, and it trains forty layers. With `first_W2=1.0`, which is He's start for both layers of a branch,
+# the numbers overflow within a few updates: the explosion of lesson 02, section 4.
 
 # %% [markdown]
 # ## Exercise 3: a harmless start that can learn
@@ -242,10 +243,10 @@ checks.harmless_start(harmless_start)
 #
 # **medium, 15 minutes**
 #
-# Take 22 dense layers of 32 units, without normalisation, and He's first weights everywhere. Put a shortcut around each pair of
-# layers, and change nothing else: same weights, same images, same rate of 0.001. After 150 updates, is the training loss lower
-# than without shortcuts, higher, or is there no clear difference, because the runs overlap? Write down your prediction
-# and a reason *before* you run it. It takes about five seconds.
+# Take 22 dense layers, all but the last of 32 units, without normalisation, and He's first weights everywhere. Put a
+# shortcut around each pair of layers, and change nothing else: same weights, same images, same rate of 0.001. After
+# 150 updates, is the training loss lower than without shortcuts, higher, or is there no clear difference, because the
+# runs overlap? Write down your prediction and a reason *before* you run it. It takes about five seconds.
 
 # %%
 # STUB: prediction = None  # "lower", "higher" or "no clear difference"
@@ -285,12 +286,12 @@ checks.shortcut_prediction((prediction, with_shortcuts, without))
 # </details>
 
 # %% [markdown] tags=["solution"]
-# Higher. He's start keeps the length of a signal that passes a *layer*. A block adds a branch of that length to what it
-# carries, so ten blocks let the signal grow by a factor of about $2^{10/2} = 32$, and the first logits and gradients are far too
-# large. With `zero_init=True`, where each branch starts at zero, the same network comes to about 0.35, far below both.
-# (At a rate of 0.003 all do better, and the first two can no longer be told apart: one rate, once more, is only one
-# rate.) So the addition by itself is not the whole of the story; branches that start small, or a normalisation, belong
-# to it.
+# Higher. He's start keeps the length of a signal that passes a *layer*. A block adds a branch of that length to what
+# it carries, so ten blocks let the signal grow by a factor of $2^{10/2} = 32$ at least, and the first logits and
+# gradients are far too large. With `zero_init=True`, where each branch starts at zero, the same network comes to
+# about 0.35, far below both. (At a rate of 0.003 all do better, and the first two can no longer be told apart: one
+# rate, once more, is only one rate.) So the addition by itself is not the whole of the story; branches that start
+# small, or a normalisation, belong to it.
 
 # %% [markdown]
 # ## Exercise 5: against the shortcut
@@ -303,11 +304,11 @@ checks.shortcut_prediction((prediction, with_shortcuts, without))
 
 # %% [markdown] tags=["solution"]
 # **A model answer.** Wherever $H$ is closer to zero than to the identity, the branch must first undo the shortcut. An
-# example is a layer that should switch a channel off: $H(x) = 0$ for that channel, so $F(x) = -x$. In the first figure of
-# lesson 02 the plain form wins near zero by as much as the residual one wins near the identity. For a run, let one block
-# of either form, from the same first weights, learn $H(x) = c\,x$ for several $c$ between 0 and 1, with several seeds, and
-# compare the losses after equally many steps. In a deep network the question is milder: the *next* block can switch off
-# what this one has to carry.
+# example is a layer that should switch a channel off: $H(x) = 0$ for that channel, so $F(x) = -x$, or less where a
+# ReLU follows. In the first figure of lesson 02 the plain form wins near zero by as much as the residual one wins
+# near the identity. For a run, let one block of either form, from the same first weights, learn $H(x) = c\,x$ for
+# several $c$ between 0 and 1, with several seeds, and compare the losses after equally many steps. In a deep network
+# the question is milder: the *next* block can switch off what this one has to carry.
 #
 # **A good answer** says what $F$ becomes, and not only that "the identity is not wanted"; its run compares both forms from
 # the same first weights; and it names an outcome that would speak against it.

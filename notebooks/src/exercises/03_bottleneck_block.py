@@ -91,14 +91,14 @@ for name, block in {"broken": broken, "repaired": repaired}.items():
 #
 # <details><summary>Hint 2</summary>
 #
-# What does a normalisation do otherwise in evaluation than in training?
+# What does a normalisation do differently in evaluation from what it does in training?
 #
 # </details>
 
 # %% [markdown] tags=["solution"]
-# One normalisation serves two convolutions. In training each call uses its own batch's mean and variance, so the output
-# is right. But $\gamma$ and $\beta$ are shared, and the moving averages mix the statistics of two layers. Evaluation uses
-# them, and they fit neither.
+# One normalisation serves two convolutions. In training each call uses its own batch's mean and variance, so each is
+# normalised correctly. But $\gamma$ and $\beta$ are shared, and the moving averages mix the statistics of two layers.
+# Evaluation uses them, and they fit neither.
 
 # %% [markdown]
 # ## Exercise 2: where the shape changes
@@ -151,7 +151,7 @@ checks.changing_block(changing_block)
 # <details><summary>Hint 3</summary>
 #
 # The check says that nothing is normalised in training? A subclass whose `call` hands `training=False` to its
-# normalisations, or none at all, does not tell the two modes apart.
+# normalisations, or has no argument `training` at all, does not tell the two modes apart.
 #
 # </details>
 
@@ -160,11 +160,11 @@ checks.changing_block(changing_block)
 #
 # **medium, 20 minutes**
 #
-# Three years after the bottleneck came a block that turns it inside out. It is *narrow* at both ends and *wide* in the middle
-# (Sandler and others 2018, MobileNetV2). A 1×1 expands $c$ channels to $c \cdot t$; a 3×3 works on each of these channels
-# by itself (a *depthwise* convolution); a 1×1 leads back to $c$; then comes the addition. Each convolution is followed by a
-# normalisation, and the first two by a ReLU as well. What is narrow keeps all of its numbers: no ReLU there, not even after
-# the addition. Build it.
+# Two years after the bottleneck's paper was published came a block that turns it inside out. It is *narrow* at both
+# ends and *wide* in the middle (Sandler and others 2018, MobileNetV2). A 1×1 expands $c$ channels to $c \cdot t$; a
+# 3×3 works on each of these channels by itself (a *depthwise* convolution); a 1×1 leads back to $c$; then comes the
+# addition. Each convolution is followed by a normalisation, and the first two by a ReLU as well. What is narrow keeps
+# all of its numbers: no ReLU there, not even after the addition. Build it.
 
 # %%
 def expanding_block(channels, expansion):
@@ -185,8 +185,8 @@ def expanding_block(channels, expansion):
 checks.expanding_block(expanding_block)
 
 # %% [markdown]
-# Predict, then count: with 32 channels at the ends and $t = 4$, has it more weights than a basic block of 32 channels, or
-# fewer? And than a bottleneck from 128 channels through 32 back to 128?
+# Predict, then count: with 32 channels at the ends and $t = 4$, does it have more weights than a basic block of 32
+# channels, or fewer? And than a bottleneck from 128 channels through 32 back to 128?
 
 # %%
 if expanding_block(32, 4) is not None:
@@ -226,7 +226,7 @@ if expanding_block(32, 4) is not None:
 # %%
 # STUB: prediction = None  # "lower", "higher" or "no clear difference"
 # ANSWER
-prediction = "higher"
+prediction = "higher"  # a wrong guess, and a common one
 # END
 
 # %%
@@ -252,9 +252,9 @@ checks.waist_prediction((prediction, wide, narrow))
 # you do to find out, and would you vary the rate?
 
 # %% [markdown] tags=["solution"]
-# The runs overlap. Three seeds show only large differences, so this is *undecided*, and not *equal*. To find out, search
-# the rate for each, as section 7 does, and take more seeds; at a lower rate, the deeper one learns faster here. What you can say
-# already is that depth and width can be traded for one another at equal cost, and that neither is lost by a wide margin.
+# The runs overlap. Three seeds show only large differences, so this is *undecided*, and not *equal*. To find out,
+# search the rate for each, as section 7 does, and take more seeds; at a lower rate, the deeper one learns faster
+# here. All that you can say yet is that, at this rate, neither is far behind.
 
 # %% [markdown]
 # ## Exercise 5: which block for a phone?

@@ -25,9 +25,9 @@ mnist = load_mnist(train=6400, val=0, test=2000)
 #
 # **medium, 20 minutes**
 #
-# Lesson 04 lowered $\lambda$ from a training loop of the course's own. Elsewhere you will train with `fit`, and what happens
-# between two updates is the work of a *callback*. Write one that fades: $\lambda$ is 1 until `start` updates are done, falls
-# in a straight line, and is 0 once `end` updates are done, however many epochs that takes.
+# Lesson 04 lowered $\lambda$ in the course's own training loop. Elsewhere you will train with `fit`, and what happens
+# between two updates is the work of a *callback*. Write one that fades: $\lambda$ is 1 until `start` updates are
+# done, falls in a straight line, and is 0 once `end` updates are done, however many epochs that takes.
 
 # %%
 def fading_callback(scale, start, end):
@@ -51,9 +51,9 @@ def fading_callback(scale, start, end):
 checks.fading_callback(fading_callback)
 
 # %% [markdown]
-# Now fade a network of 20 layers, and take its shortcuts out for good. Predict first: how far will the accuracy of the exported
-# network be from that of the faded one? And from the same network trained with its shortcuts, with these cut off at the end? It takes
-# about twenty seconds.
+# Now fade a network of 20 layers, and take its shortcuts out for good. Predict first: how far will the accuracy of
+# the exported network be from that of the faded one? And what of the same network, trained with shortcuts that are
+# cut off at the end? It takes about twenty seconds.
 
 # %%
 def trained_with(callbacks):
@@ -142,7 +142,7 @@ for kind, losses in (race or {}).items():
 #
 # <details><summary>Hint 2</summary>
 #
-# A mean with NaN in it is NaN, and every comparison with NaN is False. What does `min` make of that?
+# A mean with NaN in it is NaN, and every `<` or `>` with NaN is False. What does `min` make of that?
 #
 # </details>
 
@@ -198,9 +198,10 @@ checks.zero_prediction((prediction, zero, usual))
 # </details>
 
 # %% [markdown] tags=["solution"]
-# Higher. There was no normalisation in lesson 02's exercise, and untamed branches blew the signal up. Here each branch is
-# normalised, so the usual start does no harm; and as long as $\gamma = 0$, nothing in a branch but $\gamma$ itself has a
-# gradient, so the branches get going late. In so short a race that costs more than it saves. A remedy belongs to a disease.
+# Higher. There was no normalisation in lesson 02's exercise, and untamed branches blew the signal up. Here each
+# branch is normalised, so the usual start does no harm; and as long as $\gamma = 0$, nothing in a branch but this
+# $\gamma$ and its $\beta$ has a gradient, so the branches get going late. In so short a race that costs more than it
+# saves. A remedy belongs to a disease.
 
 # %% [markdown]
 # ## Exercise 4: a claim in a paper

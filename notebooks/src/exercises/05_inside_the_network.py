@@ -132,7 +132,7 @@ checks.mended_probe(mended_probe)
 #
 # <details><summary>Hint 2</summary>
 #
-# Choosing is learning. Whatever is learnt from the images that one is tested on is no longer tested.
+# Choosing is learning. What was learnt from the test images cannot be tested on them.
 #
 # </details>
 
@@ -146,10 +146,11 @@ checks.mended_probe(mended_probe)
 #
 # **medium, 20 minutes**
 #
-# Whichever block you take out of a plain network, it is lost. Now think of a network that is plain *in the end*: its shortcuts
-# faded while it learnt (lesson 04, section 4). Take one block out, and count the mistakes, mean over the blocks. Are they fewer than in
-# a network that was plain from the start ("lower"), more ("higher"), or do three seeds overlap ("no clear difference")? Neither
-# has any shortcut, mind you. Write down your prediction and a reason *before* you run it. It takes about twenty seconds.
+# Whichever block you take out of a plain network, the network is lost. Now think of a network that is plain *in the
+# end*: its shortcuts faded while it learnt (lesson 04, section 4). Take one block out, and count the mistakes, mean
+# over the blocks. Are they fewer than in a network that was plain from the start ("lower"), more ("higher"), or do
+# three seeds overlap ("no clear difference")? Neither has any shortcut, mind you. Write down your prediction and a
+# reason *before* you run it. It takes about twenty seconds.
 
 # %%
 # STUB: prediction = None  # "lower", "higher" or "no clear difference"
@@ -193,17 +194,18 @@ checks.lesion_prediction((prediction, faded, plain))
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Without block 3, block 4 is given what block 3 was given. In which of the two networks does a block's output look like its
-# input? Lesson 05 has measured it.
+# Without block 3, block 4 is given what block 3 was given. In which of the two networks does a block's output look
+# like its input?
 #
 # </details>
 
 # %% [markdown] tags=["solution"]
-# Lower, by a good deal: without a block, the faded network still reads a third of the digits and more, the plain one hardly any. While
-# it had shortcuts, each block learnt to change what was handed on by a little, and as they faded, the block itself took over the
-# handing on. So the block after it gets something familiar even if it is missing. In lesson 05 that shows in the cosine between a block's
-# input and its output. The study behind the course's microscope found the same in networks of 56 layers. It was
-# not predicted there, and nobody has tested the explanation.
+# Lower, by a good deal: without a block, the faded network still reads a third of the digits and more, the plain one
+# hardly more than by guessing. While it had shortcuts, each block learnt to change what was handed on by a little,
+# and as they faded, the block itself took over the handing on. So the block after it gets something familiar even if
+# it is missing. In lesson 05 that shows in the cosine between a block's input and its output. The study behind the
+# course's microscope found the same in networks of 56 layers. It was not predicted there, and nobody has tested the
+# explanation.
 
 # %% [markdown]
 # ## Exercise 4: size or place?
@@ -230,9 +232,9 @@ checks.lesion_prediction((prediction, faded, plain))
 #
 # **medium, 15 minutes**
 #
-# "Residual networks work because the gradient reaches the first layers." Your neighbour has read that
-# sentence in three places. Which measurements of lesson 05 speak for it, which against it? Write five
-# sentences. There is no check: compare with a neighbour, or with the model answer in the solutions.
+# "Residual networks work because the gradient reaches the first layers." Your neighbour has read that sentence in
+# three places. Which measurements of lesson 05 speak for it, which against it? Write about six sentences. There is no
+# check: compare with a neighbour, or with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
 # **A model answer.** Without normalisation and with small weights the sentence is right: plain

@@ -73,12 +73,13 @@ for name, build in {"as it was": network_to_review, "reviewed": reviewed_network
     model = build()
     model.fit(mnist.train.images, mnist.train.labels, batch_size=64, epochs=2, verbose=0)
     read = model(mnist.test.images, training=False).numpy().argmax(axis=1)
-    print(f"{name}: {np.mean(read == mnist.test.labels):.1%} of the test digits read rightly")
+    print(f"{name}: {np.mean(read == mnist.test.labels):.1%} of the test digits read correctly")
 
 # %% [markdown]
 # <details><summary>Hint 1</summary>
 #
-# Two of the three are in one line, and you have met both in the article's blocks. How many layers does that line make?
+# Two of the three come from the line that makes `conv`, and you have met both in the article's blocks. How many
+# layers does that line make?
 #
 # </details>
 #
@@ -89,9 +90,10 @@ for name, build in {"as it was": network_to_review, "reviewed": reviewed_network
 # </details>
 
 # %% [markdown] tags=["solution"]
-# One convolution is used twice, so each block has one kernel where two are meant. That kernel's layer has a ReLU, so the branch ends in one
-# and can only add. And the last layer has a ReLU, too, which turns every negative logit into zero: where the right digit's logit is
-# among them, its weights get no gradient at all. Three defects that raise no error, in thirteen lines.
+# One convolution is used twice, so each block has one kernel where two are meant. That kernel's layer has a ReLU, so
+# the branch ends in one and can only add. And the last layer has a ReLU, too, which turns every negative logit into
+# zero: where the right digit's logit is among them, its weights get no gradient at all. Three defects that raise no
+# error, in a dozen lines.
 
 # %% [markdown]
 # ## Exercise 2: the block as it is written
@@ -214,7 +216,7 @@ else:
 checks.epsilon_prediction((prediction, old, new))
 
 # %% [markdown]
-# A wrong prediction is no mistake. From which $\varepsilon$ on does it matter? Try a thousand times as much.
+# A wrong prediction is no mistake. From which $\varepsilon$ on does it matter? Try $10^{-3}$.
 
 # %% [markdown]
 # <details><summary>Hint</summary>

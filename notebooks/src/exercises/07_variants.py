@@ -101,13 +101,13 @@ checks.holm(holm)
 #
 # **medium, 15 minutes**
 #
-# Write what a block gives out with stochastic depth. In training, the branch takes part where
-# `drawn`, a number from 0 to 1, is below `survival`. Where it is left out, do not compute it: that
-# is how time is saved. In evaluation nothing is drawn, and the branch counts by its probability.
+# Write what a block gives out with stochastic depth. In training, the branch takes part where `drawn`, a number from
+# 0 to 1, is below `survival`. Where it is left out, do not compute it: that is how time is saved. In evaluation
+# nothing is drawn, and the branch is multiplied by its probability of taking part.
 
 # %%
 def random_block(x, branch, survival, training, drawn):
-    """Return the block's output; `branch` is a function of x, without a ReLU after the addition."""
+    """Return the block's output, without a ReLU after the addition; `branch` is a function of x."""
     # ANSWER
     if not training:
         return x + survival * branch(x)
@@ -176,12 +176,13 @@ checks.variant_prediction((prediction, changed, usual))
 # There is no check: compare with a neighbour, or with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
-# **A model answer.** First, pre-activation. It costs nothing, and keeps the line of shortcuts clean
-# at any depth. In lesson 07 it did not help: at 56 layers its training loss was slightly higher in each
-# seed, and the test images were undecided; in the paper it was ahead at 110 layers, and further ahead
-# at 164. Second, a zero last $\gamma$, so that 200 layers begin as their stem and their head. At 56
-# layers its training loss could not be told from the baseline's, and it made fewer mistakes in each
-# seed, too few to decide it; what it mends is the start, and the start is harder with 200 layers.
+# **A model answer.** First, pre-activation. It costs nothing, and keeps the line of shortcuts clean at any depth. In
+# lesson 07 it did not help: at 56 layers its training loss was slightly higher in each seed, and the test images were
+# undecided; in the paper it was ahead at 110 layers, and further ahead at 164. Second, branches that start at zero,
+# so that 200 layers begin as their stem and their head. (With pre-activation the last *kernel* has to be zero: a
+# $\gamma$ of zero in front of a ReLU would never get a gradient.) At 56 layers the training loss with a zero last
+# $\gamma$ could not be told from the baseline's, and it made fewer mistakes in each seed, too few to decide it; what
+# it mends is the start, and the start is harder with 200 layers.
 #
 # What she should *not* change without a search for its rate: at 56 layers and at the lesson's one rate,
 # normalisation on the line, scaled and projected shortcuts, and no normalisation at all were far worse

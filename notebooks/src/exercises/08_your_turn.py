@@ -24,10 +24,10 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 #
 # **hard, 30 minutes**
 #
-# You have pictures of persons, several of each. Split at random, and nearly every person of the test has been seen in training. Then the
-# test measures how well the network remembers faces, and not how well it reads new ones. Write the split that keeps
-# every person, or every film, or every cup, in one part: about 60 % of the pictures for training, 20 % for validation, 20 % for
-# the test, as near as the groups allow.
+# You have pictures of people, several of each. Split at random, and nearly every person of the test has been seen in
+# training. Then the test measures how well the network remembers faces, and not how well it reads new ones. Write the
+# split that keeps every person, or every film, or every cup, in one part: about 60 % of the pictures for training, 20
+# % for validation, 20 % for the test, as near as the groups allow.
 
 # %%
 def split_by_group(groups, seed):
@@ -79,7 +79,7 @@ if split_by_group(groups, 0) is not None:
     train, val, test = map(list, split_by_group(groups, 0))
     for name, split in {"at random": (order[:1440], order[1440:]), "by group": (train, val + test)}.items():
         promise, truth = promise_and_truth(*map(np.array, split))
-        print(f"split {name}: the test promises {promise:.0%}, new digits are read in {truth:.0%}")
+        print(f"split {name}: the test promises {promise:.0%}, new digits give {truth:.0%}")
 
 # %% [markdown]
 # <details><summary>Hint 1</summary>
@@ -95,9 +95,10 @@ if split_by_group(groups, 0) is not None:
 # </details>
 
 # %% [markdown] tags=["solution"]
-# The random split promises far more than it keeps, since most pictures of its test have several twins in training. The other test is
-# right to within its own noise, for it has no more than eighty different digits. Nothing about the network was better or worse; only the measurement was. In practice the groups are
-# patients, speakers, cameras, days, or frames of one film.
+# The random split promises far more than it keeps, since nearly all pictures of its test have twins in training. The
+# other test is right to within its own noise, for it has no more than eighty different digits. Nothing about the
+# network was better or worse; only the measurement was. In practice the groups are patients, speakers, cameras, days,
+# or frames of one film.
 
 # %% [markdown]
 # ## Exercise 2: choose and report
@@ -123,8 +124,8 @@ checks.honest_choice(honest_choice)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Write down for each of the two dictionaries what it may be used for, and once it has been used for that, what for no more. And
-# what is fair if not all candidates have equally many seeds?
+# Write down for each of the two dictionaries what it may be used for, and what it is then no longer fit for. And what
+# is fair if not all candidates have equally many seeds?
 #
 # </details>
 
@@ -182,17 +183,18 @@ checks.mirror_prediction((prediction, with_mirror, without))
 # A wrong prediction is no mistake. Which digits suffer most? And for which kinds of pictures would a mirror be a gift?
 
 # %% [markdown] tags=["solution"]
-# More mistakes, by far. A mirrored 3 is no digit that anybody writes, and a mirrored 2 looks much like an S or a 5; so half of the training
-# goes into shapes that never come, some of which resemble other digits. For cats, cars and landscapes a mirror image is as likely as the
-# picture itself, and there it does help. A distortion is a claim about the world: that the class does not change.
+# More mistakes, by far. A mirrored 3 is no digit that anybody writes, and a mirrored 2 looks much like an S or a 5;
+# so much of the training goes into shapes that never come, some of which resemble other digits. For cats, cars and
+# landscapes a mirror image is as likely as the picture itself, and there it does help. A distortion is a claim about
+# the world: that the class does not change.
 
 # %% [markdown]
 # ## Exercise 4: into the field
 #
 # **medium, 15 minutes**
 #
-# Put a digit that fits into 20 × 20 pixels into an empty field of 28 × 28. Move it by whole pixels,
-# so that its centre of mass comes as near to the middle as it can. All of the digit stays on the field.
+# Put a digit that fits into 20 × 20 pixels into an empty field of 28 × 28. Move it by whole pixels, so that its
+# centre of mass comes as near to the middle, (13.5, 13.5), as it can. All of the digit stays on the field.
 
 # %%
 def centre_of_mass(ink):

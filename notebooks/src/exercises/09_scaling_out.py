@@ -89,15 +89,16 @@ for normalisation in (False, True):
 #
 # **medium, 15 minutes**
 #
-# Batch normalisation sees a part, and not the batch: its means and variances are those of 16 images in place of 64. So the gradients differ, as
-# you have just seen. Does training notice? A network of 8 layers is trained for 100 updates on batches of 64, whole or in four parts whose
-# gradients are averaged. Is the training loss with *parts* lower, higher, or is there no clear difference with three seeds? Write down your
-# prediction and a reason *before* you run it. It takes about fifteen seconds.
+# Batch normalisation sees a part, and not the batch: its means and variances are those of 16 images in place of 64.
+# So the gradients differ, as you have just seen. Does training notice? A network of 8 layers is trained for 100
+# updates on batches of 64, whole or in four parts whose gradients are averaged. Is the training loss with *parts*
+# lower, higher, or is there no clear difference, because the runs of three seeds overlap? Write down your prediction
+# and a reason *before* you run it. It takes about fifteen seconds.
 
 # %%
 # STUB: prediction = None  # "lower", "higher" or "no clear difference"
 # ANSWER
-prediction = "no clear difference"
+prediction = "no clear difference"  # a wrong guess, and a common one
 # END
 
 # %%
@@ -179,14 +180,17 @@ checks.ring_round(ring_round)
 # %% [markdown]
 # When you have it, try it: after `workers` − 1 rounds, which worker holds which complete chunk?
 
+# %% [markdown] tags=["solution"]
+# Worker $w$ holds the complete chunk at place $(w + 1) \bmod \text{workers}$. In the second phase these go around.
+
 # %% [markdown]
 # ## Exercise 4: completely or not at all
 #
 # **medium, 20 minutes**
 #
-# A checkpoint is written part by part, and the machine may fail at any time. Then the checkpoint
-# before it is needed, under the same name. Write the parts into a file so that the old file is
-# there, undamaged, until the new one is whole. An error must get through.
+# A checkpoint is written part by part, and the machine may fail at any time. The previous checkpoint must then still
+# be there, under the same name. Write the parts into a file so that the old file is there, undamaged, until the new
+# one is whole. An error must reach the caller.
 
 # %%
 def save_whole(path, parts):
