@@ -49,6 +49,16 @@ def call(function, *args, **options):
     return value
 
 
+@contextlib.contextmanager
+def own_draws():
+    """Raise NotYet if what runs inside draws from NumPy's global random numbers, or seeds them."""
+    before = repr(np.random.get_state(legacy=False))  # noqa: NPY002
+    yield
+    untouched = repr(np.random.get_state(legacy=False)) == before  # noqa: NPY002
+    own = "other cells use the global random numbers: draw from np.random.default_rng(seed)"
+    require(untouched, own)
+
+
 def as_parts(value, count, otherwise):
     """Return a tuple or list of so many things; raise NotYet with this message if it is none."""
     require(isinstance(value, (tuple, list)) and len(value) == count, otherwise)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from resnet_lesson.checks.answers import as_array, call, require
+from resnet_lesson.checks.answers import as_array, call, own_draws, require
 from resnet_lesson.checks.blocks import computed, kernel_shapes, variables
 from resnet_lesson.checks.core import check, check_values, close, drawn, judge
 from resnet_lesson.checks.predictions import judged
@@ -117,16 +117,13 @@ def wrapped_batches(answer):
 
 def _places(answer, images, size, updates, seed):
     """Return the places of all batches, which must go through pass after pass, each shuffled."""
-    before = repr(np.random.get_state(legacy=False))  # noqa: NPY002
-    batches = call(answer, images, size, updates, seed)
-    require(np.iterable(batches), "return a list of batches")
-    batches = [np.asarray(batch) for batch in batches]
-    whole = all(batch.dtype.kind in "iu" for batch in batches)
-    require(whole, "places should be whole numbers, so that they can be used as an index")
-    batches = [as_array(batch, "a batch").ravel() for batch in batches]
-    untouched = repr(np.random.get_state(legacy=False)) == before  # noqa: NPY002
-    own = "other cells use the global random numbers: draw from np.random.default_rng(seed)"
-    require(untouched, own)
+    with own_draws():
+        batches = call(answer, images, size, updates, seed)
+        require(np.iterable(batches), "return a list of batches")
+        batches = [np.asarray(batch) for batch in batches]  # a generator draws only here
+        whole = all(batch.dtype.kind in "iu" for batch in batches)
+        require(whole, "places should be whole numbers, so that they can be used as an index")
+        batches = [as_array(batch, "a batch").ravel() for batch in batches]
     count = f"{updates} batches were asked for, these are {len(batches)}"
     require(len(batches) == updates, count)
     sizes = {batch.size for batch in batches}

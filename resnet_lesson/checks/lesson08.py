@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from resnet_lesson.checks.answers import NotYet, as_array, as_parts, call, require
+from resnet_lesson.checks.answers import NotYet, as_array, as_parts, call, own_draws, require
 from resnet_lesson.checks.core import check, check_values, close
 from resnet_lesson.checks.predictions import judged
 
@@ -26,20 +26,18 @@ def split_by_group(answer):
         groups = _groups(seed, sizes)
         parts, again, other = (_parts(answer, groups, seed) for seed in (1, 1, 2))
         require(parts == again, "one seed should give one split, each time")
-        named = [{groups[place] for place in part} for part in parts]
-        torn = {group for group in groups if sum(group in part for part in named) > 1}
+        torn = _divided(parts, groups)
         require(not torn, f"{len(torn)} of {len(sizes)} groups lie in more than one part")
         for name, part, share in zip(
             ("training", "validation", "test"), parts, SHARES, strict=True
         ):
             found = len(part) / len(groups)
-            # As near as the largest group allows.
-            near = (
-                abs(found - share) <= (2 if name == "test" else 1) * max(sizes) / len(groups) + 0.02
-            )
+            # As near as the largest group allows; the last part bears what both others are off.
+            largest = max(sizes) / len(groups)
+            allowed = (2 * largest if name == "test" else largest) + 0.02
             counted = f"{name} has {found:.0%} of the pictures, {share:.0%} were asked for"
             unequal = "; groups differ in size, so count pictures" if len(set(sizes)) > 1 else ""
-            require(near, counted + unequal)
+            require(abs(found - share) <= allowed, counted + unequal)
         require(set(parts[2]) != set(other[2]), "two seeds lay the same test pictures aside")
     groups = _groups(*FEW_LARGE)
     splits = [_parts(answer, groups, seed) for seed in range(3, 11)]
@@ -48,19 +46,21 @@ def split_by_group(answer):
     far = f"over eight seeds, training misses its 60% by {off:.0%} of the pictures: {counts}"
     require(off < 0.065, far)
     for parts in splits:
-        named = [{groups[place] for place in part} for part in parts]
-        require(sum(map(len, named)) == len(set(groups)), "with some seeds, groups are divided")
+        require(not _divided(parts, groups), "with some seeds, groups are divided")
     return "whoever is in the test has not been seen before"
+
+
+def _divided(parts, groups):
+    """Return the groups that lie in more than one part."""
+    named = [{groups[place] for place in part} for part in parts]
+    return {group for group in groups if sum(group in part for part in named) > 1}
 
 
 def _parts(answer, groups, seed):
     """Return the reader's three parts as lists of places, each picture in one of them."""
-    before = repr(np.random.get_state(legacy=False))  # noqa: NPY002
     given = list(groups)
-    parts = as_parts(call(answer, given, seed), 3, "return three lists of places")
-    untouched = repr(np.random.get_state(legacy=False)) == before  # noqa: NPY002
-    own = "other cells use the global random numbers: draw from np.random.default_rng(seed)"
-    require(untouched, own)
+    with own_draws():
+        parts = as_parts(call(answer, given, seed), 3, "return three lists of places")
     require(given == groups, "the list of groups was changed; leave it as it is")
     parts = [as_array(list(part), "the places of a part") for part in parts]
     require(all(part.ndim == 1 for part in parts), "a part should be a list of places")

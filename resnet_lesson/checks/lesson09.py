@@ -132,31 +132,13 @@ def ring_round(chunks, step):
     yield "the messages go to the right neighbour, worker + 1", _round(chunks, step, way=-1)
     yield "a worker sends chunk (worker − step) mod workers; here it is worker + step", plus
     yield "in each round another chunk moves: `step` is not used", _round(chunks, 0)
-    received, sender = _places_of_receiver(chunks, step), _sender_adds(chunks, step)
-    yield (
-        "the place is reckoned from the worker that sends, not from the one that receives",
-        received,
-    )
-    yield "the receiver adds; here the sender does", sender
+    reckoned = "the place is reckoned from the worker that sends, not from the one that receives"
+    yield reckoned, _round(chunks, step - 1)
+    yield "the receiver adds; here the sender does", _round(chunks, step + 1, way=-1)
     yield "this is all the rounds; asked is one", _all_rounds(chunks)
     yield "nothing has moved", chunks
     yield "only one chunk of each worker moves in a round, not all of them", everything
     yield f"{len(chunks)} workers, step {step}: these are not the chunks after the round"
-
-
-def _places_of_receiver(chunks, step):
-    after, workers = np.array(chunks), np.arange(len(chunks))
-    right = (workers + 1) % len(chunks)
-    places = (right - step) % len(chunks)
-    after[right, places] = after[right, places] + np.array(chunks)[workers, places]
-    return after
-
-
-def _sender_adds(chunks, step):
-    after, workers = np.array(chunks), np.arange(len(chunks))
-    places, right = (workers - step) % len(chunks), (workers + 1) % len(chunks)
-    after[workers, places] += np.array(chunks)[right, places]
-    return after
 
 
 def _all_rounds(chunks):
