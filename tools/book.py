@@ -18,7 +18,7 @@ import microscope_page
 import nbformat
 import notices
 from nbformat import NotebookNode
-from notebook_kinds import EXERCISE, ROOT, SOLUTION, Notebook, notebooks, short_name
+from notebook_kinds import EXERCISE, ROOT, SOLUTION, Notebook, notebooks, prose, short_name
 
 IN_WORDS = re.compile(r"<details><summary>The figure in words</summary>.*?</details>", re.DOTALL)
 SOURCE, SITE = "build/site-source", "build/site"
@@ -142,8 +142,7 @@ def _by_name(reference: str) -> str:
 
 
 def _references(nb: NotebookNode) -> str:
-    text = "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
-    return text.rpartition("## References")[2]
+    return prose(nb).rpartition("## References")[2]
 
 
 def page(nb: NotebookNode, made: Notebook) -> NotebookNode:

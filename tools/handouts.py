@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from notebook_kinds import EXERCISE, LESSON, Notebook, notebooks
+from notebook_kinds import EXERCISE, LESSON, Notebook, notebooks, prose
 
 OBJECTIVES = re.compile(r"^\*\*Objectives\.\*\*(.*?)\n\n(.*?)\n\n\*\*", re.DOTALL | re.MULTILINE)
 EXERCISES = re.compile(r"^## Exercise (\d+): (.*)\n\n\*\*(\w+), (\d+) minutes\*\*", re.MULTILINE)
@@ -53,7 +53,7 @@ def write(source: Path, root: Path) -> None:
 def handout(made: Notebook) -> tuple[str, bytes]:
     """Return a lesson's handout as Markdown, and its figure as a PNG."""
     nb = nbformat.read(made.path, as_version=4)
-    text = "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+    text = prose(nb)
     picture, alt = _first_figure(nb)
     parts = {
         "title": re.search(r"^# (.*)", text)[1],
@@ -85,8 +85,7 @@ def _exercises(made: Notebook) -> str:
     path = Notebook(made.root, EXERCISE, made.stem).path
     if not path.exists():
         return "| | read the primer, if a word was new | easy | 15 |"
-    nb = nbformat.read(path, as_version=4)
-    text = "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+    text = prose(nbformat.read(path, as_version=4))
     rows = (
         f"| {n} | {title} | {how} | {minutes} |"
         for n, title, how, minutes in EXERCISES.findall(text)

@@ -1,6 +1,7 @@
 """The microscope as a piece of a page that needs no kernel, no network and no other file."""
 
 import base64
+import functools
 from html import escape
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def piece(state: str = "") -> str:
     return PIECE.format(state=escape(state), **parts)
 
 
+@functools.cache  # it stands on several pages
 def study_figure() -> str:
     """Return, as HTML, what taking out a block costs in the networks of the microscope's study."""
     found: dict[str, list[list[int]]] = {}

@@ -76,6 +76,11 @@ def notebooks(root: Path = ROOT) -> list[Notebook]:
     ]
 
 
+def prose(nb) -> str:
+    """Return the Markdown cells of a notebook, as nbformat has read it, one after the other."""
+    return "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+
+
 def short_name(name: str) -> str:
     """Return what a list calls a notebook: ``03`` the lesson, ``03: receptive fields`` another."""
     folder, _, stem = name.rpartition("/")
