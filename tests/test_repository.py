@@ -164,7 +164,7 @@ def test_what_a_reader_runs_imports_what_the_readers_lock_holds():
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 imported.add(node.module.partition(".")[0])
     ours = {"resnet_lesson", *sys.stdlib_module_names}
-    assert {"tensorflow", "ipywidgets", "jupyterquiz"} <= imported
+    assert {"tensorflow", "anywidget", "jupyterquiz"} <= imported
     for name in imported - ours:
         assert {canonicalize_name(held_by) for held_by in distributions[name]} & held, name
 

@@ -1,27 +1,30 @@
 """What moves in a notebook: a figure with sliders, and a field to draw in."""
 
+import base64
 import gc
+import io
+import json
+import re
 import sys
-import time
-import weakref
 
+import browser
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 
 from resnet_lesson import plots, widgets
 from resnet_lesson.handwriting import like_mnist
 from resnet_lesson.widgets import pad, sliders
 
-# -- A figure with sliders: a picture for everybody, and one that moves where there is a kernel ----
+# -- A figure with sliders: all pictures are drawn beforehand --------------------------------------
 
 
 @pytest.fixture
 def shown(monkeypatch):
-    """Collect what is displayed, and leave no figure open."""
-    pytest.importorskip("ipywidgets")
+    """Collect what is displayed."""
     found = []
-    monkeypatch.setattr(sliders, "display", found.append)
+    monkeypatch.setattr(sliders, "display", lambda page, raw: found.append(page["text/html"]))
     monkeypatch.setattr(sliders.plots, "show", lambda ax, alt: found.append(alt))
     yield found
     plt.close("all")
@@ -32,52 +35,70 @@ def parabola(power, name="one"):
     return plots.curves(x, {name: x**power}, "x", f"x to the {power}")
 
 
-def test_the_picture_comes_first_and_a_slider_makes_another(shown):
+def frames(page):
+    return json.loads(re.search(r"json\">(.*?)</script>", page)[1])
+
+
+def test_the_picture_comes_first_and_then_one_for_each_combination(shown):
     start = {"power": 2, "name": "one"}
-    box = widgets.explore(parabola, start, power=(1, 2, 3), name=("one", "two"))
-    assert shown == [parabola(2)[1], box]
-    power, name, figure = box.children
-    assert not figure.value and power.value == 2
-    power.value = 3
-    assert "x to the 3" in figure.value and "alt=" in figure.value
-    before, name.value = figure.value, "two"
-    assert "two" in figure.value and figure.value != before
+    widgets.explore(parabola, start, power=(1, 2, 3), name=("one", "two"))
+    first, page = shown
+    assert first == parabola(2)[1]
+    texts = [parabola(power, name)[1] for power in (1, 2, 3) for name in ("one", "two")]
+    assert [alt for _, alt in frames(page)] == texts
+    pictures = [Image.open(io.BytesIO(base64.b64decode(image))) for image, _ in frames(page)]
+    assert len({picture.tobytes() for picture in pictures}) == 6
+    assert len({picture.size for picture in pictures}) == 1
+
+
+def test_a_picture_is_small_and_looks_like_itself(shown):
+    widgets.explore(parabola, {"power": 1}, power=[1])
+    image = base64.b64decode(frames(shown[1])[0][0])
+    assert len(image) < 10_000
+    small = np.asarray(Image.open(io.BytesIO(image)).convert("RGB"), float)
+    whole = Image.open(io.BytesIO(plots.page.png(parabola(1)[0], sliders.DPI))).convert("RGB")
+    assert np.abs(small - np.asarray(whole, float)).mean() < 1
+
+
+def test_no_figure_stays_open(shown):
+    before = plt.get_fignums()
+    widgets.explore(parabola, {"power": 1}, power=range(1, 9))
+    gc.collect()
+    open_now = plt.get_fignums()
+    assert len(open_now) == len(before) + 1  # the one that `plots.show` would have closed
+
+
+def test_odd_texts_do_not_break_the_page(shown):
+    def odd(text):
+        ax, _ = parabola(1)
+        return ax, f"{text} \" </script>"
+
+    widgets.explore(odd, {"text": "<b>"}, text=["<b>", "λ"])
+    assert [alt for _, alt in frames(shown[1])] == ['<b> " </script>', 'λ " </script>']
+    assert "&lt;b&gt;</output>" in shown[1] and shown[1].count("</script>") == 2
 
 
 @pytest.mark.slow
-def test_drawing_is_most_of_a_slider_s_time(shown):
-    box = widgets.explore(parabola, {"power": 1}, power=range(1, 9))
-    box.children[0].value = 2
-    began = time.perf_counter()
-    for power in range(1, 9):
-        plots.page.png(parabola(power)[0])
-    alone, began = time.perf_counter() - began, time.perf_counter()
-    for power in (3, 4, 5, 6, 7, 8, 1, 2):
-        box.children[0].value = power
-    assert time.perf_counter() - began < 1.5 * alone
-
-
-def test_a_move_leaves_no_figure_behind(shown):
-    drawn = []
-
-    def watched(power):
-        ax, alt = parabola(power)
-        drawn.append(weakref.ref(ax.figure))
-        return ax, alt
-
-    box = widgets.explore(watched, {"power": 1}, power=range(1, 9))
-    figures = plt.get_fignums()
-    for power in (2, 3, 4, 5, 6, 7, 8):
-        box.children[0].value = power
-    gc.collect()
-    assert plt.get_fignums() == figures
-    assert len(drawn) == 8 and all(figure() is None for figure in drawn[1:])
-
-
-def test_without_the_library_the_picture_is_there(shown, monkeypatch):
-    monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    assert widgets.explore(parabola, {"power": 1}, power=[1]) is None
-    assert len(shown) == 1
+@pytest.mark.parametrize("first_picture", [True, False])
+def test_a_slider_moves_the_picture_without_a_kernel(shown, chromium, tmp_path, first_picture):
+    widgets.explore(parabola, {"power": 2, "name": "one"}, power=(1, 2, 3), name=("one", "two"))
+    above = '<img id="above" alt="first">' if first_picture else ""
+    page = f'<html lang="en"><div class="cell_output">{above}{shown[1]}</div></html>'
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    at = browser.Watched(chromium, tmp_path.as_uri())
+    at.go("page.html")
+    picture = at.page.locator("#above" if first_picture else "img")
+    power = at.page.get_by_label("power")
+    power.focus()
+    at.page.keyboard.press("ArrowRight")
+    assert picture.get_attribute("alt") == parabola(3)[1]
+    assert power.get_attribute("aria-valuetext") == "3"
+    at.page.get_by_label("name").focus()
+    at.page.keyboard.press("ArrowRight")
+    assert picture.get_attribute("alt") == parabola(3, "two")[1]
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 600
+    assert picture.is_visible() and at.page.locator("img:visible").count() == 1
+    assert (at.errors, at.outside) == ([], [])
 
 
 # -- The field to draw in: what it makes of strokes, and what it says ------------------------------

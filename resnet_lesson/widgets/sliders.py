@@ -1,21 +1,40 @@
-"""Figures with sliders: a picture with its text alternative first, and below it what moves.
+"""Figures with sliders, which move with a kernel and without one: in a notebook and on a page.
 
-Without a kernel, on a page or on paper, the picture is there and complete. With one, each slider
-makes the figure anew from the same function that drew the picture.
+All pictures are drawn beforehand, so a slider answers at once, and a reader who only opens a page
+has it too. Where no script runs, in print or on a site that shows notebooks, the first picture is
+there and complete.
 """
 
 import base64
+import io
+import itertools
+import json
 from html import escape
+from pathlib import Path
 
-import matplotlib.pyplot as plt
 from IPython.display import display
+from PIL import Image
 
 from resnet_lesson import plots
-from resnet_lesson.plots.page import png
+from resnet_lesson.plots.page import SHOWN_DPI, png
 from resnet_lesson.plumbing.constraints import FUNCTION, Dictionary, checked
 
-# Of a figure that moves, as shares of its width and height.
-MARGINS = {"left": 0.13, "right": 0.97, "bottom": 0.13, "top": 0.91}
+SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+# A picture takes some 8 kB so; a notebook holds dozens of them.
+DPI, COLOURS = 120, 32
+WORDS = "Sliders appear here when this cell is run. The picture above is the first of them."
+SLIDER = """\
+<label style="display: block">{name} <input type="range" min="0" max="{last}" value="{at}"
+ aria-valuetext="{value}" data-values="{values}" style="width: min(20em, 60%)">
+<output aria-hidden="true">{value}</output></label>
+"""
+PAGE = """\
+<div id="explore-{name}" hidden>
+<script type="application/json">{frames}</script>
+{sliders}</div>
+<script>
+{script}</script>
+"""
 
 
 @checked(draw=FUNCTION, start=Dictionary())
@@ -23,53 +42,50 @@ def explore(draw, start, **choices):
     """Show a figure, and sliders that change it.
 
     Args:
-        draw: function of the named values → (Axes, text alternative), as those of ``plots``. A
-            slider feels immediate if it takes less than 200 ms.
+        draw: function of the named values → (Axes, text alternative), as those of ``plots``. It
+            draws each combination of the choices once; its name must be unique in its notebook.
         start: dictionary: name → value of the first picture.
-        choices: name → list of the values that its slider can take, in order.
-
-    Returns:
-        ipywidgets.VBox of the sliders and the moving figure; None without ipywidgets.
+        choices: name → list of the values that its slider can take, in order. 60 combinations are
+            half a megabyte.
 
     Raises:
         TypeError, ValueError: ``draw`` is no function, or ``start`` no dictionary of its arguments.
+
+    Example:
+        >>> def power(exponent):
+        ...     return plots.curves([0, 1, 2], {"x": [0, 1, 2**exponent]}, "x", "a power")
+        >>> widgets.explore(power, {"exponent": 2}, exponent=[1, 2, 3])
     """
     plots.show(*draw(**start))
-    try:
-        import ipywidgets
-    except ImportError:
-        return None
-    sliders = {
-        name: ipywidgets.SelectionSlider(
-            options=list(values),
-            value=start[name],
-            description=name.replace("_", " "),
-            continuous_update=False,
-            style={"description_width": "9em"},
-            layout={"width": "min(30em, 100%)"},
-        )
-        for name, values in choices.items()
+    choices = {name: list(values) for name, values in choices.items()}
+    frames = []
+    for values in itertools.product(*choices.values()):
+        ax, alt = draw(**dict(zip(choices, values, strict=True)))
+        width = round(ax.figure.get_figwidth() * SHOWN_DPI)
+        frames.append([_small(ax), alt])
+    parts = {
+        "name": draw.__name__,
+        "frames": json.dumps(frames, ensure_ascii=False).replace("</", "<\\/"),
+        "sliders": "".join(_slider(name, start[name], choices[name]) for name in choices),
+        "script": SCRIPT.replace("/* name */", draw.__name__).replace("/* width */", str(width)),
     }
-    figure = ipywidgets.HTML()
-
-    def move(_):
-        # Without ioff, the notebook would keep each figure until the next cell runs.
-        with plt.ioff():
-            values = {name: slider.value for name, slider in sliders.items()}
-            figure.value = _image(*draw(**values))
-
-    for slider in sliders.values():
-        slider.observe(move, "value")
-    box = ipywidgets.VBox([*sliders.values(), figure])
-    display(box)
-    return box
+    display({"text/html": PAGE.format(**parts), "text/plain": WORDS}, raw=True)
 
 
-def _image(ax, alt):
-    """Return a figure as HTML, and close it."""
-    # Fixed margins: to fit them to the labels takes a third of the drawing's time.
-    ax.figure.set_layout_engine(None)
-    ax.figure.subplots_adjust(**MARGINS)
-    picture = base64.b64encode(png(ax)).decode()
-    source = f'src="data:image/png;base64,{picture}" alt="{escape(alt)}"'
-    return f'<img style="max-width: 100%" {source}>'
+def _small(ax):
+    """Return the figure that the Axes belong to as a small WebP, in base64, and close it."""
+    picture = Image.open(io.BytesIO(png(ax, DPI))).convert("RGB").quantize(COLOURS)
+    content = io.BytesIO()
+    picture.convert("RGB").save(content, "WEBP", lossless=True)
+    return base64.b64encode(content.getvalue()).decode()
+
+
+def _slider(name, value, values):
+    texts = [f"{one:g}" if isinstance(one, float) else str(one) for one in values]
+    return SLIDER.format(
+        name=name.replace("_", " "),
+        last=len(values) - 1,
+        at=values.index(value),
+        value=escape(texts[values.index(value)]),
+        values=escape(json.dumps(texts, ensure_ascii=False)),
+    )

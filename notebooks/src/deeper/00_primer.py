@@ -54,11 +54,11 @@ def sliding(row, column):
     return plots.number_grids([image, kernel, convolve(image, kernel)], captions, windows=windows)
 
 
-sliders = widgets.explore(sliding, {"row": 1, "column": 2}, row=[1, 2, 3], column=[1, 2, 3])
+widgets.explore(sliding, {"row": 1, "column": 2}, row=[1, 2, 3], column=[1, 2, 3])
 
 # %% [markdown]
 # Multiply the outlined window by the kernel, number by number, and add up: that gives the outlined result.
-# Where the notebook is live, move the window with the sliders, and check one more place in your head. Keras
+# Move the window with the sliders, and check one more place in your head. Keras
 # agrees with our little function (`"valid"` means no padding, which comes next):
 
 # %%

@@ -86,7 +86,7 @@ plots.table(["network", "rise of the loss at α = ±0.2, lowest to highest of si
 #
 # ## 3. Walk on it
 #
-# With a running kernel, the sliders choose a network (first seed, first direction) and move its weights, and the loss is measured
+# The sliders choose a network (first seed, first direction) and move its weights; at each place the loss was measured
 # anew. $e^{-\text{loss}}$ is the probability that the network gives to the right digit, as a geometric mean.
 #
 # **Predict.** How far can you go, as a share of each filter's length, until the right digit gets less than a half?
@@ -95,8 +95,6 @@ plots.table(["network", "rise of the loss at α = ±0.2, lowest to highest of si
 for name, net in nets.items():
     net.set_weights(runs[name][0].weights)
 STEP = {name: filter_normalised_direction(net, 0) for name, net in nets.items()}
-for name, net in nets.items():  # compiles them, so that no slider has to
-    _ = losses_around(net, [STEP[name]], [0], *some)
 
 
 def walk(network, alpha):
@@ -108,8 +106,8 @@ def walk(network, alpha):
     return ax, f"{text} A dot marks the weights."
 
 
-sliders = widgets.explore(walk, {"network": "plain 18", "alpha": 0.2}, network=tuple(nets),
-                          alpha=np.round(np.linspace(-0.5, 0.5, 21), 2))
+widgets.explore(walk, {"network": "plain 18", "alpha": 0.2}, network=tuple(nets),
+                alpha=np.round(np.linspace(-0.5, 0.5, 11), 1))
 
 # %% [markdown]
 # ## Summary

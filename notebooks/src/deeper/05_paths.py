@@ -179,7 +179,7 @@ verdict_above("shuffling the later blocks of each stage leaves far more accuracy
 # hardly matters" is true of blocks that do little, and not of the others. The first blocks change everything, and their place
 # is fixed.
 #
-# Now you. With a running kernel, the sliders choose where a gap begins and how many blocks in a row it has.
+# Now you. The sliders choose where a gap begins and how many blocks in a row it has.
 #
 # **Predict.** Four blocks in a row at the end of the network, or one at its beginning: which is worse? Does the
 # network then confuse all digits with one another, or call them all the same?
@@ -197,7 +197,6 @@ def share_read(parts):
 
 
 whole_network = share_read(parts)
-_ = share_read(parts | BYPASSED)  # compiles them, so that no slider has to
 
 
 def gap(begins_at, blocks):
@@ -209,7 +208,7 @@ def gap(begins_at, blocks):
 
 
 # %%
-sliders = widgets.explore(gap, {"begins_at": 1, "blocks": 1}, begins_at=range(1, len(BYPASSED) + 1), blocks=range(6))
+widgets.explore(gap, {"begins_at": 1, "blocks": 1}, begins_at=range(1, len(BYPASSED) + 1), blocks=(1, 2, 4))
 
 # %% [markdown]
 # ## Summary
