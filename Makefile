@@ -76,8 +76,8 @@ studies: setup ## run the recorded studies again (N=04: those of lesson 04)
 site: setup ## build the site from the notebooks into build/site
 	@$(VENV_PYTHON) tools/book.py
 
-slides: setup ## build the decks of slides into build/slides (N=04: that one)
-	@$(VENV_PYTHON) tools/slides.py $(N)
+slides: setup ## build the decks of slides into build/slides (N=04: that one; PDF=1: print them, too)
+	@$(VENV_PYTHON) tools/slides.py $(N) $(if $(PDF),--pdf)
 
 bench: setup ## measure us and our peers again (ONLY=images_per_second: that part; QUICK=1: a trial)
 	@$(VENV_PYTHON) benchmarks/run.py --only "$(ONLY)" $(if $(QUICK),--quick)

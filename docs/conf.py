@@ -1,5 +1,9 @@
 """The site's configuration for Sphinx. `make site` stages this folder beside the notebooks."""
 
+import re
+
+from sphinx.search.en import SearchEnglish
+
 project = "Residual networks, tested"
 author = "the authors of the course"
 copyright = "Text and figures: CC BY 4.0. Code: MIT"
@@ -32,3 +36,18 @@ html_context = {"default_mode": "auto"}  # light or dark, as the reader's system
 # What is folded up on the site is an answer.
 nb_code_prompt_show = "Show the answer"
 nb_code_prompt_hide = "Hide the answer"
+
+
+class WithChinese(SearchEnglish):
+    """English, and each pair of neighbours in Chinese text, which has no spaces between its words.
+
+    The search itself finds what has three characters and more inside what stands between two marks.
+    """
+
+    def split(self, input):
+        pairs = re.findall(r"(?=([\u4e00-\u9fff]{2}))", input)
+        return [*super().split(input), *pairs]
+
+
+def setup(app):
+    app.add_search_language(WithChinese)

@@ -1,34 +1,22 @@
-"""A real browser for the tests of pages: Debian's Chromium, driven by Playwright."""
+"""A real browser for the tests of pages, and what its console says."""
 
 import functools
 import http.server
-import shutil
 import threading
 from contextlib import contextmanager
 
+import chromium
 import pytest
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-
-def chromium():
-    """Return the path of a Chromium; skip the test, with a sentence, if there is none."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip("there is no Chromium: `apt-get install chromium` brings one")
-    return path
 
 
 @contextmanager
 def launched():
-    """Start a browser."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        try:
-            yield browser
-        finally:
-            browser.close()
+    """Start a browser; skip the test, with a sentence, if there is none."""
+    pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    if chromium.found() is None:
+        pytest.skip(chromium.MISSING)
+    with chromium.launched() as started:
+        yield started
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -30,6 +30,7 @@ def test_each_page_opens_with_its_objectives_and_times_and_each_figure_has_its_t
             if "image/png" in output.get("data", {}):
                 alt = output.metadata["image/png"]["alt"]
                 assert cell.metadata.mystnb.image.alt == alt.replace("\n", " ")
+            assert output.get("data", {}).get("text/markdown") != ""
 
 
 def test_an_exercise_leads_to_its_solutions_which_fold_up_what_it_does_not_show():

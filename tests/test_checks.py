@@ -115,7 +115,7 @@ def test_an_interrupt_gets_through():
 
 def test_summary(capsys, monkeypatch):
     monkeypatch.setattr(core, "results", {})
-    checks.start_prediction(("lower", [1.0], [2.0]))
+    checks.start_prediction(("lower", [1.0, 1.1], [2.0, 2.1]))
     checks.identity_pair(lambda n: np.eye(n))
     capsys.readouterr()
     found = checks.summary("01")

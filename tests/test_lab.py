@@ -34,9 +34,8 @@ shown = widgets.open_microscope("depth=20&digit=4&open=r2")
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(chromium, tmp_path_factory):
     """Start the server on copies of the notebooks; give its address, its token and the folder."""
-    browser.chromium()
     folder = tmp_path_factory.mktemp("lab")
     notebooks = folder / "notebooks"
     notebooks.mkdir()

@@ -14,6 +14,8 @@ from resnet_lesson import quizzes
 pytestmark = pytest.mark.slow
 COURSE = {f"notebooks/{made.name}.html": made for made in notebooks()}
 OWN = [
+    "paths",
+    "summary",
     "microscope",
     "zh",
     "glossary",
@@ -135,6 +137,28 @@ def test_search_finds_the_bottleneck(light):
     page = light.go("search.html?q=bottleneck")
     page.wait_for_selector("#search-results li")
     assert "Bottleneck block" in page.locator("#search-results").inner_text().replace("The b", "B")
+
+
+@pytest.mark.parametrize("words", ["捷径", "瓶颈残差块"])
+def test_search_finds_chinese(light, words):
+    page = light.go(f"search.html?q={words}")
+    page.wait_for_selector("#search-results li")
+    assert "Glossary" in page.locator("#search-results").inner_text()
+
+
+def test_sliders_move_without_a_kernel(light):
+    page = light.go("notebooks/deeper/00_primer.html")
+    window = page.get_by_label("row")
+    window.focus()
+    page.keyboard.press("ArrowRight")
+    moved = page.locator(".cell_output:has(#explore-sliding) img").first
+    assert moved.get_attribute("src").startswith("data:image/webp")
+    assert window.get_attribute("aria-valuetext") == "2"
+
+
+def test_the_summary_has_a_figure_of_each_lesson(light):
+    page = light.go("summary.html")
+    assert page.locator("h2").count() == page.locator("img.summary-figure").count() == len(LESSONS)
 
 
 def test_a_quiz_is_answered_by_a_click_and_by_the_keyboard(light):

@@ -20,7 +20,7 @@ DECKS = slides.decks()
 each_deck = pytest.mark.parametrize("name", DECKS)
 # What of a slide lies outside of the screen, or is cut off.
 OUTSIDE = """() => [...Reveal.getCurrentSlide().querySelectorAll(
-    "p, li, pre, img, h1, h2, h3, table, mjx-container")]
+    "p, li, pre, img, iframe, h1, h2, h3, table, mjx-container")]
   .filter((e) => !e.closest("aside.notes"))
   .filter((e) => { const r = e.getBoundingClientRect();
     return r.width && (r.left < 0 || r.right > 1280 || r.top < 0 || r.bottom > 720 ||
@@ -211,4 +211,14 @@ def test_a_deck_opens_alone_and_no_slide_overflows(chromium, name, tmp_path):
         assert page.locator("img:not([alt])").count() == 0
         assert page.locator("mjx-merror").count() == 0
         assert page.locator("aside.notes").count() == total
+        if page.locator("iframe").count():
+            microscope = page.frame_locator("iframe").locator(".scope[data-ready]")
+            microscope.wait_for(state="attached", timeout=60_000)
         assert (watched.errors, watched.outside) == ([], [])
+
+
+@pytest.mark.slow
+def test_a_deck_is_printed_with_a_page_for_each_slide(chromium, tmp_path):
+    folder = slides.write(DECKS["00_start_here"], tmp_path)
+    printed = slides.print_pdf(chromium, folder).read_bytes()
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == len(of("00_start_here"))

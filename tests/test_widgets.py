@@ -71,7 +71,7 @@ def test_no_figure_stays_open(shown):
 def test_odd_texts_do_not_break_the_page(shown):
     def odd(text):
         ax, _ = parabola(1)
-        return ax, f"{text} \" </script>"
+        return ax, f'{text} " </script>'
 
     widgets.explore(odd, {"text": "<b>"}, text=["<b>", "λ"])
     assert [alt for _, alt in frames(shown[1])] == ['<b> " </script>', 'λ " </script>']

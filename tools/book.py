@@ -22,7 +22,7 @@ from notebook_kinds import EXERCISE, ROOT, SOLUTION, Notebook, notebooks, prose,
 
 IN_WORDS = re.compile(r"<details><summary>The figure in words</summary>.*?</details>", re.DOTALL)
 SOURCE, SITE = "build/site-source", "build/site"
-TERMS_HERE = "<!-- terms -->"
+TERMS_HERE, LESSONS_HERE = "<!-- terms -->", "<!-- lessons -->"
 # Lessons that end with the microscope: what to try there, and what it shows at first.
 MICROSCOPES = {
     "04_plain_vs_residual": (
@@ -80,11 +80,11 @@ def stage(root: Path = ROOT) -> None:
     (source / "microscope_study.html").write_text(microscope_page.study_figure(), encoding="utf-8")
     for name, (_, state) in MICROSCOPES.items():
         (source / f"{name}.html").write_text(microscope_page.piece(state), encoding="utf-8")
-    handouts.write(source, root)
+    summary = handouts.write(source, root)
     terms = chinese_terms((source / "glossary.md").read_text(encoding="utf-8"))
-    chinese = source / "zh.md"
-    text = chinese.read_text(encoding="utf-8").replace(TERMS_HERE, terms)
-    chinese.write_text(text, encoding="utf-8")
+    for path, here, made in (("zh", TERMS_HERE, terms), ("summary", LESSONS_HERE, summary)):
+        text = (source / f"{path}.md").read_text(encoding="utf-8").replace(here, made)
+        (source / f"{path}.md").write_text(text, encoding="utf-8")
     for path in source.glob("*.md"):  # in the repository a folder lies between
         text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](notebooks/")
         path.write_text(text, encoding="utf-8")
@@ -147,13 +147,15 @@ def _references(nb: NotebookNode) -> str:
 
 def page(nb: NotebookNode, made: Notebook) -> NotebookNode:
     """Return a notebook as the site shows it: text alternatives, folded answers, links."""
-    for cell in nb.cells:
-        for output in cell.get("outputs", []):
+    for cell in (cell for cell in nb.cells if cell.cell_type == "code"):
+        for output in cell.outputs:
             alt = output.get("metadata", {}).get("image/png", {}).get("alt")
             if alt:
                 cell.metadata["mystnb"] = {"image": {"alt": alt.replace("\n", " ")}}
             elif text := output.get("data", {}).get("text/markdown"):  # the picture says it itself
-                output["data"]["text/markdown"] = IN_WORDS.sub("", text)
+                output["data"]["text/markdown"] = IN_WORDS.sub("", text).strip()
+        # Nothing is left where a figure has no caption.
+        cell.outputs = [o for o in cell.outputs if o.get("data", {}).get("text/markdown") != ""]
     name = made.path.name
     if made.name in MICROSCOPES:
         piece = f"```{{raw}} html\n:file: ../{made.name}.html\n```"

@@ -1,8 +1,8 @@
-"""Handouts: of each lesson one page to print, with what a lecturer gives to the audience.
+"""Handouts, of each lesson one page to print, and a summary of all lessons on one page.
 
-A handout is put together from the committed notebook and its exercises, so there is nothing to
-write and nothing to keep up to date: what the lesson is for, its first figure, its summary, and
-what to do at home.
+They are put together from the committed notebooks and exercises, so there is nothing to write and
+nothing to keep up to date. A handout has what the lesson is for, its first figure, its summary, and
+what to do at home; the summary has the figures and the summaries.
 """
 
 import base64
@@ -40,22 +40,39 @@ PAGE = """\
 """
 
 
-def write(source: Path, root: Path) -> None:
-    """Write the handouts of all lessons to where Sphinx reads."""
+IN_SUMMARY = """\
+## [{title}](notebooks/{stem}.ipynb)
+
+```{{image}} handouts/{image}
+:alt: {alt}
+:class: summary-figure
+```
+
+{summary}
+"""
+
+
+def write(source: Path, root: Path) -> str:
+    """Write the handouts to where Sphinx reads; return the summary of all lessons as Markdown."""
     folder = source / "handouts"
     folder.mkdir()
+    sections = []
     for made in (made for made in notebooks(root) if made.kind is LESSON):
-        text, picture = handout(made)
-        (folder / f"{made.stem}.md").write_text(text, encoding="utf-8")
-        (folder / f"{made.stem}.png").write_bytes(picture)
+        found, picture = parts(made)
+        page = LINK.sub(r"\1", PAGE.format(**found))  # paper has no links
+        (folder / f"{made.stem}.md").write_text(page, encoding="utf-8")
+        (folder / found["image"]).write_bytes(picture)
+        found["summary"] = LINK.sub(r"\1", found["summary"])
+        sections.append(IN_SUMMARY.format(stem=made.stem, **found))
+    return "\n".join(sections)
 
 
-def handout(made: Notebook) -> tuple[str, bytes]:
-    """Return a lesson's handout as Markdown, and its figure as a PNG."""
+def parts(made: Notebook) -> tuple[dict[str, str], bytes]:
+    """Return the texts of a lesson's handout, by name, and its figure as a PNG."""
     nb = nbformat.read(made.path, as_version=4)
     text = prose(nb)
     picture, alt = _first_figure(nb)
-    parts = {
+    texts = {
         "title": re.search(r"^# (.*)", text)[1],
         "objectives": OBJECTIVES.search(text)[2],
         "image": f"{made.stem}.png",
@@ -63,7 +80,7 @@ def handout(made: Notebook) -> tuple[str, bytes]:
         "summary": _bullets(text.partition("## Summary\n\n")[2]),
         "exercises": _exercises(made),
     }
-    return LINK.sub(r"\1", PAGE.format(**parts)), picture
+    return texts, picture
 
 
 def _bullets(summary: str) -> str:

@@ -72,7 +72,12 @@ def bare_page() -> str:
         '<link rel="icon" href="data:,"><title>A microscope for residual networks</title>'
         "<style>:root { color-scheme: light dark; background: Canvas; color: CanvasText } "
         "body { background: Canvas; font-family: sans-serif; "
-        "max-width: 1000px; margin: 1em auto; padding: 0 12px }</style></head><body><main>"
+        "max-width: 1000px; margin: 1em auto; padding: 0 12px } "
+        # In a slide the room is needed for the networks.
+        ".framed body { max-width: none; margin-top: 4px } "
+        ".framed :is(h1, h2) { position: absolute; clip-path: inset(50%) }</style>"
+        '<script>if (self !== top) document.documentElement.className = "framed"</script>'
+        "</head><body><main>"
         "<h1>A microscope for residual networks</h1><h2>Three networks</h2>"
     )
     return f"{head}{piece()}</main></body></html>"

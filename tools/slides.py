@@ -2,7 +2,8 @@
 
 Each notebook that has slides becomes a deck of reveal.js in a folder of its own in build/slides,
 with all that it needs. What the slides say is in the notebook's source: see slide_cells.py. What
-they show comes from the committed notebook; nothing is executed, nothing is fetched.
+they show comes from the committed notebook; nothing is executed, nothing is fetched. With
+``--pdf`` each deck is printed too, a page a slide, which takes a Chromium.
 """
 
 import argparse
@@ -11,17 +12,21 @@ import re
 import shutil
 import struct
 import sys
+from contextlib import nullcontext
 from html import escape
 from pathlib import Path
 
+import chromium
+import microscope_page
 import nbformat
 import notices
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 from notebook_kinds import ROOT, Notebook, notebooks
-from slide_cells import OUTPUT, Slide, slides, without_slides
+from slide_cells import MICROSCOPE, OUTPUT, Slide, slides, without_slides
 
 DECKS = "build/slides"
+FRAME = '<iframe src="microscope.html#{}" title="A microscope for residual networks"></iframe>'
 TEMPLATE = Path(__file__).resolve().parent / "slides_template"
 THIRD_PARTY = Path(__file__).resolve().parent / "third_party"
 
@@ -45,8 +50,9 @@ def deck(made: Notebook) -> NotebookNode:
 
 def _cells(slide: Slide) -> list[NotebookNode]:
     """Return the cells of one slide: text, output, text, notes."""
-    match = OUTPUT.search(slide.text)
-    before, after = OUTPUT.split(slide.text, 1)[::2] if match else (slide.text, "")
+    text = MICROSCOPE.sub(lambda found: FRAME.format(escape(found[1])), slide.text)
+    match = OUTPUT.search(text)
+    before, after = OUTPUT.split(text, 1)[::2] if match else (text, "")
     cells = [nbformat.v4.new_markdown_cell(before.strip())]
     if match:
         cells.append(nbformat.v4.new_code_cell("", outputs=[_shown(slide.cell, match[1])]))
@@ -107,7 +113,21 @@ def write(made: Notebook, folder: Path) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     _supply(target)
     (target / "index.html").write_text(html, encoding="utf-8")
+    if "microscope.html#" in html:
+        (target / "microscope.html").write_text(microscope_page.bare_page(), encoding="utf-8")
     return target
+
+
+def print_pdf(browser, folder: Path) -> Path:
+    """Print a deck that was written, a page a slide; return the PDF's path."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.goto(f"{(folder / 'index.html').as_uri()}?print-pdf")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_function("Reveal.isReady() && document.querySelector('.pdf-page')")
+    page.evaluate("MathJax.startup.promise")
+    page.pdf(path=folder / "slides.pdf", prefer_css_page_size=True, print_background=True)
+    page.close()
+    return folder / "slides.pdf"
 
 
 def _supply(target: Path) -> None:
@@ -124,17 +144,24 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="tools/slides.py")
     parser.add_argument("names", nargs="*", help="such as 02; all decks if none is given")
+    parser.add_argument("--pdf", action="store_true", help="print each deck, too")
     parser.add_argument("--root", type=Path, default=ROOT)
     options = parser.parse_args(arguments)
+    if options.pdf and chromium.found() is None:
+        print(chromium.MISSING, file=sys.stderr)
+        return 1
     known = decks(options.root)
     for wanted in options.names:
         if not any(name.startswith(wanted) for name in known):
             print(f"No notebook with slides starts so. Received: {wanted}", file=sys.stderr)
             return 1
-    for name, made in known.items():
-        if name.startswith(tuple(options.names) or ""):
-            folder = write(made, options.root / DECKS)
-            print(f"{folder.relative_to(options.root)}/index.html")
+    with chromium.launched() if options.pdf else nullcontext() as browser:
+        for name, made in known.items():
+            if name.startswith(tuple(options.names) or ""):
+                folder = write(made, options.root / DECKS)
+                printed = [print_pdf(browser, folder)] if options.pdf else []
+                for path in (folder / "index.html", *printed):
+                    print(path.relative_to(options.root))
     return 0
 
 

@@ -488,6 +488,16 @@ plots.show(*plots.intervals(moved, "training loss (nats)", log=True),
 # end: which is worst? They will say: the early one, it has had no time. Answer: 200 updates are plenty. One is too few,
 # and ten are too short a farewell.
 
+# %% [markdown] tags=["slide"]
+# ## Try it: fade a trained network
+#
+# <!-- microscope: depth=56&digit=3&fade=0.9&open=r9 -->
+#
+# <!-- notes -->
+# The residual network's shortcuts are turned down by a tenth. Ask: how many of its 200 digits does it still read? They will
+# say: nearly all. Answer: see the count. Now slide them up again, and compare with the faded network beside it, which has no
+# shortcuts at all and reads nearly everything: it learnt to do without them. A click beside the frame gives the keys back.
+
 # %% [markdown]
 # Nothing was claimed about these beforehand, and three seeds prove nothing; but what they show is clear enough. Two
 # hundred updates with shortcuts, fading from the very first, do as well here as eight hundred. A single update is no

@@ -104,6 +104,16 @@ plots.show(ax, f"{alt} Dotted: guessing.",
 # the layers build on each other. Answer: for the plain network that is right. The residual one hardly notices, except for its
 # first blocks and the one where the second stage begins.
 
+# %% [markdown] tags=["slide"]
+# ## Try it: take a block out
+#
+# <!-- microscope: depth=56&digit=3&edits=r5_0_1,p5_0_1&open=p5 -->
+#
+# <!-- notes -->
+# Block 5 is off in the residual network and in the plain one. Ask: which block of the residual network would hurt most? They
+# will say: the last, it decides. Answer: let them call numbers and switch those off; the first ones hurt. Then take out two
+# that hardly hurt by themselves. A click beside the frame gives the keys back.
+
 # %%
 verdict_above("without one block, averaged over the blocks, residual networks keep far more accuracy than plain ones",
               above=[np.mean(one) for one in without["residual"]], below=[np.mean(one) for one in without["plain"]], ratio=1.5)

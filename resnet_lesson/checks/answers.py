@@ -41,7 +41,7 @@ def call(function, *args, **options):
     except (Exception, SystemExit) as error:
         raise NotYet(f"{_called(function)} raises {named(error)}") from error
     if value is None or value is ...:
-        sometimes = "returns nothing here: is a `return` missing in one of its branches"
+        sometimes = "returns nothing here: is a `return` missing in one of its branches?"
         require(id(function) not in answered, f"{_called(function)} {sometimes}")
         nothing = "returns nothing: either it is not written yet, or a `return` is missing"
         raise NotAttempted(f"{_called(function)} {nothing}")
@@ -65,23 +65,24 @@ def as_parts(value, count, otherwise):
     return value
 
 
-def as_array(value, what="the answer", shape=None):
-    """Return finite numbers as a float64 array.
+def as_array(value, what="the answer", shape=None, finite=True):
+    """Return numbers as a float64 array.
 
     Args:
         value: the reader's array: NumPy's, a tensor, or nested lists.
         what: what to call it in a message.
         shape: the shape that it must have, if any. With ``()`` any array of one number will do.
+        finite: whether NaN and infinite numbers are refused.
 
     Raises:
-        NotYet: it is no array of finite numbers, or has another shape.
+        NotYet: it is no array of such numbers, or has another shape.
     """
     kind = "True or False" if getattr(value, "dtype", "") in (bool, "bool") else _kind(value)
     no_numbers = f"{what} should be numbers, this is {kind}"
     require(not isinstance(value, (str, bytes, bool, dict, set, type(None))), no_numbers)
     try:
         found = np.asarray(value)
-        if found.dtype == bool or np.iscomplexobj(found):
+        if found.dtype.kind in "bcSU":
             raise TypeError
         found = found.astype(np.float64)
     except (TypeError, ValueError, NotImplementedError, AttributeError, RuntimeError):
@@ -93,14 +94,14 @@ def as_array(value, what="the answer", shape=None):
     require(fits, f"{what} should {wanted}, this has the shape {found.shape}")
     bad = "NaN" if np.isnan(found).any() else "infinite"
     places = " in places" if found.size > 1 else ""
-    require(np.isfinite(found).all(), f"{what} is {bad}{places}")
+    require(not finite or np.isfinite(found).all(), f"{what} is {bad}{places}")
     return found
 
 
 def named(error):
     """Return an error's kind and, on one short line, what it says."""
     text = " ".join(re.sub(r"\x1b\[\d*m|\{\{.*?\}\}", "", str(error)).split())
-    short = text if len(text) <= 120 else text[:117] + "..."
+    short = text if len(text) <= 120 else text[:119] + "…"
     return f"{type(error).__name__}: {short}" if short else type(error).__name__
 
 

@@ -64,7 +64,7 @@ def usual_mistakes(right):
     end = " relu" if last else ""
     found = {
         "the shortcut is missing": branch + end,
-        "nothing is normalised in training: is there a normalisation, and is it told `training`": (
+        "nothing is normalised in training: is there a normalisation, and is it told `training`?": (
             right.replace("norm ", "")
         ),
         "the branch has no normalisation": f"{branch.replace(' norm', '')} {shortcut}{end}",
@@ -159,12 +159,12 @@ def examine(block, seed, shapes, right, mistakes=None, stride=1):
     arrays = map(np.asarray, variables(block))
     found = sum(array.size for array in arrays if array.ndim == 1 and np.all(array == 1))
     wanted = sum(kernel.shape[-1] for kernel in kernels)
-    own = "does each convolution have a normalisation of its own"
+    own = "does each convolution have a normalisation of its own?"
     require(found >= wanted, f"{wanted} trainable numbers γ are expected, this has {found}: {own}")
 
 
 HINTS = {  # what an error says → what to look for
-    "shapes": "the two paths must end in one shape: mind padding, strides and channels",
+    "shapes": "what is joined must fit: mind padding, strides, channels and kept dimensions",
     "argument 'training'": "a block should take `training`, as every layer does",
     "expected axis": "a layer that is used twice has one set of weights, made for its first input",
     "`set_weights(weights)`": "a layer has weights only once it is part of a model that is built",
@@ -186,6 +186,7 @@ def block_of(answer, *args):
     block = called(answer, *args)
     wrapped = "this is a tensor; return the block, as in keras.Model(inputs, outputs)"
     require(not isinstance(block, keras.KerasTensor), wrapped)
+    require(not isinstance(block, type), "this is a class; return one of its objects")
     others = {id(weight) for weight in getattr(called(answer, *args), "variables", ())}
     shared = others & {id(weight) for weight in getattr(block, "variables", ())}
     require(not shared, "two blocks, made one after the other, share weights")

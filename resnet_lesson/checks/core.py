@@ -85,7 +85,8 @@ def check(lesson):
             except Exception as error:  # a kind of answer that the check did not foresee
                 status, message = NOT_YET, f"this answer could not be examined ({named(error)})"
             results[name] = Result(name, status, message)
-            print(f"{name}: {status}. {message[:1].upper()}{message[1:].rstrip('.')}.")
+            end = "" if message.endswith("?") else "."
+            print(f"{name}: {status}. {message[:1].upper()}{message[1:].rstrip('.')}{end}")
             return results[name]
 
         del run.__wrapped__  # `help` shows that a check takes an answer, whatever the test takes

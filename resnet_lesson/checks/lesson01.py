@@ -87,7 +87,7 @@ def deepened(units, inputs, n, seed):
     yield before, np.maximum(logits, 0)
     cut = model.layers[-1](np.maximum(hidden, 0)).numpy()
     yield "negative numbers are cut off in front of the last layer: a tanh gives them, too", cut
-    yield "the logits differ: do the pairs pass everything on, do the old layers keep their weights"
+    yield "the logits differ: do the pairs pass all on, and do the old layers keep their weights?"
 
 
 def _images(inputs, seed):

@@ -102,7 +102,7 @@ def mended_probe(answer):
         for size, seeds in ((0, (0, 1, 2)), (4, (3, 4)))
     )
     luck = f"of pure noise it reads {noise:.0%}, where luck is a tenth"
-    require(noise < 0.2, f"{luck}: does it learn from the new images, or count what it misreads")
+    require(noise < 0.2, f"{luck}: does it learn from the new images, or count what it misreads?")
     _check_that_nothing_is_learnt_from_new_images(answer, *_halves(5, 3))
     few = f"where forty features tell the digits apart, it reads {digits:.0%}"
     choose = "choose those whose means differ between the digits, and read the nearest mean"

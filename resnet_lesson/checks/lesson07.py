@@ -15,14 +15,21 @@ def _scaled(answer, channels, reduction, seed):
     """Return what the reader's layer gives out, with weights drawn for it."""
     layer = block_of(answer, channels, reduction)
     x, down, up = _squeezed(channels, reduction, seed)
-    called(layer, tf.constant(x, tf.float32))  # some layers make their weights only now
-    kernels = [v for v in variables(layer) if len(v.shape) in (2, 4)]
+    first = called(layer, tf.constant(x, tf.float32))  # some layers make their weights only now
+    unused = "these are the weights of the channels; multiply x by them"
+    require(np.shape(first) not in ((3, channels), (3, 1, 1, channels)), unused)
     inner = channels // reduction
-    shapes, wanted = [tuple(v.shape)[-2:] for v in kernels], [(channels, inner), (inner, channels)]
-    require(
-        shapes == wanted,
-        f"two layers, {channels} → {inner} → {channels}, are expected, this has {shapes}",
+    # Where two dense layers are, and in which order they were made, is not asked.
+    kernels = [v for v in variables(layer) if len(v.shape) in (2, 4)]
+    kernels.sort(key=lambda kernel: kernel.shape[-1] != inner)
+    shapes = [tuple(kernel.shape) for kernel in kernels]
+    have = " and ".join(" → ".join(map(str, shape[-2:])) for shape in shapes)
+    sizes = (
+        f"two layers, {channels} → {inner} → {channels}, are expected, this has {have or 'none'}"
     )
+    require([shape[-2:] for shape in shapes] == [(channels, inner), (inner, channels)], sizes)
+    large = "a kernel that covers several pixels is no dense layer; a 1×1 convolution is one"
+    require(all(set(shape[:-2]) <= {1} for shape in shapes), large)
     for kernel, value in zip(kernels, (down, up), strict=True):
         kernel.assign(value.reshape(kernel.shape).astype("float32"))
     return called(layer, tf.constant(x, tf.float32))
@@ -37,7 +44,7 @@ def _sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-@check_values("07", "the layer's output", [(8, 4, 0), (6, 2, 1)], 1e-4, _scaled)
+@check_values("07", "the layer's output", [(8, 4, 0), (10, 4, 1)], 1e-4, _scaled)
 def squeeze_and_excite(channels, reduction, seed):
     """``answer(channels, reduction)`` → a layer that weighs its channels."""
     x, down, up = _squeezed(channels, reduction, seed)
@@ -60,6 +67,11 @@ def squeeze_and_excite(channels, reduction, seed):
         "a softmax lets the channels compete; each should have a sigmoid of its own",
         (x * (e / e.sum(axis=1, keepdims=True))[:, None, None]),
     )
+    yield (
+        "the ReLU belongs between the two layers, and the sigmoid at the end",
+        out(mean, _sigmoid, lambda v: np.maximum(v, 0)),
+    )
+    yield "a sigmoid stands between the two layers; a ReLU belongs there", out(mean, _sigmoid)
     yield "x is added once more; it should only be weighed", x + out(mean)
     yield "the weights are added; they should multiply", x + (out(mean) / x)
     yield (
@@ -67,23 +79,31 @@ def squeeze_and_excite(channels, reduction, seed):
         (x * _sigmoid(np.maximum(x @ down, 0) @ up)),
     )
     yield "this is x: nothing is weighed", x
-    yield "the output is not x, each channel times its weight"
+    yield "these are not the weights that the mean, two layers, a ReLU and a sigmoid give"
 
 
-FAMILIES = (  # p-values, which differences are decided, and what a wrong answer shows
-    ([0.04], [True], "one comparison needs no correction"),
-    ([0.06], [False], "0.05 is the limit"),
+FAMILIES = (  # p-values, which differences are decided, and why
+    ([0.04], [True], "0.04 is at most 0.05 / 1"),
+    ([0.06], [False], "0.06 is above 0.05 / 1"),
     (
         [0.001, 0.02, 0.2],
         [True, True, False],
-        "once 0.001 is through, 0.02 has to be below 0.05 / 2",
+        "0.001 is at most 0.05 / 3, then 0.02 at most 0.05 / 2, and 0.2 is above 0.05 / 1",
     ),
     ([0.03, 0.04, 0.045], [False] * 3, "the smallest is above 0.05 / 3, so none is decided"),
-    ([0.2, 0.001, 0.012], [False, True, True], "the answers stay in the order of the p-values"),
+    (
+        [0.2, 0.001, 0.012],
+        [False, True, True],
+        "their order is 0.001, 0.012, 0.2, and the first two pass; the answers stay where the "
+        "p-values stood",
+    ),
     ([0.04, 0.01, 0.03], [False, True, False], "0.03 is above 0.05 / 2, and there it stops"),
     ([0.026, 0.001, 0.04], [False, True, False], "it stops at 0.026, so 0.04 comes too late"),
     ([0.05, 0.02], [True, True], "exactly the limit is enough: 0.02 ≤ 0.025, then 0.05 ≤ 0.05"),
     ([0.01, 0.01, 0.5, 0.01], [True, True, False, True], "equal p-values are decided alike"),
+    ([0.0253, 0.04], [False] * 2, "0.0253 is above 0.05 / 2, if only just"),
+    ([0.0126, 0.3, 0.4, 0.5], [False] * 4, "0.0126 is above 0.05 / 4, if only just"),
+    ([0.03, 1e-05], [True, True], "1e-05 is the smaller one: 0.00001"),
 )
 
 
@@ -95,15 +115,19 @@ def holm(answer):
         found = call(answer, given)
         require(given == p_values, "the list of p-values was changed; leave it as it is")
         shape = "return a list with True or False for each p-value, in their order"
-        require(np.iterable(found) and len(list(found)) == len(right), shape)
+        require(np.iterable(found), shape)
+        found = list(found)
+        require(len(found) == len(right), f"{shape}; for {p_values} it has {len(found)}")
+        for one in found:
+            require(getattr(one, "dtype", type(one)) in (bool, tf.bool), f"{shape}, not {one!r}")
         found = [bool(one) for one in found]
         require(found == right, f"{p_values} gives {found}: {why}")
     return "from the smallest on, each against 0.05 over those that are left, until one fails"
 
 
 def _branch(x):
-    """Compute F(x) of the block."""
-    return 10.0 + 2.0 * x
+    """Compute F(x) of the block; it, and x + F(x), are negative in places."""
+    return 2.0 * x - 1.0
 
 
 def _unwanted(x):
@@ -113,7 +137,7 @@ def _unwanted(x):
 
 (X,) = drawn(0, (3, 4))
 DRAWS = itertools.product((0.6, 0.3), (True, False), (0.1, 0.9, 0.5))
-COMPUTED = [(X, _branch, *draw) for draw in DRAWS]
+COMPUTED = [(X, _branch, *draw) for draw in [*DRAWS, (0.6, True, 0.6)]]
 # Where the branch is left out, it should not be computed either.
 SPARED = [(X, _unwanted, 0.6, True, 0.9), (X, _unwanted, 0.3, True, 0.5)]
 
@@ -126,20 +150,37 @@ def _with_tensor(answer, x, *others):
 @check_values("07", "the output", COMPUTED + SPARED, 1e-4, _with_tensor)
 def random_block(x, branch, survival, training, drawn):
     """``answer(x, branch, survival, training, drawn)`` → a block's output with stochastic depth."""
-    p, f, kept = survival, _branch(x), drawn < survival
-    right = x + (kept if training else p) * f
-    opposite, divided = x + (not kept) * f, x + kept * f / p
-    yield "left out at random in training, weighted in evaluation", right
-    if training:
-        yield "the branch is left out where it should take part, and the other way round", opposite
-        yield "in training a branch that takes part counts whole", x + kept * p * f
-        yield "evaluation multiplies by `survival`; training does not divide by it", divided
+    p, f = survival, _branch(x)
+    kept = training and drawn < survival
+    yield (
+        "left out at random in training, weighted in evaluation",
+        x + (kept if training else p) * f,
+    )
+    if kept:
+        yield f"the branch takes part where {drawn} is below {p}; here it is left out", x
+        yield "in training a branch that takes part counts whole", x + p * f
+        yield "evaluation multiplies by `survival`; training does not divide by it", x + f / p
+    elif training:
+        limit = "not below" if drawn > p else "exactly, and so not below,"
+        yield f"{drawn} is {limit} {p}: the branch is left out, and here it takes part", x + f
         yield "where the branch is left out, the shortcut stays", 0 * x
+        yield (
+            "this is the sum of evaluation: in training, a branch left out adds nothing",
+            x + p * f,
+        )
     else:
         yield "in evaluation each branch counts by its probability", x + f
-        yield "in evaluation nothing is drawn", x + kept * f
-        yield "in evaluation the branch still counts", x
+        yield "in evaluation nothing is drawn, and the branch still counts", x
         yield "only the branch counts by its probability, not the shortcut", p * (x + f)
+        yield (
+            "the branch counts by its probability of taking part, not of being left out",
+            (x + (1 - p) * f),
+        )
+        yield "multiply the branch by `survival`; this divides by it", x + f / p
+    share = 1 if training else p
+    yield "the shortcut is missing", share * f
+    yield "a ReLU follows the addition; none belongs there", np.maximum(x + share * f, 0)
+    yield "the branch gets a ReLU; none belongs there", x + share * np.maximum(f, 0)
     yield "survival {survival}, training={training}, drawn {drawn}: this is not the output"
 
 

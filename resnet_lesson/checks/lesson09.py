@@ -201,7 +201,7 @@ def _replace_and_watch(answer, path):
                 )
                 require(path.resolve().parent in Path(source).resolve().parents, near)
                 closed = (
-                    "what gets the name is not the whole new file: is it closed, and was it empty"
+                    "what gets the name is not the whole new file: is it closed, and was it empty?"
                 )
                 require(Path(source).read_bytes() == b"".join(PIECES), closed)
                 moved.append(source)

@@ -1,5 +1,7 @@
 """A prediction, judged by what the reader's experiment has measured."""
 
+import numpy as np
+
 from resnet_lesson.checks.answers import NotAttempted, as_array, as_parts, require
 
 OUTCOMES = ("lower", "higher", "no clear difference")
@@ -14,13 +16,23 @@ def judged(answer):
     Raises:
         NotYet, NotAttempted: it cannot be judged.
     """
-    predicted, first, second = as_parts(answer, 3, "hand over a prediction and two lists of losses")
+    wanted = "hand over a prediction and two lists of losses"
+    predicted, *lists = as_parts(answer, 3, wanted)
     if predicted is None or predicted is ...:
         raise NotAttempted("predict before you run")
     require(predicted in OUTCOMES, f"the prediction should be one of: {', '.join(OUTCOMES)}")
-    if not len(first) or not len(second):
+    require(all(np.ndim(losses) == 1 for losses in lists), wanted)
+    if not all(map(len, lists)):
         raise NotAttempted("the experiment has not been run yet")
-    first, second = as_array(first, "the first losses"), as_array(second, "the second losses")
+    names = ("the first list of losses", "the second list of losses")
+    first, second = (as_array(*each, finite=False) for each in zip(lists, names, strict=True))
+    seeds = f"as many losses of each are expected, of several seeds; these are {len(first)} and"
+    require(len(first) == len(second) > 1, f"{seeds} {len(second)}")
+    require(
+        not np.array_equal(first, second), "these are the same runs twice: compare two networks"
+    )
+    # A run that diverged has a loss of NaN, which is higher than any other.
+    first, second = (np.where(np.isnan(one), np.inf, one) for one in (first, second))
     lower, higher, unclear = OUTCOMES
     found = {lower: first.max() < second.min(), higher: first.min() > second.max(), unclear: True}
     measured = next(outcome for outcome, holds in found.items() if holds)
