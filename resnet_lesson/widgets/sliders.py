@@ -52,9 +52,8 @@ def explore(draw, start, **choices):
         TypeError, ValueError: ``draw`` is no function, or ``start`` no dictionary of its arguments.
 
     Example:
-        >>> def power(exponent):
-        ...     return plots.curves([0, 1, 2], {"x": [0, 1, 2**exponent]}, "x", "a power")
-        >>> widgets.explore(power, {"exponent": 2}, exponent=[1, 2, 3])
+        >>> def power(n): return plots.curves([1, 2], {"x": [1, 2**n]}, "x", f"x to the {n}")
+        >>> widgets.explore(power, {"n": 2}, n=[1, 2, 3])
     """
     plots.show(*draw(**start))
     choices = {name: list(values) for name, values in choices.items()}
