@@ -51,9 +51,12 @@ def explore(draw, start, **choices):
     Raises:
         TypeError, ValueError: ``draw`` is no function, or ``start`` no dictionary of its arguments.
 
-    Example:
-        >>> def power(n): return plots.curves([1, 2], {"x": [1, 2**n]}, "x", f"x to the {n}")
-        >>> widgets.explore(power, {"n": 2}, n=[1, 2, 3])
+    Example::
+
+        def power(n):
+            return plots.curves([1, 2], {"x": [1, 2**n]}, "x", f"x to the {n}")
+
+        widgets.explore(power, {"n": 2}, n=[1, 2, 3])
     """
     plots.show(*draw(**start))
     choices = {name: list(values) for name, values in choices.items()}
