@@ -434,6 +434,11 @@ verdict_above("in the recorded study, wider plain networks of 54 layers that sta
 # as well, such as the size of the gradients. And that the training loss follows from them is likely, no more: the
 # last panel was measured in wider networks.
 #
+# A good story should be able to foretell. [Does the start tell the end?](deeper/05_early_signals.ipynb) takes lesson 07's
+# nineteen networks and asks whether these measurements say early which of them will end well. Before training they
+# hardly do. After 50 updates the probe and the falls do, though no better than the loss itself; and the agreement of
+# batches, the chain's second link, fails that test.
+#
 # Two cautions. All this is about the *start*. Once a network has learnt what all batches have in common, we should
 # expect those that learn well to disagree, too, because what is left to learn differs from image to image. And
 # agreement by itself is cheap: a network that gives one answer to everything can have batches that agree well, about
@@ -541,6 +546,7 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 # | Blocks can be taken out (Veit 2016). | Holds for most blocks of the residual network; the plain one loses most of its accuracy. |
 # | The gradient comes on short paths (Veit 2016). | With 16 blocks, on paths shorter than the average: [many paths](deeper/05_paths.ipynb). |
 # | Gradients are shattered (Balduzzi 2017). | Holds before training, for the derivative by an input: [shattered gradients](deeper/05_shattered_gradients.ipynb). |
+# | What can be measured early tells the end. | Hardly before training; after 50 updates the probe and the falls do, no better than the loss. Agreement does not. |
 # | The loss is smoother with shortcuts (Li 2018). | Cannot be told around trained networks of 18 layers: [the ground around the weights](deeper/05_loss_landscape.ipynb). |
 #
 # ## Summary
@@ -581,7 +587,7 @@ quizzes.show("05")
 # <!-- notes -->
 # Ask: which link of the chain is proved? They will say: the first. Answer: strictly, none of the arrows. The dial
 # moves the start, and everything follows together. How would you test the last one? Measure early in many networks,
-# and see which measurement tells the end.
+# and see which measurement tells the end. The deeper notebook on early signals does: agreement fails.
 
 # %% [markdown]
 # <!-- quiz: 05 -->

@@ -101,13 +101,13 @@ checks.holm(holm)
 #
 # **medium, 15 minutes**
 #
-# Write what a block gives out with stochastic depth. In training, the branch takes part where `drawn`, a number from
-# 0 to 1, is below `survival`. Where it is left out, do not compute it: that is how time is saved. In evaluation
-# nothing is drawn, and the branch is multiplied by its probability of taking part.
+# Write what a block gives out with stochastic depth. In training, the branch takes part where
+# `drawn`, a number from 0 to 1, is below `survival`. Where it is left out, do not compute it: that
+# is how time is saved. In evaluation nothing is drawn, and the branch counts by its probability.
 
 # %%
 def random_block(x, branch, survival, training, drawn):
-    """Return the block's output, without a ReLU after the addition; `branch` is a function of x."""
+    """Return the block's output; `branch` is a function of x, without a ReLU after the addition."""
     # ANSWER
     if not training:
         return x + survival * branch(x)
@@ -130,7 +130,7 @@ checks.random_block(random_block)
 #
 # **medium, 15 minutes**
 #
-# Choose a variant that you find doubtful. At 20 layers, a rate of 0.03 that is annealed, and after 120 updates, is its
+# Choose a variant of which the lesson's chart left you in doubt. At 20 layers, a rate of 0.03 that is annealed, and after 120 updates, is its
 # training loss lower than the baseline's, higher, or is there no clear difference, because the runs of three seeds overlap? Write
 # down your prediction and a reason *before* you run it. It takes about twenty seconds.
 
@@ -163,36 +163,33 @@ else:
 checks.variant_prediction((prediction, changed, usual))
 
 # %% [markdown]
-# A wrong prediction is no mistake, and three seeds that overlap do not make two networks equal: they leave the question open. Compare
-# with the tables of lesson 07, which have more updates, 56 layers too, and one rate for all. Does the order stay?
+# A wrong prediction is no mistake, and three seeds that overlap do not make two networks equal: they leave the question open. Is the
+# order that of the lesson's table, which has more updates and a rate for each?
 
 # %% [markdown]
-# ## Exercise 5: which would you keep?
+# ## Exercise 5: two changes for two hundred layers
 #
 # **hard, 20 minutes**
 #
-# A colleague wants to train a residual network of 200 layers on a small machine, and has read
-# lesson 07. She may change two things of the baseline. Which two, and what would you measure first?
-# There is no check: compare with a neighbour, or with the model answer in the solutions.
+# A colleague wants to train a residual network of 200 layers on a small machine, and has read lesson 07. She may change two things of
+# the baseline. Which two would you propose, what would you measure first, and which result would make you take a proposal back? There is no check:
+# compare with a neighbour, or with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
-# **A model answer.** First, pre-activation. It costs nothing, and keeps the line of shortcuts clean at any depth. In
-# lesson 07 it did not help: at 56 layers its training loss was slightly higher in each seed, and the test images were
-# undecided; in the paper it was ahead at 110 layers, and further ahead at 164. Second, branches that start at zero,
-# so that 200 layers begin as their stem and their head. (With pre-activation the last *kernel* has to be zero: a
-# $\gamma$ of zero in front of a ReLU would never get a gradient.) At 56 layers the training loss with a zero last
-# $\gamma$ could not be told from the baseline's, and it made fewer mistakes in each seed, too few to decide it; what
-# it mends is the start, and the start is harder with 200 layers.
+# **A model answer.** First, pre-activation. It costs nothing and keeps the line of shortcuts clean at any depth. In
+# 56 layers it could not be told from the baseline, but the paper has it ahead at 110 layers, further ahead at 164,
+# and far ahead at 1001; so if it pays, it pays for her. Second, branches that start at zero, so that 200 layers begin
+# as their stem and their head. (With pre-activation the last *kernel* has to be zero: a $\gamma$ of zero in front of
+# a ReLU would never get a gradient.) In lesson 07 a zero last $\gamma$ brought nothing that could be decided, but
+# what it mends is the start, and the start is harder with 200 layers. Keep the normalisation and the identity on the
+# shortcuts: without either, depth made things worse by factors.
 #
-# What she should *not* change without a search for its rate: at 56 layers and at the lesson's one rate,
-# normalisation on the line, scaled and projected shortcuts, and no normalisation at all were far worse
-# than the baseline with every seed.
+# What to measure first, in minutes: the mean square along the line and the gradient at the first layer, before training, for 200 layers. Then a few
+# hundred annealed updates of the baseline, of each change and of both, each at several rates, with the same fresh seeds, in pairs. I
+# would take a proposal back if its pairs are clearly above the baseline's at its own best rate, and say "undecided" if they are neither above nor below.
 #
-# What to measure first, in minutes: before training, the mean square along the line and the
-# gradient at the first layer, for 200 layers. Then a few hundred updates of the baseline and of both
-# changes, each at several rates and with the same five seeds, compared seed by seed. Stochastic depth
-# would make each update cheaper, but it was behind after equally many updates; whether it pays is a
-# question of hours, not of minutes.
+# **A good answer** argues from what changes with *depth*, for 200 layers are not 56; it gives each candidate a rate of its own; and it says
+# beforehand what would count against it.
 
 # %% [markdown]
 # ## Where you stand

@@ -1,0 +1,167 @@
+# %% [markdown]
+# # 05 · Deeper: does the start tell the end?
+#
+# Lesson 05 measured three things in networks that had not been trained: how much a linear probe can still read, whether
+# the gradients of two batches agree, and whether a step that follows one batch helps another. Deep plain networks were
+# bad at all three, and they are slow to learn. If that is more than a coincidence, the same measurements should tell good
+# networks from bad ones *among many*. Lesson 07's study has nineteen networks of 56 layers, eight seeds each, and took
+# the measurements inside its runs: before the first update and after 50 of 300. So we can ask. It is the kind of
+# question that a nice story fails.
+#
+# **Objectives.** After this notebook you can
+#
+# 1. test a predictor without fooling yourself: on fresh seeds, at another depth, and against the obvious one;
+# 2. say which early measurements told the end here, and which did not;
+# 3. give an example of gradients that agree about nothing.
+#
+# **Prerequisites.** Lesson [05](../05_inside_the_network.ipynb), sections 2 and 3; the list of variants in lesson
+# [07](../07_variants.ipynb), section 1.
+#
+# **Reading time:** 12 minutes. **Computing time:** seconds, since all of it is recorded.
+
+# %%
+import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.stats import spearmanr
+
+from resnet_lesson import plots
+from resnet_lesson.studies import provenance, read_study
+from resnet_lesson.verdicts import verdict
+
+study = read_study("07_searched_variants")
+settings = study["settings"]
+runs = [run for run in study["results"] if "signals" in run and run["task"]["name"] in settings["variants"]]
+SIGNALS = {"agreement": "agreement of batches", "own_fall": "share of the promised fall, own batch",
+           "other_fall": "share of the promised fall, another batch", "probe": "a linear probe reads, middle block"}
+
+# %% [markdown]
+# ## 1. One measurement, nineteen networks
+#
+# Each network starts from eight seeds. Four of them we use to *measure*, the other four to see where such a network *ends*;
+# otherwise one lucky seed would stand on both sides. (The rates are those that suit each network best. Another rate
+# would have made another network of it.)
+#
+# **Predict.** The probe reads after the middle block: the twentieth layer or so of 56. Does it tell, before training, where the
+# network will end? And after 50 updates?
+
+# %%
+measuring, judging = settings["signal_seeds"]
+
+
+def mean(name, depth, seeds, value):
+    return np.mean([value(run) for run in runs if run["task"]["name"] == name and run["task"]["depth"] == depth
+                    and run["task"]["seed"] in seeds])
+
+
+def signal(key, after):
+    """Return the function of a run that gives a signal; `loss` is the running one, of updates 26 to 50."""
+    return (lambda run: run["losses"][1]) if key == "loss" else lambda run: run["signals"][str(after)][key]
+
+
+def early_and_late(key, after, depth=56, seeds=(measuring, judging)):
+    """Return what was measured early and the final training loss, one number each for a variant."""
+    names = settings["variants"]
+    return (np.array([mean(name, depth, seeds[0], signal(key, after)) for name in names]),
+            np.array([mean(name, depth, seeds[1], lambda run: run["train_loss"]) for name in names]))
+
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+texts = []
+for ax, after in zip(axes, (0, 50), strict=True):
+    early, late = early_and_late("probe", after)
+    ax.plot(early, late, "o")
+    for name in ("baseline", "no shortcut", "no normalisation", "dense head"):
+        at = settings["variants"].index(name)
+        ax.annotate(name, (early[at], late[at]), textcoords="offset points", xytext=(-6, 4), ha="right", fontsize=9)
+    ax.set(yscale="log", xlabel="a linear probe reads, after the middle block", title=f"after {after} updates")
+    ax.grid(alpha=0.3)
+    texts.append(f"After {after} updates: " + ", ".join(
+        f"{name} {x:.2f}, {y:.2f}" for name, x, y in zip(settings["variants"], early, late, strict=True)) + ".")
+axes[0].set_ylabel("final training loss (nats)")
+plots.show(axes[0], "Nineteen networks, what a probe reads and the final training loss. " + " ".join(texts),
+           "Nineteen networks of 56 layers: measured on four seeds, final loss on four others. **Left, look for a line. Right, "
+           "there is one.**")
+print(provenance(study))
+
+# %% [markdown]
+# Left, the cloud has hardly a direction: the network without normalisation reads well at the start and ends worst. Right, after
+# fifty updates, whoever can be read ends well.
+#
+# ## 2. All of them, as one number
+#
+# How well does an early number sort the networks by their end? **Spearman's rank correlation** answers that: $-1$ if
+# the highest measurement belongs to the lowest loss and so on down to the last, $0$ if the order is random. What was
+# claimed before the first run: after 50 updates, each of the four is at $-0.5$ or below in 56 layers, and below zero in 38.
+# (There, three seeds must do, so they stand on both sides.)
+
+# %%
+third = (settings["third_seeds"],) * 2
+rows, found = [], {}
+for key, words in {**SIGNALS, "loss": "the training loss so far"}.items():
+    row = [words]
+    for depth, after, seeds in ((56, 0, (measuring, judging)), (38, 0, third), (56, 50, (measuring, judging)), (38, 50, third)):
+        if key == "loss" and not after:
+            row.append("—")
+            continue
+        found[key, depth, after] = spearmanr(*early_and_late(key, after, depth, seeds)).statistic
+        row.append(f"{found[key, depth, after]:+.2f}")
+    rows.append(row)
+plots.table(["measured", "56 layers, before training", "38 layers, before", "56 layers, after 50 updates", "38 layers, after 50"], rows)
+
+# %%
+for key, words in SIGNALS.items():
+    if key == "agreement":
+        continue
+    verdict(f"after 50 updates, “{words}” sorts the networks at −0.5 or below, and has the same sign at the third depth",
+            found[key, 56, 50] <= -0.5 and found[key, 38, 50] < 0, f"{found[key, 56, 50]:+.2f}, and {found[key, 38, 50]:+.2f}",
+            recorded=True)
+
+# %% [markdown]
+# Three of the four claims hold, and the fourth does not: the agreement of batches has the right sign, and is too weak.
+# That is a blow to the chain of lesson 05, whose second link it is, and it deserves a look.
+#
+# Before training, hardly anything tells the end. Only the probe shows a trace of it at 56 layers, and at 38 even that is
+# nearly gone. So what we saw in lesson 05, where one thing was changed at the start, is no rule: among networks that differ in many
+# ways, the measurements before training say little.
+#
+# And then look at the last row. The loss up to then, which costs nothing to measure, sorts the networks at least as well as
+# any of them. A thermometer that tells no more than looking out of the window is not useless; it shows that the probe and the
+# falls go with the loss. But it is no prophet.
+#
+# ## 3. Agreeing about nothing
+#
+# Why does agreement fail? Look at who agrees.
+
+# %%
+early, late = early_and_late("agreement", 0)
+order = np.argsort(-early)[:4]
+plots.table(["network", "agreement of batches, before training", "final training loss"],
+            [[settings["variants"][at], f"{early[at]:.2f}", f"{late[at]:.2f}"] for at in order])
+first = settings["variants"][order[0]]
+verdict("the network whose batches agree most before training is the one that ends worst of all", order[0] == np.argmax(late),
+        f"{first}: agreement {early[order[0]]:.2f}, final loss {late[order[0]]:.2f}", recorded=True)
+
+# %% [markdown]
+# The network without normalisation has gradients that agree nearly perfectly. But on what? Its signal has grown by
+# so much on the way that it gives nearly the same answer to every image, and all batches ask for the same thing: a smaller
+# answer. Lesson 05 warned that agreement is cheap; here is the case. The two measurements that look at the *loss*, the
+# falls, and the one that looks at the *image*, the probe, are harder to please.
+#
+# ## Summary
+#
+# - A predictor is worth what it predicts on fresh seeds, at another depth, and beyond the obvious one.
+# - Before the first update, none of the four measurements sorts the variants well. After 50 updates three of them do:
+#   the probe and the two shares of the promised fall.
+# - None of them does better than the training loss after the same 50 updates.
+# - Agreement of gradients is no sign of health by itself: where a network gives one answer to all images, all batches agree.
+#
+# Back to lesson [05](../05_inside_the_network.ipynb).
+#
+# ## References
+#
+# - G. Alain, Y. Bengio 2016: *Understanding Intermediate Layers Using Linear Classifier Probes*.
+#   [arXiv:1610.01644](https://arxiv.org/abs/1610.01644).
+# - C. Spearman 1904: *The Proof and Measurement of Association between Two Things*. American Journal of Psychology
+#   15(1): the rank correlation.
