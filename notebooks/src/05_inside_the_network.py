@@ -436,7 +436,7 @@ verdict_above("in the recorded study, wider plain networks of 54 layers that sta
 #
 # A good story should be able to foretell. [Does the start tell the end?](deeper/05_early_signals.ipynb) takes lesson 07's
 # nineteen networks and asks whether these measurements say early which of them will end well. Before training they
-# hardly do. After 50 updates the probe and the falls do, though no better than the loss itself; and the agreement of
+# tell little. After 50 updates the probe and the falls do, though no better than the loss itself; and the agreement of
 # batches, the chain's second link, fails that test.
 #
 # Two cautions. All this is about the *start*. Once a network has learnt what all batches have in common, we should
@@ -546,7 +546,7 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 # | Blocks can be taken out (Veit 2016). | Holds for most blocks of the residual network; the plain one loses most of its accuracy. |
 # | The gradient comes on short paths (Veit 2016). | With 16 blocks, on paths shorter than the average: [many paths](deeper/05_paths.ipynb). |
 # | Gradients are shattered (Balduzzi 2017). | Holds before training, for the derivative by an input: [shattered gradients](deeper/05_shattered_gradients.ipynb). |
-# | What can be measured early tells the end. | Hardly before training; after 50 updates the probe and the falls do, no better than the loss. Agreement does not. |
+# | What can be measured early tells the end. | Little before training; after 50 updates the probe and the falls do, no better than the loss. Agreement does not. |
 # | The loss is smoother with shortcuts (Li 2018). | Cannot be told around trained networks of 18 layers: [the ground around the weights](deeper/05_loss_landscape.ipynb). |
 #
 # ## Summary

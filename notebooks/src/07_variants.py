@@ -189,6 +189,20 @@ for name, (layers_in_order, together) in BLOCKS.items():
 # Go through them, and let the audience say for each what the shortcut still carries. Ask: which of these lets x through as it
 # is? They will say: all that have a plus x. Answer: in the first, a ReLU follows; only where nothing follows is the way clean.
 
+# %% [markdown] tags=["slide"]
+# ## Neither does it alone
+#
+# In 56 layers, more than ten times the loss
+#
+# - **without shortcuts**, normalisation kept
+# - **without normalisation**, shortcuts kept
+#
+# One learnt number a branch, $\alpha = 0$ at the start, replaces a good part of the normalisation.
+#
+# <!-- notes -->
+# Ask: which of the two is worse in 20 layers? They will say: no shortcuts. Answer: no normalisation, by far; go back to the
+# chart. The shortcut's share grows with depth. So "the shortcut makes deep networks trainable" is half of a sentence.
+
 # %% [markdown]
 # Four more do not fit into a line. *Stochastic depth* leaves each block out with a probability of its own while it trains,
 # up to a half for the last one. The *dense head* replaces the average over all pixels by a dense layer that sees each of
@@ -255,6 +269,18 @@ plots.show(*diagrams.block_orders(), "Five orders. **Follow the straight line fr
 # Ask: which two put something on the line? They will say: only the second. Answer: the baseline has a ReLU there, and the norm
 # after addition both. Then go back to the chart: which of them can be told from the baseline in 56 layers?
 
+# %% [markdown] tags=["slide"]
+# ## One order fails
+#
+# - **norm after the addition**: 56 layers, more than twice the loss
+# - pre-activation, ReLU-only, ReLU before the addition: **undecided**
+#
+# In the paper pre-activation gains little at 110 layers, and much at 1001.
+#
+# <!-- notes -->
+# Ask: does that contradict the paper? They will say: yes, pre-activation is better there. Answer: no. At our depth the paper would
+# expect a difference too small for eight pairs. What eight pairs do not decide is undecided.
+
 # %% [markdown]
 # One order fails. With the *norm after the addition*, 56 layers end at more than twice the baseline's loss, and it is the
 # worst in the paper as well. The other three cannot be told from the baseline, not even pre-activation, which many call *the*
@@ -280,6 +306,30 @@ plots.table(["shortcuts", "a shortcut keeps, on average", "18 in a row keep", "l
     [name, f"{np.mean(left):.2f}", f"{np.prod(left):.1g}", f"{np.exp(np.mean(np.log(loss[name, 56] / loss['baseline', 56]))):.2f}"]
     for name, left in {"baseline": np.ones(18), **{name: 1 - gate for name, gate in gates.items()},
                        "both times 0.5": np.full(18, 0.5), "shortcut times 0.5": np.full(18, 0.5)}.items()])
+
+# %% [markdown] tags=["slide"]
+# ## A factor on one is a factor on all
+#
+# Eighteen blocks, each shortcut times $\tfrac12$: $2^{-18}$ of the stem is left.
+#
+# <!-- output -->
+#
+# <!-- notes -->
+# Ask: a gate can learn to be anything between 0 and 1. What will it learn? They will say: what is best for the block. Answer:
+# to stay out of the way. Each keeps about nine tenths of its shortcut.
+
+# %% [markdown] tags=["slide"]
+# ## A 1×1 convolution on each shortcut, taken apart
+#
+# 56 layers, against nothing on the shortcut:
+#
+# - normalisation alone: **higher**
+# - convolution alone, random start: **higher**, by far more
+# - convolution alone, started as the **identity**: **higher**, at twice the loss
+#
+# <!-- notes -->
+# Ask: the last one begins as the baseline, to the last bit. How can it end worse? They will say: it can't, it can always stay
+# where it is. Answer: it could, but training does not know that it should. It is the riddle of lesson 01 once more.
 
 # %% [markdown]
 # The gates have learnt to stay out of the way. Each keeps some nine tenths of its shortcut, and what eighteen of them
@@ -344,7 +394,7 @@ verdict("wherever our runs of 56 layers decide, they are on the paper's side of 
 # %% [markdown]
 # ## 8. Try one yourself
 #
-# Change the four values and run the cell. It trains the variant and the baseline with one seed, which is enough to see a factor of two
+# Change the values and run the cell. It trains the variant and the baseline with one seed, which is enough to see a factor of two
 # and far too little to see a tenth.
 
 # %%
@@ -356,6 +406,17 @@ runs = [Trainer(variant_network(DEPTH, name), learning_rate=CosineDecay(RATE, UP
 plots.show(*plots.learning_curves(runs, window=10, log=True),
            f"{DEPTH} layers, rate {RATE:g}, seed {SEED}: " + "; ".join(
                f"{run.name} ends at {run.final_loss(25):.3f}" for run in runs) + ". One run each, live: an anecdote.")
+
+# %% [markdown] tags=["slide"]
+# ## Try one yourself
+#
+# <!-- output: 400 -->
+#
+# Variant, depth, rate, seed: change one, and wait for half a minute.
+#
+# <!-- notes -->
+# Let the room choose a variant and a rate, and run the cell. Ask before: may we write down which is better? They will say: if
+# the curves are far apart. Answer: one seed shows a factor of two, and no tenth.
 
 # %% [markdown]
 # ## What this does not show
