@@ -161,6 +161,12 @@ def test_the_summary_has_a_figure_of_each_lesson(light):
     assert page.locator("h2").count() == page.locator("img.summary-figure").count() == len(LESSONS)
 
 
+def test_the_lessons_are_printed_as_a_book(chromium, site):
+    printed = book.print_book(chromium).read_bytes()
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) > 200
+    assert b"/Outlines" in printed
+
+
 def test_a_quiz_is_answered_by_a_click_and_by_the_keyboard(light):
     page = light.go("notebooks/02_residual_learning.html")
     quiz = page.locator(".Quiz")

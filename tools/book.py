@@ -2,7 +2,8 @@
 
 The committed notebooks and the folder docs/ are staged in build/site-source, and Sphinx makes
 build/site from them. Nothing is executed, nothing is fetched. A warning is an error, and then the
-old site stays.
+old site stays. With ``--pdf`` lessons and deeper notebooks are printed into one file, too, which
+takes a Chromium.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import chromium
 import handouts
 import microscope_page
 import nbformat
@@ -37,26 +39,46 @@ MICROSCOPES = {
         "depth=56&digit=3&edits=r5_0_1,p5_0_1&open=p5",
     ),
 }
+# What the printed book holds, in this order.
+PRINTED = """\
+# Residual networks, tested
+
+```{toctree}
+:glob:
+
+notebooks/*
+notebooks/deeper/*
+glossary
+references
+licences
+```
+"""
+BOOK = "residual-networks.pdf"
 MATHJAX = Path(__file__).resolve().parent / "third_party" / "mathjax"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="tools/book.py")
+    parser.add_argument("--pdf", action="store_true", help="print the lessons as a book, too")
     parser.add_argument("--root", type=Path, default=ROOT)
-    root = parser.parse_args(arguments).root
-    stage(root)
-    return build(root)
+    options = parser.parse_args(arguments)
+    if options.pdf and chromium.found() is None:
+        print(chromium.MISSING, file=sys.stderr)
+        return 1
+    stage(options.root)
+    failed = build(options.root)
+    if options.pdf and not failed:
+        with chromium.launched() as browser:
+            print(f"The book is {print_book(browser, options.root).relative_to(options.root)}.")
+    return failed
 
 
 def build(root: Path = ROOT) -> int:
     """Make the site from what is staged; the old one is replaced only by a whole new one."""
     source, site, new = root / SOURCE, root / SITE, root / f"{SITE}.new"
     shutil.rmtree(new, ignore_errors=True)
-    command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going"]
-    command += ["-d", str(root / "build" / "site-cache"), str(source), str(new)]
-    done = subprocess.run(command, check=False)
-    if done.returncode:
+    if sphinx("html", source, new, "-W", "--keep-going"):
         print("The site was not built; the old one, if there was one, stays.", file=sys.stderr)
         return 1
     old = root / f"{SITE}.old"
@@ -67,6 +89,31 @@ def build(root: Path = ROOT) -> int:
     shutil.rmtree(old, ignore_errors=True)
     print(f"The site is in {SITE}: open {SITE}/index.html.")
     return 0
+
+
+def sphinx(builder: str, source: Path, target: Path, *options: str) -> int:
+    """Run Sphinx; return its exit status."""
+    command = [sys.executable, "-m", "sphinx", "-b", builder, "-q", *options]
+    command += ["-d", str(source.with_name(f"{builder}-cache")), str(source), str(target)]
+    return subprocess.run(command, check=False).returncode
+
+
+def print_book(browser, root: Path = ROOT) -> Path:
+    """Print what is staged as one book into the site that was built; return the PDF's path."""
+    source, whole = root / SOURCE, root / "build" / "book"
+    (source / "print.md").write_text(PRINTED, encoding="utf-8")
+    # Pages that the book leaves out are not in its table of contents: Sphinx may warn.
+    if sphinx("singlehtml", source, whole, "-D", "root_doc=print", "-Q"):
+        raise RuntimeError("the book was not built")
+    page = browser.new_page()
+    page.goto((whole / "print.html").as_uri())
+    page.wait_for_load_state("networkidle")
+    page.evaluate("MathJax.startup.promise")
+    margins = dict.fromkeys(("top", "bottom", "left", "right"), "15mm")
+    target = root / SITE / BOOK
+    page.pdf(path=target, format="A4", outline=True, tagged=True, margin=margins)
+    page.close()
+    return target
 
 
 def stage(root: Path = ROOT) -> None:
