@@ -2,9 +2,9 @@
 # # 07 · Deeper: variants before the first update
 #
 # Lesson 07 trains eighteen variants of one network and looks at where they end. This notebook does not train any of them.
-# It takes them as they are before the first update, and asks what each change does to the two things that travel
+# It takes them as they are before the first update, and asks what some of the changes do to the two things that travel
 # through a residual network: the signal on its way forwards, and the gradient on its way back. Much of what the papers
-# argue can be seen here in seconds, to the last bit. Whether it matters in the end is another question, and lesson 07's.
+# argue can be seen here in seconds. Whether it matters in the end is another question, and lesson 07's.
 #
 # **Objectives.** After this notebook you can
 #
@@ -57,7 +57,7 @@ def line(variant, seed):
 squares = {variant: [[np.mean(x**2) for x in line(variant, seed)] for seed in SEEDS]
            for variant in ("baseline", "no normalisation", "branch scale")}
 plots.show(*plots.curves(range(19), squares, "blocks passed", "mean square on the line", log=True),
-           "What is on the line before training, three seeds. **Compare the shapes:** on this logarithmic axis a factor a block "
+           "What is on the line before training, three seeds. **Compare the shapes:** on this logarithmic axis a factor per block "
            "is a straight line. (In the middle the stage changes: the padded shortcut drops pixels and adds channels of zeros.)")
 
 # %%
@@ -67,8 +67,8 @@ verdict_above("without normalisation the line grows more than a thousand times a
 
 # %% [markdown]
 # With normalisation the line grows by about the same amount at each block, and so each block weighs less than the one
-# before it. Without it, the line grows by a factor, and no amount of later layers can make up for that. The third
-# line is flat, because its branches are multiplied by an $\alpha$ of zero.
+# before it. Without it, the line grows by a factor at each. The third line is flat but for the change of stage, because its
+# branches are multiplied by an $\alpha$ of zero.
 #
 # ## 2. Is the line clean?
 #
@@ -120,12 +120,12 @@ verdict("with branches of zero, 56 layers give the logits of 8 layers, to the la
         f"{len(SEEDS)} seeds, {len(images)} images")
 
 # %% [markdown]
-# At the start these networks *are* shallow networks, and become deep as they learn. Nothing is lost by it: the factor
+# At the start these networks *are* shallow networks, and become deep as they learn. The blocks are not stuck there: the factor
 # itself, $\gamma$ or $\alpha$, gets a gradient at once, and the layers before it as soon as it has moved.
 #
 # ## 4. Something on every shortcut
 #
-# What multiplies one shortcut multiplies the line of *all* blocks (He 2016b, equations 6 to 8). Behind $L$ blocks $\lambda^L$ of
+# What multiplies one shortcut multiplies the line of *all* blocks (He 2016b, equations 6 to 8). After $L$ blocks $\lambda^L$ of
 # the signal is left, and as much of the gradient that comes back along the line. For once, make all branches of the first
 # stage give zero, and nine halved shortcuts must leave exactly $2^{-9}$.
 
@@ -165,12 +165,14 @@ def memory(variant, seed):
 KEPT = ("baseline", "both times 0.5", "shortcut times 0.5", "projected shortcuts", "no shortcut")
 memories = {variant: [memory(variant, seed) for seed in SEEDS] for variant in KEPT}
 plots.show(*plots.curves(range(10), memories, "blocks passed", "correlation with the stem's output"),
-           "How well the stem's output can still be made out, before training. **Only one line stays up.**")
+           "How well the stem's output can still be made out, before training. **No line stays up; one stays above the rest.**")
 verdict_above("after nine blocks the identity has kept more of the stem's output than any shortcut that is halved, "
               "projected or missing", [run[9] for run in memories["baseline"]],
               [run[9] for variant in KEPT[1:] for run in memories[variant]])
 
 # %% [markdown]
+# The identity keeps some memory of the stem, whatever the branches add. Halved shortcuts have lost it after a few blocks.
+#
 # ### And the gradient?
 #
 # **Predict.** Eighteen halved shortcuts leave $2^{-18}$, four millionths, of the gradient along the line. How large is the
@@ -185,7 +187,8 @@ for variant in SCALED:
         norms = gradient_norms(deep[variant], images, labels)
         at_start[variant].append([norm for name, norm in norms.items() if "_conv" in name])
 plots.show(*plots.curves(range(1, 56), at_start, "convolution", "gradient at its weights", log=True),
-           "The gradient's norm at each convolution, before training. **Look at the left end,** where it arrives last.")
+           "The gradient's norm at each convolution, before training; each tooth is a block, with its three convolutions. **Look "
+           "at the left end,** where it arrives last.")
 first_layer = {variant: [run[0] for run in runs] for variant, runs in at_start.items()}
 verdict_above("with halved shortcuts the gradient at the first layer is larger than the baseline's",
               first_layer["shortcut times 0.5"] + first_layer["both times 0.5"], first_layer["baseline"], ratio=3)
@@ -199,7 +202,7 @@ verdict_above("with halved shortcuts the gradient at the first layer is larger t
 #
 # ### How far should a gate be open?
 #
-# A learnt gate multiplies the shortcut by $1 - \sigma(W_g x + b_g)$. By its first bias alone it lets $1 - \sigma(b_g)$ through, and
+# A learnt gate multiplies the shortcut by $1 - \sigma(W_g x + b_g)$. With its initial bias alone, it lets $1 - \sigma(b_g)$ through, and
 # a row of $L$ gates that to the power of $L$.
 
 # %%
@@ -207,18 +210,18 @@ def opened(bias, blocks):
     return (1 - 1 / (1 + np.exp(-bias))) ** blocks
 
 
-plots.table(["first bias", *(f"open, blocks: {n}" for n in (1, 6, 18, 54))], [
+plots.table(["initial bias", *(f"open, blocks: {n}" for n in (1, 6, 18, 54))], [
     [bias, *(f"{opened(bias, n):.3g}" for n in (1, 6, 18, 54))] for bias in (0, -1, -3, -5, -6, -7)])
 assert opened(0, 54) == 0.5**54 and opened(GATE_BIAS, 54) > 0.5
 
 # %% [markdown]
-# A first bias of 0 is a row of halved shortcuts. He and his colleagues tried biases from 0 to −10 and took −6 for the exclusive
-# gate, which leaves most of the line open behind the 54 blocks of their networks. The gates of lesson 07 start there.
+# An initial bias of 0 is a row of halved shortcuts. He and his colleagues tried biases from 0 to −10 and took −6 for the exclusive
+# gate, which leaves most of the line open after the 54 blocks of their networks. The gates of lesson 07 start there.
 #
 # ## 5. Fewer blocks in training: stochastic depth
 #
 # Huang and others (2016, Section 3) leave blocks out at random while they train, and use all of them afterwards. Block $l$ of
-# $L$ takes part with probability $p_l = 1 - \frac{l}{L}(1 - p_L)$, with $p_L = \frac12$; afterwards each branch counts by its $p_l$:
+# $L$ takes part with probability $p_l = 1 - \frac{l}{L}(1 - p_L)$, with $p_L = \frac12$; afterwards each branch is multiplied by its $p_l$:
 #
 # ```python
 # if training:
@@ -252,7 +255,7 @@ print(f"layers trained in an update: {expected_depth(56):.1f} by the formula, {d
 #
 # ## Summary
 #
-# - With normalisation the line grows by about 1 a block, without it by a factor.
+# - With normalisation the line grows by about 1 per block, without it by a factor.
 # - $x_L = x_0 + \sum_i F_i(x_i)$ holds exactly where nothing follows the addition, and nowhere else.
 # - With branches of zero, 56 layers begin as 8, to the last bit.
 # - A factor on each shortcut wipes out the memory of the first layers. The gradient does not vanish: it goes through the
