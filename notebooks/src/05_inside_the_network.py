@@ -49,7 +49,7 @@ mnist = load_mnist(train=12800, val=1000, test=0)
 # gets 0.1.
 
 # %%
-my_guess = None  # accuracy of the plain network without its sixth block, for example 0.5
+my_guess = None  # accuracy of the plain network without its fourth block, for example 0.5
 
 # %%
 SEEDS, UPDATES = (10, 11, 12), 300
@@ -86,7 +86,7 @@ without = {kind: [one[1:] for one in found] for kind, found in left.items()}
 ax, alt = plots.curves(range(1, 13), without, "block that is taken out", "accuracy without it")
 ax.axhline(0.1, color="black", linestyle=(0, (1, 3)))
 if my_guess is not None:
-    ax.plot(6, my_guess, "*", color="black", markersize=12)
+    ax.plot(4, my_guess, "*", color="black", markersize=12)
 plots.show(ax, f"{alt} Dotted: guessing.",
            "Trained networks of 26 layers without one of their twelve blocks; three seeds, dotted: guessing. With all blocks, "
            f"the plain ones are right on {np.mean([one[0] for one in left['plain']]):.0%} of these images, the residual ones on "
@@ -118,16 +118,18 @@ plots.show(ax, f"{alt} Dotted: guessing.",
 verdict_above("without one block, averaged over the blocks, residual networks keep far more accuracy than plain ones",
               above=[np.mean(one) for one in without["residual"]], below=[np.mean(one) for one in without["plain"]], ratio=1.5)
 kept = [np.median(one[1:]) / one[0] for one in left["residual"]]
-verdict_above("half of the residual blocks can each be taken out, and at least four fifths of the accuracy remain", kept, [0.8],
+verdict_above("half of the residual blocks can each be taken out, and at least four fifths of the accuracy remains", kept, [0.8],
               unit="of the accuracy")
 
 # %% [markdown]
 # ## 1. A block that only adds a little
 #
-# The plain network loses most of its accuracy, whichever block goes. Presumably each of its layers has learnt to read
+# The plain networks lose most of their accuracy with almost any block. (One of the three keeps more than half without its
+# sixth.) Presumably each of its layers has learnt to read
 # what the one before it writes, and nothing else; and its normalisations use averages that were gathered with the
-# block in place, which may do part of the harm. The residual network hardly notices the loss of most blocks, but it
-# does not shrug off all of them: the first ones matter, and so does the one where the second stage begins. (Veit,
+# block in place, which may do part of the harm. The residual network loses little without a third of its blocks, and a
+# tenth of its accuracy or so without some others; but it does not shrug off all of them: the first ones matter, and so does
+# the one where the second stage begins. (Veit,
 # Wilber and Belongie 2016, Section 4.1, did this with residual networks of 110 layers and more, and with a plain one
 # of 15. There, too, hardly any residual block was missed, but for those that reduce the image, and any plain layer
 # was.)
@@ -136,11 +138,11 @@ verdict_above("half of the residual blocks can each be taken out, and at least f
 # compared with the size of what it is added to. Before training one can work it out, at least within one stage and
 # leaving aside the ReLU after the addition. Every branch ends in a normalisation, so it adds a signal of variance 1,
 # whatever comes in; and the chain of shortcuts has by then accumulated the variances of all the branches before,
-# about $l$ of them after $l$ blocks. So
+# about $l$ of them in front of block $l$. So, with some constant $c$,
 #
 # $$\frac{\lVert F_l(x_l) \rVert}{\lVert x_l \rVert} \approx \frac{c}{\sqrt{l}}\,:$$
 #
-# the later the block, the less it changes (De and Smith 2020, Section 2, of the start).
+# the later the block, the less it changes (De and Smith 2020, Section 2, for the start of training).
 #
 # **Predict.** That is before training. Does training change it much?
 
@@ -195,13 +197,14 @@ plots.show(*plots.curves(range(1, 13), sizes, "block", "‖F(x)‖ over ‖short
 # more. Answer: for a very short step, yes. Ours also shows whether the slope lasts.
 
 # %% [markdown]
-# The blocks that were missed most are the ones with the largest branches. It is tempting to call that the reason. But
-# small branches and late places mostly go together, so it could as well be the place. (The seventh block, large and
-# not early, is a hint and no proof.) One would have to shrink one early branch and look, which we have not done.
+# Training hardly changes that: it lowers the points a little and keeps the shape. Roughly, then, the large branches are the ones
+# that are missed most. It is tempting to call that the reason. But small branches and late places mostly go together, so
+# it could as well be the place; and the two do not match exactly. The seventh block is no larger than the fourth and is missed
+# far more. One would have to shrink one early branch and look, which we have not done.
 # ([Many paths](deeper/05_paths.ipynb) shuffles blocks, and takes the gradient apart along all the ways through a
 # residual network.)
 #
-# What you can take along is a picture. A residual block makes a small change to something that is handed on anyway; a plain
+# Take one picture with you. A residual block makes a small change to something that is handed on anyway; a plain
 # block has to write everything anew. Now go back to the start of training, when none of these blocks knows anything, and
 # ask what that means for the signal.
 #
@@ -217,7 +220,8 @@ plots.show(*plots.curves(range(1, 13), sizes, "block", "‖F(x)‖ over ‖short
 # A story like that is easily told. All of it but the end can be measured, though, before a single update is made.
 # First the measurements, each in a few lines.
 #
-# **Is it garbled?** The article says that plain convolutions "more or less lose information". No layer can *add* any;
+# **Is it garbled?** The article behind this course, <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span> ([what is known
+# of it](00_start_here.ipynb)), says that plain convolutions "more or less lose information". No layer can *add* any;
 # but what does losing mean? We ask a reader that is as simple as possible. A **linear probe** sees the output of one
 # block and nothing else, and must name the digit from ten weighted sums of it (Alain and Bengio 2016). Ours is a
 # ridge regression (least squares with a penalty on large weights), fitted on 500 images and tested on 500 others.
@@ -343,7 +347,9 @@ for i, words in enumerate(("far more can be read after the last block of a resid
 # That is a stark picture. At 34 layers the plain network's first gradient is, as far as other batches are concerned,
 # hardly better than a random direction. (Values below 0.02 count as 0.02 in these verdicts, so that a ratio can be
 # taken.) The table shows a second trouble: even the batch whose gradient was followed sees little of what it was
-# promised, so the slope does not last. Yet three things that come together are not a chain. To find out more, we need
+# promised, so the slope does not last. So the third panel has two causes, disagreement and a slope that ends, and we cannot
+# tell their shares apart. (And mind that all this is the *first* step. The plain networks of 26 layers at the top did reach nine
+# of ten images in the end.) Yet three things that come together are not a chain. To find out more, we need
 # a dial that changes how much is garbled, and leaves depth and architecture alone. Then we can see whether the others
 # follow.
 #
@@ -387,12 +393,19 @@ words = []
 for i, (ax, name) in enumerate(zip(axes, NAMES, strict=False)):
     series = {kind: {at: [one[i] for one in group] for at, group in of_kind.items()} for kind, of_kind in dialled.items()}
     words.append(plots.dots(series, "t", name, ax=ax)[1])
-    ax.set(title=name, ylabel="")
+    ax.set(title=name, ylabel="", ylim=(-0.1, 1))
+    level = np.mean([one[i] for one in found["residual"][34]])
+    ax.axhline(level, color="black", linestyle=(0, (1, 3)))
+    words.append(f"The residual network is at {level:.2f}.")
 words.append(plots.dots({"plain, 54 layers": ended}, "t", "final training loss", ax=axes[3], log=True)[1])
 axes[3].set(title="and in the end: training loss", ylabel="")
+for ax in axes:
+    ax.set(xscale="linear", xticks=[0.25, 0.5, 0.75, 1], xticklabels=["¼", "½", "¾", "1"])
+    for label in list(ax.texts):  # the caption says which network it is
+        label.remove()
 plots.show(axes[0], " ".join(words),
-           "One plain network, four ways to start, three seeds. **Follow all four panels from right to left.** The last one is recorded: "
-           "wider plain networks of 54 layers, each start at its best rate, after 600 updates.")
+           "One plain network, four ways to start, three seeds. **In each panel, go from right to left.** Dotted: the residual network "
+           "of 34 layers, before training. The last panel is recorded: wider plain networks of 54 layers, each start at its best rate, after 600 updates.")
 print(provenance(start_study))
 
 # %% [markdown] tags=["slide"]
@@ -429,7 +442,10 @@ verdict_above("in the recorded study, wider plain networks of 54 layers that sta
 
 # %% [markdown]
 # Garble less, and the gradients agree more, and steps help more, and the network trains, without a shortcut anywhere.
-# So the three are more than a coincidence: one change to the start moves them all. That it moves the second and the
+# So the three are more than a coincidence: one change to the start moves them all. They come back in part, though: at t = ¼
+# agreement is a fifth of the residual network's, while the probe reads nearly as much there. So garbling cannot be all of it.
+# And the last panel moves earlier than the others, for at t = ½ the final loss has fallen a long way, with little change in
+# the first three. That the dial moves the second and the
 # third *through* the first is the natural reading, which this experiment cannot prove; the start changes other things
 # as well, such as the size of the gradients. And that the training loss follows from them is likely, no more: the
 # last panel was measured in wider networks.
@@ -442,13 +458,12 @@ verdict_above("in the recorded study, wider plain networks of 54 layers that sta
 # Two cautions. All this is about the *start*. Once a network has learnt what all batches have in common, we should
 # expect those that learn well to disagree, too, because what is left to learn differs from image to image. And
 # agreement by itself is cheap: a network that gives one answer to everything can have batches that agree well, about
-# nothing more than the frequency of the digits, until it has learnt that.
+# nothing more than the frequency of the digits, until it has learnt that. How much of the residual networks' agreement is of
+# this cheap kind we have not checked.
 #
 # ## 4. Vanishing, exploding, or neither?
 #
-# What about the explanation that everybody has heard, gradients that vanish on their way back? The article behind this course,
-# <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span> ([what is known of it](00_start_here.ipynb)), says that
-# residual networks avoid vanishing *and* exploding gradients. We measured it along the way: how much larger the gradient is
+# What about the explanation that everybody has heard, gradients that vanish on their way back? The article says that residual networks avoid vanishing *and* exploding gradients. We measured it along the way: how much larger the gradient is
 # at the first layer's weights than at the last convolution's.
 
 # %%
@@ -456,10 +471,10 @@ ratios = {kind: {depth: [one[4] for one in group] for depth, group in of_kind.it
 ax, alt = plots.dots(ratios, "weighted layers", "gradient, first layer over last", log=True)
 ax.axhline(1, color="black", linestyle=(0, (1, 3)))
 plots.show(ax, f"{alt} Dotted: equal.",
-           "Before training, with batch normalisation. Below the dotted line the gradient would vanish on its way back. **In plain "
-           "networks it does the opposite.** (The two layers differ in shape, so look at how the ratio grows, not at its value.)")
-verdict_above("before training, at 18 and at 34 layers, in no network is the first layer's gradient less than half of the last "
-              "convolution's", [one for of_kind in ratios.values() for depth in (18, 34) for one in of_kind[depth]], [0.5])
+           "Before training, with batch normalisation. A gradient that vanished would make its line fall from left to right. **In "
+           "plain networks it climbs.** (The two layers differ in shape, so where a line starts means nothing.)")
+for kind, of_kind in ratios.items():
+    verdict_above(f"before training, from 6 to 34 layers the {kind} ratio does not fall", of_kind[34], of_kind[6])
 
 # %% [markdown] tags=["slide"]
 # ## Vanishing? The opposite
@@ -471,9 +486,9 @@ verdict_above("before training, at 18 and at 34 layers, in no network is the fir
 # falls, gradients vanish. Answer: it rises. Plain gradients explode, the shortcut tames them, and neither vanishes.
 
 # %% [markdown]
-# Nothing vanishes. With batch normalisation it is the *plain* gradient that explodes with depth, in wide dense
+# No line falls with depth: nothing vanishes. With batch normalisation it is the *plain* gradient that explodes with depth, in wide dense
 # networks by a factor at every layer (Yang and others 2019), and the shortcut tames that. So of the article's two
-# claims, one has nothing to prevent here, and the other is right. Take the normalisation away, and the roles are
+# claims, the first is about something that does not happen here, and the second is right. Take the normalisation away, and the roles are
 # reversed: then it is the *shortcut* that makes signals and gradients explode. [Without
 # normalisation](deeper/05_without_normalisation.ipynb) works out by how much, and lesson 06 meets a network whose
 # gradient does vanish.
@@ -500,7 +515,7 @@ ax, alt = plots.curves(blocks, resembles, "block", "cosine of output and input")
 ax.axhline(1 / np.pi, color="black", linestyle=(0, (1, 3)))
 plots.show(ax, f"{alt} Dotted: two unrelated signals of that kind.",
            "Trained plain networks of 54 full-width layers, five seeds, recorded. (The block where the shape changes is left out.) **Look where the "
-           "lines run:** the network that was plain from the start writes everything anew in every block.")
+           "lines run:** where the network was plain from the start, no block resembles its input, place by place, more than chance.")
 verdict_above("in networks whose shortcuts faded, the output of a block resembles its input more than in those that were plain from "
               "the start, on average over the blocks", above=[np.mean(one) for one in resembles["faded"]],
               below=[np.mean(one) for one in resembles["plain from the start"]], ratio=1.3, recorded=True)
@@ -533,7 +548,7 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 # %% [markdown]
 # You can tell from the inside how a network was brought up. In the one that was plain from the start, a block's
 # output resembles its input no more than two unrelated signals do. In the faded one, the blocks have learnt to do by
-# their weights some of what the shortcut had done for them, and within each stage the later the block, the more.
+# their weights some of what the shortcut had done for them, and by and large the later the block, the more.
 #
 # ## 6. What this shows, and what it does not
 #
@@ -543,20 +558,19 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 # | Batches then disagree, and following one does not help another. | Holds before training, by depth and by the dial. |
 # | Gradients vanish (textbooks, the article). | Not with batch normalisation: plain ones explode. |
 # | Later blocks change their input less (De and Smith 2020). | Holds within each stage, before training and after; the paper speaks of the start. |
-# | Blocks can be taken out (Veit 2016). | Holds for most blocks of the residual network; the plain one loses most of its accuracy. |
-# | The gradient comes on short paths (Veit 2016). | With 16 blocks, on paths shorter than the average: [many paths](deeper/05_paths.ipynb). |
+# | Blocks can be taken out (Veit 2016). | Holds for half of the blocks of the residual network, at little cost; the plain one loses most of its accuracy. |
+# | The gradient arrives along short paths (Veit 2016). | With 16 blocks, on paths shorter than the average: [many paths](deeper/05_paths.ipynb). |
 # | Gradients are shattered (Balduzzi 2017). | Holds before training, for the derivative by an input: [shattered gradients](deeper/05_shattered_gradients.ipynb). |
 # | What can be measured early tells the end. | Little before training; after 50 updates the probe and the falls do, no better than the loss. Agreement does not. |
-# | The loss is smoother with shortcuts (Li 2018). | Cannot be told around trained networks of 18 layers: [the ground around the weights](deeper/05_loss_landscape.ipynb). |
+# | The loss is smoother with shortcuts (Li 2018). | Could not be decided around trained networks of 18 layers: [the ground around the weights](deeper/05_loss_landscape.ipynb). |
 #
 # ## Summary
 #
-# - A trained residual network can do without most of its blocks, one at a time; a plain one can spare hardly any. The
-#   blocks that are missed are the first ones and the one where the shape changes, which are those that change their
-#   input most.
+# - A trained residual network can do without half of its blocks, one at a time, at little cost; a plain one can spare hardly
+#   any. The blocks that are missed are the first ones and the one where the shape changes.
 # - Before training, deep plain networks garble the image, the gradients of their batches do not agree, and a step for one batch
-#   does not help another. Residual networks of the same depth are spared all three.
-# - Garble less, with a start near the identity and no shortcut, and the rest follows. So a better start is enough to
+#   does not help another. In residual networks of the same depth far more can be read, and depth takes nothing from the other two.
+# - Garble less, with a start near the identity and no shortcut, and the rest follows in part. So a better start is enough to
 #   move all three, which fits the chain and does not prove it.
 # - With batch normalisation no gradient vanishes. Plain ones explode, and the shortcut tames them.
 # - A plain network whose shortcuts faded has blocks whose output resembles their input far more than chance would

@@ -10,7 +10,7 @@
 # **Objectives.** After this notebook you can
 #
 # 1. count the paths through a residual network, and say which of them carry the gradient;
-# 2. say what shuffling blocks does to a trained network, and why it depends on the blocks.
+# 2. say what shuffling blocks does to a trained network, and to which blocks it does little.
 #
 # **Prerequisites.** Lesson [05](../05_inside_the_network.ipynb), section 1; the gradient of a row of blocks, in lesson
 # [02](../02_residual_learning.ipynb).
@@ -84,7 +84,8 @@ print(f"{len(lengths):,} paths, {np.mean(lengths):g} branches on average")
 # %% [markdown]
 # ## 2. Which of them carry the gradient?
 #
-# All of them have a share in it. `gradients_by_length` goes backwards once and keeps the shares of each length apart: at every
+# All of them have a share in it, if by *gradient* we mean that of the loss with respect to what enters the first block. (The
+# ReLU after each addition belongs to every path alike: it cuts the same places for all.) `gradients_by_length` goes backwards once and keeps the shares of each length apart: at every
 # block, what came on paths of length $k$ goes on as length $k$ through the shortcut, and as length $k + 1$ through the branch.
 #
 # **Predict.** If all paths carried equal gradients in one direction, the gradient would follow the number of paths. Does it come on
@@ -124,9 +125,9 @@ def on_one_path(net):
 
 single = each_seed(on_one_path)
 plots.show(*plots.curves(LENGTHS, {"one path, mean of ten": single}, "length of the path", "norm of the gradient", log=True),
-           "The gradient on a single path, on a logarithmic scale: every branch on the way costs it a factor.")
-verdict_above("the path through all 16 branches carries less than a thirtieth of what the path through all shortcuts carries",
-              [one[0] for one in single], [one[-1] for one in single], ratio=30)
+           "The gradient on a single path, on a logarithmic scale: every branch on the way about halves it.")
+verdict_above("the path through all 16 branches carries less than a thousandth of what the path through all shortcuts carries",
+              [one[0] for one in single], [one[-1] for one in single], ratio=1000)
 
 # %% [markdown]
 # So there are many long paths that carry little each, and few short ones that carry much, and most of the gradient comes in between.
@@ -175,14 +176,14 @@ verdict_above("shuffling the later blocks of each stage leaves far more accuracy
               mixed["the others"], mixed["the first four"] + mixed["all"], ratio=1.5, unit="right")
 
 # %% [markdown]
-# With its first blocks shuffled the network is lost, or nearly; with the later ones shuffled it hardly notices. So "the order
-# hardly matters" is true of blocks that do little, and not of the others. The first blocks change everything, and their place
-# is fixed.
+# With its first blocks shuffled the network is lost, or nearly; with the later ones shuffled it loses a few points. So "the
+# order hardly matters" is true of the later blocks of a stage, which are also the ones that change little. Whether it is their
+# size or their place that matters, this cannot say.
 #
 # Now you. The sliders choose where a gap begins and how many blocks in a row it has.
 #
-# **Predict.** Four blocks in a row at the end of the network, or one at its beginning: which is worse? Does the
-# network then confuse all digits with one another, or call them all the same?
+# **Predict.** Four blocks in a row at the end of the network, or one at its beginning: which is worse? Are
+# all digits hit alike, or do some survive?
 
 # %%
 net.set_weights(runs[0].weights)

@@ -5,7 +5,7 @@
 # rubble. On rubble the steepest direction changes with every step, so its steepness is of no use. Balduzzi and
 # colleagues (2017) claim that this is what deep plain networks look like at the start: gradients at two similar
 # inputs have as little to do with each other as two draws of white noise. They call such gradients **shattered**.
-# Lesson 05 compared the gradients of two *batches*, by the weights. This notebook does what the paper does, and
+# Lesson 05 compared the gradients of two *batches*, with respect to the weights. This notebook does what the paper does, and
 # compares those at two *inputs*.
 #
 # **Objectives.** After this notebook you can
@@ -37,7 +37,7 @@ SEEDS = (0, 1, 2)
 # independently of the other. Both are on in a quarter of the cases. Going back through one random layer with variance
 # $2/n$, the square of each gradient is multiplied by $2 \cdot \tfrac12 = 1$, and their product by $2 \cdot \tfrac14 =
 # \tfrac12$. The correlation of the two is the product over the square, so it halves at every layer. With a shortcut,
-# square and product each get a 1 for the line:
+# square and product each get a 1 for the shortcut:
 #
 # $$\text{plain: } \frac{1}{2^L} \qquad \text{residual: } \Big(\frac{1 + \frac12}{1 + 1}\Big)^L = \Big(\frac34\Big)^L \qquad
 # \text{residual, normalised: } \prod_{l=1}^{L} \frac{1 + \frac{1}{2l}}{1 + \frac1l} \approx \frac{1.13}{\sqrt L}.$$
@@ -102,12 +102,12 @@ for row, kind in zip(axes, KINDS, strict=True):
         ax.set(title=f"{kind}, {layers} layers")
         words.append(f"{kind}, {layers} layers: changes sign {int(np.sum(np.diff(np.sign(slope)) != 0))} times")
 for ax in axes[:, 0]:
-    ax.set_ylabel("df/dx, in deviations")
+    ax.set_ylabel("df/dx, in standard deviations")
 for ax in axes[1]:
     ax.set_xlabel("x")
 plots.show(axes[0, 0], f"Four curves of the derivative of an untrained network along its one input. {'; '.join(words)}.",
            "The derivative along x, first seed, 64 neighbouring points. **Go from left to right:** at 4 layers it holds for a while "
-           "and then jumps. At 26, what one point says hardly holds at the next, in the plain network least of all.")
+           "and then jumps. At 26, what one point says hardly holds at the next. The two look alike there; the next figure tells them apart.")
 
 # %% [markdown]
 # The **autocorrelation** at lag $k$ says how much a series resembles itself, shifted by $k$ places. At lag 0 it is 1.
@@ -130,13 +130,13 @@ NOISE = 3 / np.sqrt(256)  # wider than that: 99.7 in 100
 verdict("at 26 layers, a plain network's derivative cannot be told from white noise at lag 1",
         max(abs(one) for one in alike["plain"][26]) < NOISE, f"largest {max(abs(one) for one in alike['plain'][26]):.3f}, "
         f"white noise up to {NOISE:.3f}")
-verdict_above("that of a residual network is not", alike["residual"][26], [NOISE])
+verdict_above("a residual network's can", alike["residual"][26], [NOISE])
 verdict_above("the residual one shatters, too, but later: at 10 layers it resembles its neighbours more than a plain one",
               alike["residual"][10], alike["plain"][10])
 
 # %% [markdown]
 # Mind how far this goes. It is about the start of training, about a network with a single number as its input, and about the derivative
-# by that input. What training follows are gradients by the *weights*, and whether those of two batches agree is what lesson 05
+# with respect to it. What training follows are gradients with respect to the *weights*, and whether those of two batches agree is what lesson 05
 # measures.
 #
 # ## Summary

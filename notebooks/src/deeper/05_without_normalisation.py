@@ -3,8 +3,8 @@
 #
 # The article behind this course, <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>, says that residual networks
 # avoid exploding gradients. Lesson 05 found that true for networks with batch normalisation, whose plain twins explode. Take
-# the normalisation away, and everything turns round: the plain network keeps calm, and it is the *shortcut* that blows the
-# signal up. You can see why with a pencil, and once you have, you also see the three ways out that people have found.
+# the normalisation away, and everything turns round: the plain signal keeps its size, and it is the *shortcut* that blows it
+# up. You can see why with a pencil, and once you have, you also see the three ways out that people have found.
 #
 # **Objectives.** After this notebook you can
 #
@@ -38,8 +38,8 @@ SEEDS = (0, 1, 2)
 #
 # The variance $2/n$ is that of He initialisation, and it is made so that the branch keeps the mean square of its input: half of it
 # survives the ReLU, and the 2 makes up for that. So a *plain* chain of such layers holds still. In the residual chain, branch
-# and line are uncorrelated, because $W_l$ is new and has mean 0. Mean squares of uncorrelated things add up. So each block adds
-# to the line as much again as is there already, and **doubles its power**.
+# and shortcut are uncorrelated, because $W_l$ is new and has mean 0. Mean squares of uncorrelated things add up. So each block adds
+# as much again as its shortcut carries already, and **doubles its power**.
 #
 # | chain | mean square after $L$ blocks |
 # |---|---|
@@ -84,7 +84,7 @@ plots.show(*plots.curves(steps, chains, "blocks", "mean square, over that at the
 for kind, within in (("plain", 3), ("residual", 3), ("scaled", 1.2), ("normalised", 1.2)):
     expected, ends = FORMULAS[kind][-1], [run[-1] for run in chains[kind]]
     assert max(max(end / expected, expected / end) for end in ends) < within
-verdict_above("after 20 blocks the residual chain is more than a hundred thousand times as large as the plain one",
+verdict_above("after 20 blocks the residual chain has more than a hundred thousand times the mean square of the plain one",
               [run[-1] for run in chains["residual"]], [run[-1] for run in chains["plain"]], ratio=1e5)
 
 # %% [markdown]
@@ -123,14 +123,15 @@ verdict("with zero branches, the depth makes no difference at all", np.allclose(
         "; ".join(f"{depth} layers: {', '.join(f'{one:.4f}' for one in found)}" for depth, found in zero.items()))
 
 # %% [markdown]
-# (The plain gradient shrinks with depth here. Zeros around the image may be the reason; we have not tested it.) So it
-# is not just that the shortcut fails to prevent explosions, as the article says it does. Without normalisation it
-# *causes* them. Each of the two alone makes the gradient explode; both together, or neither, do not. A residual
+# The plain gradient shrinks, to a tenth: a mild vanishing. (Zeros around the image may be the reason; we have not
+# tested it.) The residual one explodes. The article says that the shortcut prevents explosions; without normalisation
+# it not only fails to, it *causes* them. Shortcut or batch normalisation alone makes the gradient explode; both
+# together, or neither, do not. A residual
 # network that must do without normalisation starts with small branches, or with none.
 #
 # ## Summary
 #
-# - A random branch of He's size is as large as its input. Added to the line, it doubles its power, block after block.
+# - A random branch of He's size is as large as its input. Added to the shortcut, it doubles its power, block after block.
 # - Scaled, normalised, or zero at the start: each of the three stops that.
 # - Without normalisation it is the shortcut that makes gradients explode.
 #
