@@ -13,7 +13,10 @@ COURSE = {made.name: made for made in notebooks()}
 def test_every_kind_of_notebook_is_in_the_table_of_contents():
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     for kind in KINDS:
-        assert f":glob:\n:maxdepth: 1\n\nnotebooks/{kind.folder}/*\n".replace("//", "/") in index
+        assert (
+            f":glob:\n:hidden:\n:maxdepth: 1\n\nnotebooks/{kind.folder}/*\n".replace("//", "/")
+            in index
+        )
 
 
 def page(name):

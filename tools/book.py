@@ -19,12 +19,15 @@ import handouts
 import microscope_page
 import nbformat
 import notices
+import slides
 from nbformat import NotebookNode
-from notebook_kinds import EXERCISE, ROOT, SOLUTION, Notebook, notebooks, prose, short_name
+from notebook_kinds import EXERCISE, LESSON, ROOT, SOLUTION, Notebook, notebooks, prose, short_name
 
 IN_WORDS = re.compile(r"<details><summary>The figure in words</summary>.*?</details>", re.DOTALL)
 SOURCE, SITE = "build/site-source", "build/site"
-TERMS_HERE, LESSONS_HERE = "<!-- terms -->", "<!-- lessons -->"
+TERMS_HERE, LESSONS_HERE, KIT_HERE = "<!-- terms -->", "<!-- lessons -->", "<!-- kit -->"
+# How a reader gets the course, where it is known.
+CLONE = "git clone https://github.com/{0}\ncd {1}\n"
 # Lessons that end with the microscope: what to try there, and what it shows at first.
 MICROSCOPES = {
     "04_plain_vs_residual": (
@@ -61,26 +64,31 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="tools/book.py")
     parser.add_argument("--pdf", action="store_true", help="print the lessons as a book, too")
+    parser.add_argument("--repository", default="", help="owner/name on GitHub, for links to it")
     parser.add_argument("--root", type=Path, default=ROOT)
     options = parser.parse_args(arguments)
     if options.pdf and chromium.found() is None:
         print(chromium.MISSING, file=sys.stderr)
         return 1
-    stage(options.root)
-    failed = build(options.root)
+    stage(options.root, options.repository)
+    failed = build(options.root, options.repository)
     if options.pdf and not failed:
         with chromium.launched() as browser:
             print(f"The book is {print_book(browser, options.root).relative_to(options.root)}.")
     return failed
 
 
-def build(root: Path = ROOT) -> int:
+def build(root: Path = ROOT, repository: str = "") -> int:
     """Make the site from what is staged; the old one is replaced only by a whole new one."""
     source, site, new = root / SOURCE, root / SITE, root / f"{SITE}.new"
     shutil.rmtree(new, ignore_errors=True)
-    if sphinx("html", source, new, "-W", "--keep-going"):
+    about = {"repository_url": f"https://github.com/{repository}", "use_repository_button": "1"}
+    known = [f"-Dhtml_theme_options.{name}={value}" for name, value in about.items() if repository]
+    if sphinx("html", source, new, "-W", "--keep-going", *known):
         print("The site was not built; the old one, if there was one, stays.", file=sys.stderr)
         return 1
+    for made in slides.decks(root).values():
+        slides.write(made, new / "slides")
     old = root / f"{SITE}.old"
     shutil.rmtree(old, ignore_errors=True)
     if site.exists():
@@ -116,7 +124,7 @@ def print_book(browser, root: Path = ROOT) -> Path:
     return target
 
 
-def stage(root: Path = ROOT) -> None:
+def stage(root: Path = ROOT, repository: str = "") -> None:
     """Copy docs/ and the notebooks to where Sphinx reads them; what is no longer there goes."""
     source = root / SOURCE
     shutil.rmtree(source, ignore_errors=True)
@@ -129,9 +137,16 @@ def stage(root: Path = ROOT) -> None:
         (source / f"{name}.html").write_text(microscope_page.piece(state), encoding="utf-8")
     summary = handouts.write(source, root)
     terms = chinese_terms((source / "glossary.md").read_text(encoding="utf-8"))
-    for path, here, made in (("zh", TERMS_HERE, terms), ("summary", LESSONS_HERE, summary)):
-        text = (source / f"{path}.md").read_text(encoding="utf-8").replace(here, made)
-        (source / f"{path}.md").write_text(text, encoding="utf-8")
+    pieces = {TERMS_HERE: terms, LESSONS_HERE: summary, KIT_HERE: kit(root)}
+    if repository:
+        pieces["make lab     #"] = (
+            CLONE.format(repository, repository.partition("/")[2]) + "make lab     #"
+        )
+    for path in source.glob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        for here, made in pieces.items():
+            text = text.replace(here, made)
+        path.write_text(text, encoding="utf-8")
     for path in source.glob("*.md"):  # in the repository a folder lies between
         text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](notebooks/")
         path.write_text(text, encoding="utf-8")
@@ -145,6 +160,21 @@ def stage(root: Path = ROOT) -> None:
         nbformat.write(page(nb, made), target)
     with (source / "references.md").open("a", encoding="utf-8") as file:
         file.write("\n" + reference_list(texts) + "\n")
+
+
+def kit(root: Path) -> str:
+    """Return what there is for each lesson as a table in Markdown: slides, handout, exercises."""
+    rows = ["| lesson | slides | handout | exercises | solutions |", "|---|---|---|---|---|"]
+    for made in (made for made in notebooks(root) if made.kind is LESSON):
+        stem = made.stem
+        row = [f"[{stem[:2]}](notebooks/{stem}.ipynb)"]
+        row.append(f'<a href="slides/{stem}/index.html">slides</a>')
+        row.append(f"[one page](handouts/{stem}.md)")
+        for kind, words in ((EXERCISE, "exercises"), (SOLUTION, "solutions")):
+            there = Notebook(made.root, kind, stem).path.exists()
+            row.append(f"[{words}](notebooks/{kind.folder}/{stem}.ipynb)" if there else "")
+        rows.append(f"| {' | '.join(row)} |")
+    return "\n".join(rows)
 
 
 def chinese_terms(glossary: str) -> str:

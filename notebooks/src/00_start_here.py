@@ -81,8 +81,8 @@ plots.show(*figure, "Three networks, three runs of each. The line is the mean of
 #
 # If you guessed that 56 layers would end lower than 20, you had a good reason. More layers can usually
 # express more, so a deeper network ought to fit its training images at least as well as a shallow one. Yet
-# the plain network of 56 layers is left behind on the very images it is trained on, and so it is not over-
-# fitting, which would show only on images that a network has never seen. Others had noticed it before; He,
+# the plain network of 56 layers is left behind on the very images it is trained on, and so it is not
+# over-fitting, which would show only on images that a network has never seen. Others had noticed it before; He,
 # Zhang, Ren and Sun (2016a) gave it the name that stuck, **degradation**. They also proposed the change that
 # you have just watched at work, and won the ImageNet competition of 2015 with networks of up to 152 layers.
 # Hardly a large network has been built without it since, and that includes the language model that you may
@@ -356,7 +356,7 @@ LESSONS = [
     ("01", "Degradation", "Shouldn't a deeper network be at least as good?"),
     ("02", "Residual learning", "What does adding x change?"),
     ("03", "Bottleneck block", "What do 1×1 → 3×3 → 1×1 save?"),
-    ("04", "Plain vs residual", "How much does the shortcut help, in a fair race?"),
+    ("04", "Plain against residual", "How much does the shortcut help, in a fair race?"),
     ("05", "Inside the network", "Why does it work?"),
     ("06", "Reading the article", "What does a published network really do?"),
     ("07", "Variants", "Which design choices matter?"),
