@@ -147,6 +147,18 @@ plots.show(*plots.dots(series, "weighted layers", "training loss (nats)", log=Tr
            "to its right end:** the plain ones turn up, the residual ones do not.")
 
 # %% [markdown] tags=["slide"]
+# ## Where nothing narrows
+#
+# A plain *bottleneck* cannot copy every input. Is that why it fails?
+#
+# - full width, basic blocks: nothing narrows
+# - **Predict:** does plain 54 end nearer to plain 18 than plain 56 did to plain 20?
+#
+# <!-- notes -->
+# They will say: nearer, for now the deep network could copy the shallow one. Answer: the next slide shows it, in the
+# full-width lines. The ratio is larger, not smaller: it degrades, too, and more.
+
+# %% [markdown] tags=["slide"]
 # ## Each at its best rate, on fresh seeds
 #
 # <!-- output -->
@@ -166,20 +178,8 @@ for below in ("full-width plain 18", "full-width residual 54"):
     verdict_above(f"even where no block narrows, plain 54 ends with a higher training loss than {below[11:]}",
                   fresh["full-width plain 54"], fresh[below], ratio=3, unit="nats", recorded=True)
 
-# %% [markdown] tags=["slide"]
-# ## Where nothing narrows
-#
-# A plain *bottleneck* cannot copy every input. Is that why it fails?
-#
-# - full width, basic blocks: nothing narrows
-# - **Predict:** does plain 54 end nearer to plain 18 than plain 56 did to plain 20?
-#
-# <!-- notes -->
-# They will say: nearer, for now the deep network could copy the shallow one. Answer: look at the last rows of the
-# table. The ratio is larger, not smaller: it degrades, too, and more.
-
 # %% [markdown]
-# So degradation survives the fair search, and so does its cure. The rows at the end answer a doubt from lesson 03: a
+# So degradation survives the fair search, and so does its cure. The full-width lines answer a doubt from lesson 03: a
 # plain *bottleneck* cannot copy every input, so perhaps these networks fail for lack of room. The full-width networks
 # are made of basic blocks, where nothing narrows, and there the plain network of 54 layers degrades, too, and not
 # less. Up to 56 layers, depth does not hurt the residual network. With 56 layers it ends about a third *below* its
