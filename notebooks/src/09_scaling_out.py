@@ -251,11 +251,13 @@ verdict("one process drifts away from itself: in the last fifty updates at least
 #
 # ## 4. Three lines more
 #
-# In TensorFlow, a **strategy** knows the replicas and how they talk to each other. If you train with `fit`, it is all
-# that you need: build and compile the model inside `strategy.scope()`, and `fit` does the rest. A custom training
-# loop needs three lines more. Here is one, in plain TensorFlow and Keras apart from the network itself. To give this
-# notebook two replicas, its first cell cut your processor into two logical devices. They share its cores, so nothing
-# gets faster, but the code is that for one machine with two GPUs.
+# In TensorFlow, a **strategy** knows the replicas and how they talk to each other. If you train with `fit` on one machine, it
+# is all that you need: build and compile the model inside `strategy.scope()`, and `fit` does the rest. (Across several machines
+# `fit` fails in the Keras that this course was built with: [clusters](deeper/09_clusters.ipynb), section 3.) A custom training
+# loop needs the strategy's scope, a loss that is averaged over the replicas for printing, and three lines that change what is
+# computed. Here is one, in plain TensorFlow and Keras apart from the network itself. To give this notebook two replicas, its
+# first cell cut your processor into two logical devices. They share its cores, so nothing gets faster; on a machine with two
+# GPUs, write `strategy = tf.distribute.MirroredStrategy()`, and the code stays as it is.
 
 # %%
 def train(strategy, batches, new_optimizer=lambda: keras.optimizers.Adam(2e-3), replicas=None):
@@ -379,14 +381,14 @@ plots.table(["mistake", *(f"difference of the losses, batch {n}" for n in (1, 2,
 # factor cancels: the mistake all but disappears. Test a loop with SGD.
 
 # %%
-verdict_above("without line 3 the second loss is wrong, with SGD at least a hundred times as much as with Adam",
+verdict_above("without line 3 the second loss is off, and at least a hundred times further with SGD than with Adam",
               above=[abs(mistakes["line 3 forgotten, SGD"][1])], below=[abs(mistakes["line 3 forgotten, Adam"][1])],
               ratio=100, unit="nats")
 
 # %% [markdown]
 # With SGD the mistake shows in the second loss, to anybody who compares. With Adam it all but disappears, because
-# Adam divides each gradient by its usual size, and a factor of two cancels; what is left comes from the small ε in
-# the denominator. There the mistake lies in wait until somebody changes the optimiser, or clips the gradients. So
+# Adam divides each gradient by its usual size, and a factor of two cancels; what is left probably comes from the small
+# ε in the denominator. There the mistake lies in wait until somebody changes the optimiser, or clips the gradients. So
 # test your loop with SGD. The last row is treacherous in another way: nothing crashes and training goes on, while
 # half of every batch is never used, and only the comparison with one process tells.
 #
@@ -518,8 +520,9 @@ for k in (2, 32):
 plots.table(["shares", "images in each", "the mean of the variances is too small by up to"], rows)
 
 # %% [markdown]
-# The error is tiny here, because even two images bring hundreds of positions each; it is an error all the same. (The
-# figure before showed something else: there, nobody averaged anything.) Averaging the squares instead is
+# The error is tiny here, because even two images bring hundreds of positions each; it is an error all the same. (The figure before is
+# another matter. There nobody averaged the statistics: each share used its own, and these can be far from the batch's even where
+# their average is nearly right.) Averaging the squares instead is
 # **synchronised** batch normalisation, `BatchNormalization(synchronized=True)` in Keras. Each such layer exchanges
 # two numbers a channel, forwards and, for the gradient, backwards. Here it is on our two devices:
 
@@ -661,7 +664,7 @@ verdict("a run that was killed and went on has the losses and the weights of the
 # network. Answer: Adam would start as if it had never seen a gradient. The next slide shows what that costs.
 
 # %% [markdown]
-# Not near it, but there. And if the checkpoint held the weights alone, as those of many programs do? Nothing would
+# Not near it: exactly there. And if the checkpoint held the weights alone, as those of many programs do? Nothing would
 # warn you. We let one process save only the weights at update 100, and go on from them.
 
 # %%
@@ -714,7 +717,7 @@ verdict("restarted without Adam's averages, the next hundred updates have a high
 #   image alone. Two workers then train like one process, to rounding.
 # - Rounding differences grow with the updates, with a second worker or without. A difference in the second update, by
 #   more than the last digits, is not rounding.
-# - A custom loop needs three lines more: deal out the batch, run the update on all replicas, divide by their number.
+# - A custom loop needs a scope and three lines more: deal out the batch, run the update on all replicas, divide by their number.
 #   Forget the last one, and Adam hides it.
 # - In a ring all-reduce each worker sends less than twice its gradient, however many workers there are.
 # - With batch normalisation by shares the gradient is another one. Synchronised normalisation restores it, at the

@@ -2,8 +2,7 @@
 # # 08 · Deeper: what came after
 #
 # Most networks of 2015 are history. The residual block is not: it moved into other networks and took over. In each of
-# its descendants one thing about it was changed, and it is worth knowing which, because the change tells you what
-# people had come to think the block was for. This notebook builds that one thing for three of them, in a few lines
+# its descendants one thing about it was changed, and it is worth knowing which. This notebook builds that one thing for three of them, in a few lines
 # each, and then checks what you can no longer see in the finished networks: that they are closer to $x + F(x)$ than they
 # look.
 #
@@ -34,7 +33,7 @@ SEEDS = (0, 1, 2)
 # ## 1. ResNeXt: many thin branches
 #
 # A residual block adds one branch to $x$. Why only one? ResNeXt (Xie, Girshick, Dollár, Tu and He 2017) adds the sum of
-# $C$ branches, all of one build and each very thin:
+# $C$ branches, all built alike and each very thin:
 #
 # $$y = x + \sum_{i=1}^{C} T_i(x).$$
 #
@@ -94,7 +93,8 @@ plots.table(["block, 256 channels outside", "parameters", "channels of the 3×3"
 #
 # $$y = [x,\; F(x)].$$
 #
-# Nothing is ever added to $x$, so at the far end of the network the first channels still *are* the input. Each layer
+# Nothing is ever added to $x$, so at the end of a dense block its first channels still *are* its input. (A DenseNet is several
+# such blocks, with a 1×1 convolution and pooling between them.) Each layer
 # contributes $k$ channels, the **growth rate**; after $l$ layers there are $k_0 + l\,k$.
 #
 # How is that related to a sum? Think of whatever reads $y$ next. It is a convolution, with a kernel for every
@@ -134,7 +134,7 @@ assert np.allclose(appended, tf.nn.conv2d(x + branch, kernel, 1, "SAME"))  # equ
 # %% [markdown]
 # ## 3. The Transformer's residual stream
 #
-# A Transformer (Vaswani and others 2017) reads a sequence of vectors, one per token. Its layers take turns. In *attention*,
+# A Transformer (Vaswani and others 2017) reads a sequence of vectors, one per **token**, which is a word or a piece of one. Its layers take turns. In *attention*,
 # each position looks at the others; then a small dense network works on each position by itself. Both are branches, and
 # $x$ goes past each of them. In the form that is usual today, normalisation (here of each vector by itself, *layer
 # normalisation*, LN) stands *inside* the branch (Xiong and others 2020, "pre-LN"):
@@ -180,13 +180,13 @@ for seed in SEEDS:
         total = x + sum(branch.numpy() for branch in branches)
         found.append(float(np.linalg.norm(end - total) / np.linalg.norm(end)))
 verdict("with normalisation inside the branches, the end is the start plus all that the branches wrote",
-        max(apart["inside the branch"]) < 1e-5, f"at most {max(apart['inside the branch']):.1e} apart")
+        max(apart["inside the branch"]) < 1e-5, f"off by at most {max(apart['inside the branch']):.1e} of the end")
 verdict("with normalisation after each addition it is not", min(apart["after the addition"]) > 0.05,
-        f"at least {min(apart['after the addition']):.2f} apart")
+        f"off by at least {min(apart['after the addition']):.2f} of the end")
 
 # %% [markdown]
 # So a Transformer with pre-LN is a residual network in the strict sense of lesson 02, stricter than ResNet itself,
-# whose last ReLU cuts off part of what the shortcuts carry. Today's large language models are built like that: a long
+# whose ReLU after each addition cuts off part of what the shortcuts carry. Most of today's large language models are built like that: a long
 # row of $x + F(x)$, which you could unroll on a blackboard.
 #
 # ## Summary

@@ -4,7 +4,7 @@
 # Lesson 09 had two workers on one machine and took care that they compute what one process computes. It left out what
 # people usually ask first. Is it faster? What happens to the learning rate? And how does one get it to run on the
 # real thing, a room full of machines behind a scheduler? This notebook answers as much of that as can be tried on
-# your desk, and ends with two ways of getting more out of the machine that you have, before you ask for a second one.
+# your desk, and ends with two tools that are often recommended for getting more out of the machine that you have.
 #
 # **Objectives.** After this notebook you can
 #
@@ -66,7 +66,8 @@ plots.show(ax, alt,
 
 # %% [markdown]
 # Times depend on the machine and on whatever else it is doing, so no verdict judges them, and your figure need not
-# look like ours. What can be said is what each way has to pay. Threads must cut up every single operation, and the
+# look like ours. If yours has the first row in front, do not be surprised: where a network is as small as this one, cutting up the
+# work can cost more than the second core gains. What can be said is what each way has to pay. Threads must cut up every single operation, and the
 # operations of a small network are short. Processes cut the batch once, which is one large piece of work, and pay for
 # an all-reduce in each update. So a second process pays off where there are many images for each worker, and on a
 # real cluster, where a cable takes the place of memory, there must be many more. Once the shares are so small that
@@ -136,8 +137,9 @@ for index in range(2):
     print(tf_config)
 
 # %% [markdown]
-# On each machine, install the course, choose a port that the firewall leaves open, set the variable, and start the
-# program. On the second machine the index is 1 and all else is the same:
+# On each machine, install the same versions of the course, whose package brings MNIST along; see that each can reach the other
+# by the name that you write into the variable (`ping host2`); choose a port that the firewall leaves open, set the variable, and
+# start the program. On the second machine the index is 1 and all else is the same:
 #
 # ```bash
 # export TF_CONFIG='{"cluster": {"worker": ["host1:12345", "host2:12345"]},
@@ -146,14 +148,15 @@ for index in range(2):
 # ```
 #
 # (To try it on one machine, `python -m resnet_lesson.distributed --workers 2 --updates 100` starts both.) The folder
-# must be one that all machines see; if they find different checkpoints in it, they refuse to train. A worker whose
+# may be left out, and then there are no checkpoints. If there is one, it must be one that all machines see; if they find different checkpoints in it, they refuse to train. A worker whose
 # peers do not come gives up after `--timeout` seconds and names those that are missing. And mind that TensorFlow's
 # workers listen on every network of their machine without asking for a password. Inside a cluster that is usual;
 # elsewhere, let the firewall admit nobody but the other machines.
 #
 # In a program of your own, the strategy for several processes is `tf.distribute.MultiWorkerMirroredStrategy()`, and
 # it must be made before TensorFlow computes anything. In the Keras that this course was built with, `fit` fails under
-# it (issue 20585 of Keras), and a custom loop works.
+# it (issue 20585 of Keras), and a custom loop works: take `train` of lesson 09, section 4, give it that strategy, and
+# start the file on each machine as above. `batch(64)` then means the global batch, and only worker 0 should save.
 #
 # ## 4. Slurm
 #
@@ -194,16 +197,17 @@ for name in [name for name in os.environ if name.startswith("SLURM")]:
 # #SBATCH --cpus-per-task=4
 # #SBATCH --time=00:30:00
 # #SBATCH --requeue
-# srun --kill-on-bad-exit=1 python -m resnet_lesson.distributed --slurm --threads 4 \
+# srun --cpus-per-task=4 --kill-on-bad-exit=1 python -m resnet_lesson.distributed --slurm --threads 4 \
 #     --updates 10000 --folder "$SLURM_SUBMIT_DIR/checkpoints" --checkpoint-every 500
 # ```
 #
-# With `--kill-on-bad-exit`, all tasks end when one fails, and when the job is submitted again it goes on from the
-# last checkpoint. This script is the one thing in the course that has never been run: it needs a cluster.
+# With `--kill-on-bad-exit`, all tasks end when one fails; with `--requeue`, Slurm may put the job into the queue again, and
+# then it goes on from the last checkpoint. (Since version 22.05, `srun` must be told the cores once more.) This script and the
+# start on two machines above are the only commands in the course that have never been run: they need a cluster.
 #
 # ## 5. Fewer bits, and a compiler
 #
-# Before you ask for a second machine, there may be something to gain on the first. **Mixed precision** (Micikevicius
+# Is there something to gain on the first machine? **Mixed precision** (Micikevicius
 # and others 2018) computes in 16 bits and keeps the weights in 32. There are two formats of 16 bits. `float16` has
 # more digits, `bfloat16` has the range of `float32`, and range matters, since gradients can be tiny.
 #
@@ -263,7 +267,8 @@ for kind, config in KINDS.items():
 plots.table(["network", "precision", "XLA", "ms a step", "relative to plain float32", "seconds until the first update"], rows)
 
 # %% [markdown]
-# Read the fifth column: above 1 it hurts. Several things pull in different directions. A processor without
+# Read the fifth column: above 1 it hurts, and on the machine that made this page most rows are above 1. (On a GPU it would be
+# another table.) Several things pull in different directions. A processor without
 # instructions for 16 bits has to convert all the time, and gains only where fetching the weights takes longer than
 # computing with them. XLA saves the small operations between the layers, but it mostly does without the tuned kernels
 # that TensorFlow has for matrices and convolutions (oneDNN), and it takes time to compile, which is the last column.
