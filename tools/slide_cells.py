@@ -6,6 +6,7 @@ a slide, these lines stand for something of the code cell above it:
     <!-- output -->       its figure or text, as the committed notebook has it;
                           <!-- output: 400 --> is a figure 400 pixels high, instead of 520
     <!-- code -->         its code; <!-- code: 3-9 --> is lines 3 to 9 of it
+    <!-- later -->        what follows comes at the next press of a key
     <!-- microscope: depth=56&open=r5 -->
                           the microscope, to be used in the slide, with this state at first
 
@@ -24,6 +25,7 @@ SOURCE_FORMAT = {"extension": ".py", "format_name": "percent", "comment_magics":
 TAG = "slide"
 NOTES = "<!-- notes -->"
 OUTPUT = re.compile(r"^<!-- output(?:: (\d+))? -->$", re.MULTILINE)
+LATER = "<!-- later -->"
 MICROSCOPE = re.compile(r"^<!-- microscope: (\S+) -->$", re.MULTILINE)
 CODE = re.compile(r"^<!-- code(?:: (\d+)-(\d+))? -->$", re.MULTILINE)
 _SLIDE = re.compile(

@@ -23,7 +23,7 @@ import notices
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 from notebook_kinds import ROOT, Notebook, notebooks
-from slide_cells import MICROSCOPE, OUTPUT, Slide, slides, without_slides
+from slide_cells import LATER, MICROSCOPE, OUTPUT, Slide, slides, without_slides
 
 DECKS = "build/slides"
 FRAME = '<iframe src="microscope.html#{}" title="A microscope for residual networks"></iframe>'
@@ -49,23 +49,31 @@ def deck(made: Notebook) -> NotebookNode:
 
 
 def _cells(slide: Slide) -> list[NotebookNode]:
-    """Return the cells of one slide: text, output, text, notes."""
-    text = MICROSCOPE.sub(lambda found: FRAME.format(escape(found[1])), slide.text)
-    match = OUTPUT.search(text)
-    before, after = OUTPUT.split(text, 1)[::2] if match else (text, "")
-    cells = [nbformat.v4.new_markdown_cell(before.strip())]
-    if match:
-        cells.append(nbformat.v4.new_code_cell("", outputs=[_shown(slide.cell, match[1])]))
-    if after.strip():
-        cells.append(nbformat.v4.new_markdown_cell(after.strip()))
-    for cell in cells:
-        cell.metadata["slideshow"] = {"slide_type": "-"}
-    cells[0].metadata["slideshow"] = {"slide_type": "slide"}
+    """Return the cells of one slide: text and output, what comes later, notes."""
+    sooner, _, later = slide.text.partition(LATER)
+    cells = []
+    for text, kind in ((sooner, "slide"), (later, "fragment")):
+        for cell in _text_and_output(text, slide.cell):
+            cell.metadata["slideshow"] = {"slide_type": kind}
+            cells.append(cell)
+            kind = "-"
     if slide.notes:
         notes = nbformat.v4.new_markdown_cell(slide.notes)
         notes.metadata["slideshow"] = {"slide_type": "notes"}
         cells.append(notes)
     return cells
+
+
+def _text_and_output(text: str, cell: NotebookNode | None) -> list[NotebookNode]:
+    """Return cells of a part of a slide: text, output, text, where there are such."""
+    text = MICROSCOPE.sub(lambda found: FRAME.format(escape(found[1])), text)
+    match = OUTPUT.search(text)
+    before, after = OUTPUT.split(text, 1)[::2] if match else (text, "")
+    output = [nbformat.v4.new_code_cell("", outputs=[_shown(cell, match[1])])] if match else []
+    texts = [
+        [nbformat.v4.new_markdown_cell(t.strip())] if t.strip() else [] for t in (before, after)
+    ]
+    return [*texts[0], *output, *texts[1]]
 
 
 def _shown(cell: NotebookNode, height: str | None) -> NotebookNode:

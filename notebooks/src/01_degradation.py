@@ -238,6 +238,8 @@ plots.show(ax, f"{alt} Dotted at {level:.2f}: the networks of 100 layers trained
 # %% [markdown] tags=["slide"]
 # ## Would training stay at the copy?
 #
+# <!-- later -->
+#
 # <!-- output: 480 -->
 #
 # <!-- notes -->

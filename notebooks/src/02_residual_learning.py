@@ -249,6 +249,8 @@ verdict("with a branch of zero, a residual block returns 1,000 non-negative inpu
 #
 # $$\mathrm{ReLU}(0 + x) = \mathrm{ReLU}(x) = x \quad\text{where } x \ge 0$$
 #
+# <!-- later -->
+#
 # <!-- output -->
 #
 # <!-- notes -->
@@ -576,6 +578,8 @@ print(provenance(study))
 
 # %% [markdown] tags=["slide"]
 # ## The shortcut, or only the start?
+#
+# <!-- later -->
 #
 # <!-- output: 400 -->
 #

@@ -481,6 +481,8 @@ plots.show(*plots.intervals(moved, "training loss (nats)", log=True),
 # %% [markdown] tags=["slide"]
 # ## How long are the shortcuts needed?
 #
+# <!-- later -->
+#
 # <!-- output: 340 -->
 #
 # <!-- notes -->
@@ -531,6 +533,8 @@ verdict_above("at 56 layers the residual network needs fewer updates to a loss o
 # %% [markdown] tags=["slide"]
 # ## What the addition costs
 #
+# <!-- later -->
+#
 # <!-- output -->
 #
 # Next to nothing in arithmetic. In seconds it depends on the machine: these are ours.
@@ -569,6 +573,8 @@ plots.show(*plots.curves(each_50, shown, "updates", "training loss (nats)", log=
 
 # %% [markdown] tags=["slide"]
 # ## Slower, or worse?
+#
+# <!-- later -->
 #
 # <!-- output -->
 #

@@ -95,6 +95,8 @@ plots.show(ax, f"{alt} Dotted: guessing.",
 # %% [markdown] tags=["slide"]
 # # 05 · Inside the network
 #
+# <!-- later -->
+#
 # <!-- output: 470 -->
 #
 # One block taken out, nothing trained again.
@@ -410,6 +412,8 @@ print(provenance(start_study))
 
 # %% [markdown] tags=["slide"]
 # ## Turn the dial
+#
+# <!-- later -->
 #
 # <!-- output: 330 -->
 #

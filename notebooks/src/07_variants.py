@@ -68,6 +68,8 @@ print(provenance(study))
 # %% [markdown] tags=["slide"]
 # # 07 · Variants
 #
+# <!-- later -->
+#
 # <!-- output: 480 -->
 #
 # <!-- notes -->

@@ -204,7 +204,7 @@ print(*(f"{name}: {len(images)} images" for name, images in mine._asdict().items
 # %%
 def gallery(at, captions):
     """Draw some of the pictures; return Axes of the figure."""
-    figure, axes = plt.subplots(-(-len(at) // 10), 10, figsize=(10, 1.2 * -(-len(at) // 10)), layout="constrained", squeeze=False)
+    _, axes = plt.subplots(-(-len(at) // 10), 10, figsize=(10, 1.2 * -(-len(at) // 10)), layout="constrained", squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for ax, i, caption in zip(axes.flat, at, captions):

@@ -74,6 +74,8 @@ plots.show(*figure, "Above, the loss of the two workers; below, how far it is fr
 # %% [markdown] tags=["slide"]
 # # 09 · Scaling out
 #
+# <!-- later -->
+#
 # <!-- output: 450 -->
 #
 # Two workers, each with half of every batch, against one process.
