@@ -91,6 +91,14 @@ def test_the_glossary_names_lessons_that_use_the_term():
         assert stem in text, f"{term} is not in {name}"
 
 
+def test_the_kit_links_what_there_is_for_each_lesson():
+    first, *others = book.kit(ROOT).splitlines()[2:]
+    assert 'href="slides/00_start_here/index.html"' in first and "exercises" not in first
+    assert len(others) == 9
+    for row in others:
+        assert row.count("](notebooks/") == 3 and "](handouts/" in row
+
+
 @pytest.mark.parametrize("name", book.MICROSCOPES)
 def test_two_lessons_end_with_the_microscope(name):
     text = "\n\n".join(cell.source for cell in page(name).cells)

@@ -139,6 +139,23 @@ def test_search_finds_the_bottleneck(light):
     assert "Bottleneck block" in page.locator("#search-results").inner_text().replace("The b", "B")
 
 
+FROM_DISK = [
+    "index.html",
+    "zh.html",
+    "notebooks/04_plain_vs_residual.html",
+    "notebooks/deeper/02_scaled_shortcuts.html",
+    "slides/05_inside_the_network/index.html",
+]
+
+
+@pytest.mark.parametrize("path", FROM_DISK)
+def test_the_site_opens_from_the_disk(chromium, site, path):
+    watched = browser.Watched(chromium, (ROOT / book.SITE).as_uri())
+    watched.go(path)
+    assert (watched.errors, watched.outside) == ([], [])
+    watched.context.close()
+
+
 @pytest.mark.parametrize("words", ["捷径", "瓶颈残差块"])
 def test_search_finds_chinese(light, words):
     page = light.go(f"search.html?q={words}")
