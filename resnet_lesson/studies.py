@@ -24,17 +24,14 @@ from resnet_lesson.plumbing.constraints import (
     ListOf,
     OneOf,
     checked,
-    instance,
     received,
 )
 from resnet_lesson.plumbing.files import whole_file
 from resnet_lesson.plumbing.processes import each_in_a_process
 from resnet_lesson.runs import RECORDS as RUNS
-from resnet_lesson.runs import Record
 from resnet_lesson.training import evaluate
 
 FOLDER = Path(__file__).parent / "records"
-NETWORKS = instance("a list of names, or a dictionary", list, tuple, dict)
 
 
 @checked
@@ -171,28 +168,6 @@ class Study:
             new.write_text(f'{head[:-2]},\n "results": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
-@checked(records=RUNS, networks=NETWORKS)
-def complete(records, networks, seeds):
-    """Return a study's records if they are whole; end the study otherwise.
-
-    Args:
-        records: list of Record, as ``sweep`` returns it.
-        networks: list of the networks' names, or a dictionary with them as keys.
-        seeds: integers; each network was to run with each.
-
-    Raises:
-        SystemExit: a run is missing or was interrupted; the study's old record stays as it was.
-    """
-    wanted = {(name, seed) for name in networks for seed in seeds}
-    missing = wanted - {(run.name, run.seed) for run in records if not run.interrupted}
-    if missing:
-        raise SystemExit(
-            f"{len(missing)} of {len(wanted)} runs are missing or cut short: the old record of the "
-            "study stays as it was."
-        )
-    return records
-
-
 def without_test(data):
     """Return a Dataset whose test set is empty: ``known`` will look at it, and once is enough."""
     nothing = Examples(data.test.images[:0], data.test.labels[:0])
@@ -282,7 +257,7 @@ def read_study(name):
     Example::
 
         study = read_study("04_rate_map")
-        runs = by_name(runs_of(study))
+        losses = [run["train_loss"] for run in study["results"]]
     """
     OneOf(*sorted(path.stem for path in FOLDER.glob("*.json"))).check("name", name)
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
@@ -303,39 +278,6 @@ def provenance(study):
             f"machine: {machine['cores']} cores, {machine['processor']}",
         ]
     return "\n".join(dict.fromkeys(lines))
-
-
-@checked(study=Dictionary())
-def runs_of(study):
-    """Return the runs of a study as a list of Record, for the plots.
-
-    A study keeps one value an epoch, and none for each update. A run without a learning rate of its
-    own has that of the settings.
-
-    Args:
-        study: as from ``read_study``.
-    """
-    settings, networks = study["settings"], {}
-    for key, configs in settings.items():
-        if key.startswith("networks"):
-            networks |= configs
-    return [_run_of(run, settings, networks.get(run["name"], {})) for run in study["results"]]
-
-
-def _run_of(run, settings, config):
-    return Record(
-        run["name"],
-        run["seed"],
-        parameters=None,
-        batch_size=settings["batch_size"],
-        learning_rate=run.get("learning_rate") or settings["learning_rate"],
-        updates=settings["updates"],
-        seconds=[run["seconds"]],
-        epochs=run["epochs"],
-        test_loss=run.get("test_loss"),
-        test_accuracy=run.get("test_accuracy"),
-        config=config,
-    )
 
 
 @checked

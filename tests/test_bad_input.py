@@ -230,9 +230,7 @@ CALLS = {
         "seeds": [1],
     },
     "studies.Study": lambda: {"script": Path(__file__), "settings": {}},
-    "studies.complete": lambda: {"records": [trained()], "networks": [""], "seeds": [0]},
     "studies.provenance": lambda: {"study": studies.read_study("01_learning_rates")},
-    "studies.runs_of": lambda: {"study": studies.read_study("06_article_repairs")},
     "studies.source_hash": lambda: {"script": __file__},
     "studies.write_study": lambda: {"script": __file__, "settings": {}, "results": []},
     "sweep.sweep": lambda: (

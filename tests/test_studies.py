@@ -60,41 +60,13 @@ def test_write_and_read(tmp_path, monkeypatch):
     assert json.loads(before)["study"] == "99_study"
 
 
-def runs(interrupted=False, **changes):
-    shared = {"parameters": 10, "batch_size": 64, "learning_rate": [(0, 0.1), (5, 0.01)]}
+def test_a_run_becomes_plain_data():
+    shared = {"parameters": 10, "batch_size": 64, "updates": 9, "learning_rate": [(0, 0.1)]}
     measured = {"loss": [1.0], "seconds": [0.5, 2.0], "epochs": [{"update": 7, "loss": 1.0}]}
-    options = shared | measured | {"updates": 9, "test_loss": 0.3, "test_accuracy": 0.9} | changes
-    made = [Record(name, seed, **options) for name in "ab" for seed in (0, 1)]
-    made[-1].interrupted = interrupted
-    return made
-
-
-def test_results_are_read_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(studies, "FOLDER", tmp_path)
-    script = tmp_path / "99_study.py"
-    script.write_text("")
-    results = [studies.result_of(run) for run in runs()]
-    del results[1]["learning_rate"], results[1]["test_loss"], results[1]["test_accuracy"]
-    settings = {"batch_size": 64, "updates": 9, "learning_rate": 0.2}
-    settings |= {"networks": {"a": {"depth": 8}}, "networks_at_low_rate": {"b": {"depth": 20}}}
-    studies.write_study(script, settings, results)
-    back = studies.runs_of(studies.read_study("99_study"))
-    assert [(run.name, run.seed) for run in back] == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
-    assert [run.learning_rate for run in back[:2]] == [[[0, 0.1], [5, 0.01]], 0.2]
-    assert back[0].epochs == runs()[0].epochs
-    assert (back[0].seconds, back[0].updates, back[0].loss) == ([2.0], 9, [])
-    assert [run.config["depth"] for run in back] == [8, 8, 20, 20]
-    assert [run.test_loss for run in back[:2]] == [0.3, None]
-    del settings["learning_rate"], results[1]
-    assert len(studies.runs_of({"settings": settings, "results": results})) == 3
-
-
-def test_a_study_ends_where_runs_are_missing():
-    records = runs()
-    assert studies.complete(records, {"a": {}, "b": {}}, [0, 1]) == records
-    for unfinished in (records[1:], runs(interrupted=True), [records[0], *records[:3]]):
-        with pytest.raises(SystemExit, match="1 of 4 runs are missing .* old record"):
-            studies.complete(unfinished, ["a", "b"], [0, 1])
+    record = Record("a", 0, **shared, **measured, test_loss=0.3, test_accuracy=0.9)
+    kept = {"name": "a", "seed": 0, "learning_rate": [(0, 0.1)], "seconds": 2.0}
+    kept |= {"epochs": measured["epochs"], "test_loss": 0.3, "test_accuracy": 0.9}
+    assert studies.result_of(record) == kept
 
 
 def test_unknown_record():
