@@ -72,11 +72,29 @@ def squeeze_and_excite(channels, reduction, seed):
         out(mean, _sigmoid, lambda v: np.maximum(v, 0)),
     )
     yield "a sigmoid stands between the two layers; a ReLU belongs there", out(mean, _sigmoid)
+    yield "the ReLU and the sigmoid are both missing", out(mean, lambda h: h, lambda v: v)
+    yield "a tanh stands at the end; a sigmoid belongs there", out(mean, outer=np.tanh)
+    yield "this multiplies by 1 minus the weight", x - out(mean)
+    yield "the weights count twice", 2 * out(mean)
+    yield "x passes a ReLU; it should be weighed as it is", np.maximum(out(mean), 0)
+    whole = np.broadcast_to(mean.mean(axis=0), mean.shape)
+    yield "squeeze each image by itself; this takes the mean over the batch, too", out(whole)
+    each = np.maximum(x @ down, 0)
+    late = _sigmoid(each.mean(axis=(1, 2)) @ up)[:, None, None]
+    yield "squeeze first; this squeezes between the two layers", x * late
+    last = _sigmoid(each @ up).mean(axis=(1, 2), keepdims=True)
+    yield "squeeze first; this squeezes the weights at the end", x * last
+    for axis, words in ((1, "height"), (2, "width")):
+        one = x.mean(axis=axis, keepdims=True)
+        yield (
+            f"squeeze over height and width; this takes the {words} alone",
+            x * _sigmoid(np.maximum(one @ down, 0) @ up),
+        )
     yield "x is added once more; it should only be weighed", x + out(mean)
     yield "the weights are added; they should multiply", x + (out(mean) / x)
     yield (
         "each pixel is weighed by itself: squeeze first, over height and width",
-        (x * _sigmoid(np.maximum(x @ down, 0) @ up)),
+        (x * _sigmoid(each @ up)),
     )
     yield "this is x: nothing is weighed", x
     yield "these are not the weights that the mean, two layers, a ReLU and a sigmoid give"
@@ -177,7 +195,14 @@ def random_block(x, branch, survival, training, drawn):
             (x + (1 - p) * f),
         )
         yield "multiply the branch by `survival`; this divides by it", x + f / p
+        yield "the branch counts by `survival`, not by its square", x + p * p * f
+        yield "the branch counts by its probability; the shortcut counts whole", (1 - p) * x + p * f
+        yield "the branch counts by its probability; the shortcut does not", p * x + f
+        yield "multiply what the branch gives, not what it gets", x + branch(p * x)
     share = 1 if training else p
+    yield "the branch is subtracted; add it", x - share * f
+    yield "multiply by no drawn number: it only says whether the branch takes part", x + drawn * f
+    yield "the branch counts twice", x + 2 * share * f
     yield "the shortcut is missing", share * f
     yield "a ReLU follows the addition; none belongs there", np.maximum(x + share * f, 0)
     yield "the branch gets a ReLU; none belongs there", x + share * np.maximum(f, 0)
