@@ -77,6 +77,8 @@ def _gradients(x, W1, W2, flow):
     at_hidden, without_inner = at_sum @ W2.T * inner, at_sum @ W2.T
     without_outer = flow @ W2.T * inner
     without_x, of_flow = flow * (hidden @ W2 > 0), _relu(flow)
+    z = hidden @ W2 + x
+    ones, of_z = 1.0 * (z > 0), flow * _relu(z)
     last = "the last ReLU is missing: where it gave 0, nothing flows back"
     mask = "the last ReLU is open where z is positive, and z has x in it"
     branch = "the ReLU inside the branch is missing: units that are off pass nothing"
@@ -98,6 +100,12 @@ def _gradients(x, W1, W2, flow):
             (f"{last}; so is the one inside", flow @ W2.T @ W1.T + flow),
             ("the last ReLU cuts what flows into the branch, too", without_outer @ W1.T + at_sum),
             ("the sign of dx is the other way round", -at_hidden @ W1.T - at_sum),
+            ("the shortcut hands on what flows back, not x", at_hidden @ W1.T + x),
+            ("the shortcut hands on what flows back, not ones", at_hidden @ W1.T + 1),
+            ("the shortcut's part is subtracted; add it", at_hidden @ W1.T - at_sum),
+            ("dx is no mean over the batch", (at_hidden @ W1.T + at_sum) / len(x)),
+            ("`flow` is not used", ones @ W2.T * inner @ W1.T + ones),
+            ("a mask is 0 or 1; this multiplies by z itself", of_z @ W2.T * inner @ W1.T + of_z),
             "dx is not the gradient by x: central differences give something else",
         ],
         "dW1": [

@@ -58,6 +58,21 @@ def _fades(done, batches, start, end):
     yield "after these batches λ has not changed", np.ones(len(done))
     yield "λ jumps from 1 to 0; it should fall in a straight line", 1.0 * (done < end)
     yield "λ jumps from 1 to 0; it should fall in a straight line", 1.0 * (done <= start)
+    yield "λ jumps from 1 to 0; it should fall in a straight line", 1.0 * (2 * done < start + end)
+    cosine = (1 - np.cos(np.pi * line(done))) / 2
+    yield "λ falls along a cosine; it should fall in a straight line", cosine
+    yield "λ is squared; it should fall in a straight line", line(done) ** 2
+    for length, words in (
+        (end, "end"),
+        (end - start + 1, "one more"),
+        (end - start - 1, "one less"),
+    ):
+        found = np.clip(1 - (done - start) / max(length, 1), 0, 1)
+        yield f"the fade takes end − start updates; this divides by {words}", found
+    yield (
+        "at `end` λ should be 0; here it keeps what it had before",
+        line(np.minimum(done, end - 1)),
+    )
     early = "λ falls from the first update on; it should stay at 1 until the start"
     yield early, np.clip(1 - done / end, 0, 1)
     yield f"from update {start} to {end}, λ does not fall in a straight line from 1 to 0"

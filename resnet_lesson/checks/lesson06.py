@@ -47,6 +47,11 @@ def reviewed_network(answer):
         ("the ReLU between the two convolutions is missing", logits("conv conv shortcut add relu")),
         ("the ReLU after the addition is missing", logits("conv relu conv shortcut add")),
         ("the shortcut is missing", logits("conv relu conv relu")),
+        ("x is subtracted; add it", logits("conv relu conv shortcut negate add relu")),
+        ("the branch is subtracted; add it", logits("conv relu conv negate shortcut add relu")),
+        ("the sum is halved", logits("conv relu conv shortcut add half relu")),
+        ("a sigmoid stands at the end", 1 / (1 + np.exp(-right))),
+        ("a tanh stands at the end", np.tanh(right)),
         "the output is not that of the given network with its three mistakes mended",
     ]
     softmax = close(np.sum(given_out, axis=1), np.ones(16)) and np.min(given_out) >= 0
@@ -99,9 +104,34 @@ def identity_block(x, kernels, biases):
             right.replace("relu shortcut add last_bias", "shortcut add")
         ),
         "the bias comes first, then the ReLU": right.replace(" bias relu", " relu bias"),
+        "x is subtracted; it should be added": right.replace("shortcut", "shortcut negate"),
+        "x passes a ReLU on the shortcut": right.replace("shortcut", "shortcut relu"),
+        "the last bias is added twice": right.replace("last_bias", "last_bias last_bias"),
+        "a ReLU stands before the last bias, too": right.replace("last_bias", "relu last_bias"),
+        "this is the branch alone": right.partition(" shortcut")[0],
+        "the last bias belongs after the addition": (
+            right.replace(" last_bias", "").replace("shortcut", "last_bias shortcut")
+        ),
+        "the last bias and the last ReLU belong after the addition": (
+            right.partition(" shortcut")[0] + " last_bias relu shortcut add"
+        ),
+        "only the third convolution has a ReLU; the others have one, too": (
+            "conv bias conv bias conv bias relu shortcut add last_bias relu"
+        ),
     }
     for message, order in orders.items():
         yield message, computed(order, x, kernels, biases=biases)
+    branch = computed(right.partition(" shortcut")[0], x, kernels, biases=biases)
+    yield "the branch is multiplied by x; add them", np.maximum(branch * x + biases[-1], 0)
+    yield "the branch is added to itself; add x to it", np.maximum(2 * branch + biases[-1], 0)
+    for message, turned in (
+        ("height and width of the kernels are exchanged", [np.swapaxes(k, 0, 1) for k in kernels]),
+        (
+            "the kernels are turned round; a layer does not do that",
+            [k[::-1, ::-1] for k in kernels],
+        ),
+    ):
+        yield message, computed(right, x, turned, biases=biases)
     yield "the shape is right, the numbers are not those of the article's block"
 
 

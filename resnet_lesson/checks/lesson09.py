@@ -94,6 +94,15 @@ def accumulated(weights, parts, normalised):
     yield "divide by the number of all images", whole * sum(sizes)
     yield "divide by the number of all images, not of the parts", whole * sum(sizes) / len(sizes)
     yield "the larger a part, the more it counts; here it counts less", inverse
+    for which, size in (("first", sizes[0]), ("last", sizes[-1])):
+        words = f"divide by the number of all images; not all parts are as large as the {which} one"
+        yield words, whole * sum(sizes) / (size * len(sizes))
+    yield "divide by the number of images that there are, not by 64", whole * sum(sizes) / 64
+    if len(sizes) > 1:
+        skipped = np.average(each[1:], axis=0, weights=sizes[1:])
+        yield "the first part is left out", skipped
+        words = "the first part is left out, though its images are counted"
+        yield words, skipped * (1 - sizes[0] / sum(sizes))
     yield "this is the gradient of the last part alone", each[-1]
     yield "this is the gradient of the first part alone", each[0]
     yield "logits are taken for probabilities", summed(loss=_of_probabilities)
@@ -136,9 +145,45 @@ def ring_round(chunks, step):
     yield reckoned, _round(chunks, step - 1)
     yield "the receiver adds; here the sender does", _round(chunks, step + 1, way=-1)
     yield "this is all the rounds; asked is one", _all_rounds(chunks)
+    yield from _other_rounds(chunks, step)
     yield "nothing has moved", chunks
     yield "only one chunk of each worker moves in a round, not all of them", everything
     yield f"{len(chunks)} workers, step {step}: these are not the chunks after the round"
+
+
+def _other_rounds(chunks, step):
+    """Yield what becomes of the chunks where the senders, the place or the sum is another one."""
+    workers = np.arange(len(chunks))
+    places = (workers - step) % len(chunks)
+    closes = "the ring is not closed: the last worker sends to the first"
+    yield closes, _moved(chunks, places, senders=workers[:-1])
+    yield "only worker 0 has sent; all do", _moved(chunks, places, senders=[0])
+    yield "only one worker has sent; all do", _moved(chunks, places, senders=[step])
+    yield "all send the same place; it depends on the worker", _moved(chunks, 0 * workers + step)
+    mod = "(worker − step) mod workers"
+    yield f"a place is {mod}; here it is step − worker", _moved(chunks, -places % len(chunks))
+    yield f"a place is {mod}, not a distance", _moved(chunks, abs(workers - step))
+    zero = f"a place is {mod}; here 0 stands for what would be negative"
+    yield zero, _moved(chunks, np.maximum(workers - step, 0))
+    yield "the receiver adds; this takes the mean", _moved(chunks, places, lambda a, b: (a + b) / 2)
+    yield "the receiver adds; this subtracts", _moved(chunks, places, lambda a, b: a - b)
+    yield "the receiver adds; this takes the larger", _moved(chunks, places, np.maximum)
+    yield "what arrives is added once, not twice", _moved(chunks, places, lambda a, b: a + 2 * b)
+    emptied = _moved(chunks, places)
+    emptied[workers, places] = 0
+    yield "the sender keeps its chunk; here it is set to 0", emptied
+    total = np.sum(chunks, axis=0, keepdims=True) + np.zeros_like(chunks)
+    yield "this is the sum for everybody; in one round each worker adds one chunk", total
+
+
+def _moved(chunks, places, add=np.add, senders=None):
+    """Return the chunks after each sender's, at its place, has reached its right neighbour."""
+    before = np.array(chunks)
+    after = before.copy()
+    for worker in range(len(before)) if senders is None else senders:
+        to, place = (worker + 1) % len(before), places[worker]
+        after[to, place] = add(before[to, place], before[worker, place])
+    return after
 
 
 def _all_rounds(chunks):
