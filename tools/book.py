@@ -113,15 +113,10 @@ def print_book(browser, root: Path = ROOT) -> Path:
     # Pages that the book leaves out are not in its table of contents: Sphinx may warn.
     if sphinx("singlehtml", source, whole, "-D", "root_doc=print", "-Q"):
         raise RuntimeError("the book was not built")
-    page = browser.new_page()
-    page.goto((whole / "print.html").as_uri())
-    page.wait_for_load_state("networkidle")
-    page.evaluate("MathJax.startup.promise")
     margins = dict.fromkeys(("top", "bottom", "left", "right"), "15mm")
-    target = root / SITE / BOOK
-    page.pdf(path=target, format="A4", outline=True, tagged=True, margin=margins)
-    page.close()
-    return target
+    options = {"format": "A4", "outline": True, "tagged": True, "margin": margins}
+    address = (whole / "print.html").as_uri()
+    return chromium.print_page(browser, address, root / SITE / BOOK, **options)
 
 
 def stage(root: Path = ROOT, repository: str = "") -> None:
@@ -139,16 +134,13 @@ def stage(root: Path = ROOT, repository: str = "") -> None:
     terms = chinese_terms((source / "glossary.md").read_text(encoding="utf-8"))
     pieces = {TERMS_HERE: terms, LESSONS_HERE: summary, KIT_HERE: kit(root)}
     if repository:
-        pieces["make lab     #"] = (
-            CLONE.format(repository, repository.partition("/")[2]) + "make lab     #"
-        )
+        clone = CLONE.format(repository, repository.partition("/")[2])
+        pieces["make lab     #"] = f"{clone}make lab     #"
+    pieces["](../notebooks/"] = "](notebooks/"  # in the repository a folder lies between
     for path in source.glob("*.md"):
         text = path.read_text(encoding="utf-8")
         for here, made in pieces.items():
             text = text.replace(here, made)
-        path.write_text(text, encoding="utf-8")
-    for path in source.glob("*.md"):  # in the repository a folder lies between
-        text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](notebooks/")
         path.write_text(text, encoding="utf-8")
     texts = {}
     for made in notebooks(root):

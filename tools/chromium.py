@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "There is no Chromium: `apt-get install chromium` brings one."
@@ -24,3 +25,15 @@ def launched() -> Iterator:
             yield browser
         finally:
             browser.close()
+
+
+def print_page(browser, address: str, path: Path, ready: str = "true", **options) -> Path:
+    """Print a page as a PDF, once its formulas and what else it waits for are there."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_function(ready)
+    page.evaluate("MathJax.startup.promise")
+    page.pdf(path=path, **options)
+    page.close()
+    return path

@@ -128,14 +128,10 @@ def write(made: Notebook, folder: Path) -> Path:
 
 def print_pdf(browser, folder: Path) -> Path:
     """Print a deck that was written, a page a slide; return the PDF's path."""
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
-    page.goto(f"{(folder / 'index.html').as_uri()}?print-pdf")
-    page.wait_for_load_state("networkidle")
-    page.wait_for_function("Reveal.isReady() && document.querySelector('.pdf-page')")
-    page.evaluate("MathJax.startup.promise")
-    page.pdf(path=folder / "slides.pdf", prefer_css_page_size=True, print_background=True)
-    page.close()
-    return folder / "slides.pdf"
+    address = f"{(folder / 'index.html').as_uri()}?print-pdf"
+    ready = "Reveal.isReady() && document.querySelector('.pdf-page')"
+    options = {"prefer_css_page_size": True, "print_background": True}
+    return chromium.print_page(browser, address, folder / "slides.pdf", ready, **options)
 
 
 def _supply(target: Path) -> None:
