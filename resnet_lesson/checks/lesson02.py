@@ -103,7 +103,10 @@ def _gradients(x, W1, W2, flow):
             ("the shortcut hands on what flows back, not x", at_hidden @ W1.T + x),
             ("the shortcut hands on what flows back, not ones", at_hidden @ W1.T + 1),
             ("the shortcut's part is subtracted; add it", at_hidden @ W1.T - at_sum),
-            ("dx is no mean over the batch", (at_hidden @ W1.T + at_sum) / len(x)),
+            (
+                "dx is for each row; here it is divided by their number",
+                (at_hidden @ W1.T + at_sum) / len(x),
+            ),
             ("`flow` is not used", ones @ W2.T * inner @ W1.T + ones),
             ("a mask is 0 or 1; this multiplies by z itself", of_z @ W2.T * inner @ W1.T + of_z),
             "dx is not the gradient by x: central differences give something else",
