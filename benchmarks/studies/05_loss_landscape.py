@@ -5,7 +5,7 @@ plane of weights, and find it chaotic without shortcuts and smooth with them. Wh
 surface look like here, for a plain, a residual and a faded network of 56 narrow layers, each
 trained at its own best rate? Each plane goes through the trained weights, along two random
 directions with filters of the network's own lengths. Nothing is claimed but what a surface of one
-seed shows; a second seed tells whether it is typical.
+seed shows; two more seeds tell whether it is typical.
 
 References
     Li, Xu, Taylor, Studer, Goldstein 2018: Visualizing the Loss Landscape of Neural Nets, NeurIPS
@@ -34,7 +34,7 @@ SETTINGS = {
     "depth": 56,
     # The best rates of 04_fading_shortcut.
     "rates": {"plain": 0.02, "faded": 0.01, "residual": 0.005},
-    "seeds": [10, 11],
+    "seeds": [10, 11, 12],
     "directions": [0, 1],
     "images": 500,  # of the training images: the loss that training lowers
     "reach": 1.0,  # of each filter's length, to either side

@@ -543,7 +543,7 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 # | Plain layers garble the image. | yes, before training |
 # | Later blocks change less. | yes, within each stage |
 # | Blocks can be taken out. | most residual ones, hardly any plain one |
-# | The loss is smoother. | not decided; at 56 layers only far from the weights |
+# | The loss is smoother. | not decided here |
 #
 # <!-- notes -->
 # Ask: which would you give to somebody in one sentence? They will say: all of them. Answer: each measures another thing, and
@@ -566,7 +566,7 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 # | The gradient arrives along short paths (Veit 2016). | With 16 blocks, on paths shorter than the average: [many paths](deeper/05_paths.ipynb). |
 # | Gradients are shattered (Balduzzi 2017). | Holds before training, for the derivative by an input: [shattered gradients](deeper/05_shattered_gradients.ipynb). |
 # | What can be measured early tells the end. | Little before training; after 50 updates the probe and the falls do, no better than the loss. Agreement does not. |
-# | The loss is smoother with shortcuts (Li 2018). | Could not be decided at 18 layers. At 56, with two seeds, far from the weights only; the widest bowl was the faded network's: [the ground around the weights](deeper/05_loss_landscape.ipynb). |
+# | The loss is smoother with shortcuts (Li 2018). | Could not be decided around trained networks of 18 layers: [the ground around the weights](deeper/05_loss_landscape.ipynb). |
 #
 # ## Summary
 #
