@@ -156,15 +156,20 @@ def stage(root: Path = ROOT, repository: str = "") -> None:
 
 def kit(root: Path) -> str:
     """Return what there is for each lesson as a table in Markdown: slides, handout, exercises."""
-    rows = ["| lesson | slides | handout | exercises | solutions |", "|---|---|---|---|---|"]
+    rows = ["| lesson | slides | handout | at home |", "|---|---|---|---|"]
     for made in (made for made in notebooks(root) if made.kind is LESSON):
         stem = made.stem
         row = [f"[{stem[:2]}](notebooks/{stem}.ipynb)"]
         row.append(f'<a href="slides/{stem}/index.html">slides</a>')
         row.append(f"[one page](handouts/{stem}.md)")
-        for kind, words in ((EXERCISE, "exercises"), (SOLUTION, "solutions")):
-            there = Notebook(made.root, kind, stem).path.exists()
-            row.append(f"[{words}](notebooks/{kind.folder}/{stem}.ipynb)" if there else "")
+        kinds = {"exercises": EXERCISE, "solutions": SOLUTION}
+        row.append(
+            ", ".join(
+                f"[{words}](notebooks/{kind.folder}/{stem}.ipynb)"
+                for words, kind in kinds.items()
+                if Notebook(made.root, kind, stem).path.exists()
+            )
+        )
         rows.append(f"| {' | '.join(row)} |")
     return "\n".join(rows)
 
