@@ -85,7 +85,8 @@ def test_widgets_quizzes_and_the_grader_run(copy):
     copy.run("jupyter execute --inplace notebooks/moving.ipynb")
     (cell,) = nbformat.read(copy.root / "notebooks/moving.ipynb", as_version=4).cells
     widget = "application/vnd.jupyter.widget-view+json"
-    assert len([output for output in cell.outputs if widget in output.get("data", {})]) >= 2
+    assert [output for output in cell.outputs if widget in output.get("data", {})]
+    assert "explore-lambda" in str(cell.outputs)
     assert not [output for output in cell.outputs if output.output_type == "error"]
     copy.run("mkdir handed-in && cp notebooks/solutions/03*.ipynb handed-in")
     assert "4 of 4" in copy.run("python -m resnet_lesson.grading handed-in --csv grades.csv")

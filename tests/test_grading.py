@@ -24,7 +24,7 @@ def f(n):
     half = np.eye(n)
     return np.hstack([half, -half]), np.zeros(2 * n), np.vstack([half, -half]), np.zeros(n)"""
 CHECK = "checks.identity_pair(f)"
-FOUND = "('lower', [1.0], [2.0])"
+FOUND = "('lower', [1.0, 1.1], [2.0, 2.1])"
 SUMMARY = 'checks.summary("01")'
 REST = f"checks.where_depth_hurts()\nchecks.start_prediction()\nchecks.deepened()\n{SUMMARY}"
 

@@ -74,6 +74,8 @@ def test_odd_texts_do_not_break_the_page(shown):
         return ax, f'{text} " </script>'
 
     widgets.explore(odd, {"text": "<b>"}, text=["<b>", "λ"])
+    widgets.explore(lambda power: parabola(power), {"power": 1}, power=[1])
+    assert 'id="explore-lambda"' in shown.pop() and shown.pop()
     assert [alt for _, alt in frames(shown[1])] == ['<b> " </script>', 'λ " </script>']
     assert "&lt;b&gt;</output>" in shown[1] and shown[1].count("</script>") == 2
 

@@ -65,11 +65,12 @@ def explore(draw, start, **choices):
         ax, alt = draw(**dict(zip(choices, values, strict=True)))
         width = round(ax.figure.get_figwidth() * SHOWN_DPI)
         frames.append([_small(ax), alt])
+    name = getattr(draw, "__name__", "figure").strip("<>")  # of a lambda, too
     parts = {
-        "name": draw.__name__,
+        "name": name,
         "frames": json.dumps(frames, ensure_ascii=False).replace("</", "<\\/"),
         "sliders": "".join(_slider(name, start[name], choices[name]) for name in choices),
-        "script": SCRIPT.replace("/* name */", draw.__name__).replace("/* width */", str(width)),
+        "script": SCRIPT.replace("/* name */", name).replace("/* width */", str(width)),
     }
     display({"text/html": PAGE.format(**parts), "text/plain": WORDS}, raw=True)
 
