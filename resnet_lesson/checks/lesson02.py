@@ -73,24 +73,23 @@ def backward(answer):
 def _gradients(x, W1, W2, flow):
     """Return what each gradient is, and what known mistakes make of it."""
     inner, hidden = (x @ W1 > 0), _relu(x @ W1)
-    at_sum = flow * (hidden @ W2 + x > 0)
+    z = hidden @ W2 + x
+
+    def both_ways(at_sum):
+        return at_sum @ W2.T * inner @ W1.T + at_sum
+
+    at_sum = flow * (z > 0)
     at_hidden, without_inner = at_sum @ W2.T * inner, at_sum @ W2.T
     without_outer = flow @ W2.T * inner
-    without_x, of_flow = flow * (hidden @ W2 > 0), _relu(flow)
-    z = hidden @ W2 + x
-    ones, of_z = 1.0 * (z > 0), flow * _relu(z)
     last = "the last ReLU is missing: where it gave 0, nothing flows back"
     mask = "the last ReLU is open where z is positive, and z has x in it"
     branch = "the ReLU inside the branch is missing: units that are off pass nothing"
     means = "the gradient by a weight is the sum over the rows of the batch, this is the mean"
     return {
         "dx": [
-            ("both ways", at_hidden @ W1.T + at_sum),
-            (mask, without_x @ W2.T * inner @ W1.T + without_x),
-            (
-                "not a negative flow is cut, but a negative z",
-                of_flow @ W2.T * inner @ W1.T + of_flow,
-            ),
+            ("both ways", both_ways(at_sum)),
+            (mask, both_ways(flow * (hidden @ W2 > 0))),
+            ("not a negative flow is cut, but a negative z", both_ways(_relu(flow))),
             ("the shortcut's part is counted twice", at_hidden @ W1.T + 2 * at_sum),
             ("dx lacks the shortcut's part: x reaches the sum as it is, too", at_hidden @ W1.T),
             ("dx lacks the branch's part", at_sum),
@@ -99,16 +98,16 @@ def _gradients(x, W1, W2, flow):
             (branch, without_inner @ W1.T + at_sum),
             (f"{last}; so is the one inside", flow @ W2.T @ W1.T + flow),
             ("the last ReLU cuts what flows into the branch, too", without_outer @ W1.T + at_sum),
-            ("the sign of dx is the other way round", -at_hidden @ W1.T - at_sum),
+            ("the sign of dx is the other way round", -both_ways(at_sum)),
             ("the shortcut hands on what flows back, not x", at_hidden @ W1.T + x),
             ("the shortcut hands on what flows back, not ones", at_hidden @ W1.T + 1),
             ("the shortcut's part is subtracted; add it", at_hidden @ W1.T - at_sum),
             (
                 "dx is for each row; here it is divided by their number",
-                (at_hidden @ W1.T + at_sum) / len(x),
+                both_ways(at_sum) / len(x),
             ),
-            ("`flow` is not used", ones @ W2.T * inner @ W1.T + ones),
-            ("a mask is 0 or 1; this multiplies by z itself", of_z @ W2.T * inner @ W1.T + of_z),
+            ("`flow` is not used", both_ways(1.0 * (z > 0))),
+            ("a mask is 0 or 1; this multiplies by z itself", both_ways(flow * _relu(z))),
             "dx is not the gradient by x: central differences give something else",
         ],
         "dW1": [

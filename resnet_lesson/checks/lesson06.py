@@ -50,7 +50,7 @@ def reviewed_network(answer):
         ("x is subtracted; add it", logits("conv relu conv shortcut negate add relu")),
         ("the branch is subtracted; add it", logits("conv relu conv negate shortcut add relu")),
         ("the sum is halved", logits("conv relu conv shortcut add half relu")),
-        ("a sigmoid stands at the end", 1 / (1 + np.exp(-right))),
+        ("a sigmoid stands at the end", tf.sigmoid(right).numpy()),
         ("a tanh stands at the end", np.tanh(right)),
         "the output is not that of the given network with its three mistakes mended",
     ]
@@ -88,7 +88,8 @@ WEIGHTED = [_weighted(6, (3, 4), 0), _weighted(4, (2, 5), 1)]
 @check_values("06", "the output", WEIGHTED, 1e-4, _with_tensors)
 def identity_block(x, kernels, biases):
     """``answer(x, kernels, biases, last_bias)`` → the article's identity block, as written."""
-    right = "conv bias relu conv bias relu conv bias relu shortcut add last_bias relu"
+    alone = "conv bias relu conv bias relu conv bias relu"
+    right = f"{alone} shortcut add last_bias relu"
     orders = {
         "as the article has it, ReLU before the addition included": right,
         "the article has a ReLU before the addition": right.replace("relu shortcut", "shortcut"),
@@ -108,12 +109,12 @@ def identity_block(x, kernels, biases):
         "x passes a ReLU on the shortcut": right.replace("shortcut", "shortcut relu"),
         "the last bias is added twice": right.replace("last_bias", "last_bias last_bias"),
         "a ReLU stands before the last bias, too": right.replace("last_bias", "relu last_bias"),
-        "this is the branch alone": right.partition(" shortcut")[0],
+        "this is the branch alone": alone,
         "the last bias belongs after the addition": (
             right.replace(" last_bias", "").replace("shortcut", "last_bias shortcut")
         ),
         "the last bias and the last ReLU belong after the addition": (
-            right.partition(" shortcut")[0] + " last_bias relu shortcut add"
+            f"{alone} last_bias relu shortcut add"
         ),
         "only the third convolution has a ReLU; the others have one, too": (
             "conv bias conv bias conv bias relu shortcut add last_bias relu"
@@ -121,7 +122,7 @@ def identity_block(x, kernels, biases):
     }
     for message, order in orders.items():
         yield message, computed(order, x, kernels, biases=biases)
-    branch = computed(right.partition(" shortcut")[0], x, kernels, biases=biases)
+    branch = computed(alone, x, kernels, biases=biases)
     yield "the branch is multiplied by x; add them", np.maximum(branch * x + biases[-1], 0)
     yield "the branch is added to itself; add x to it", np.maximum(2 * branch + biases[-1], 0)
     for message, turned in (

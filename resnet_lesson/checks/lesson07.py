@@ -40,6 +40,10 @@ def _squeezed(channels, reduction, seed):
     return drawn(seed, (3, 4, 5, channels), (channels, inner), (inner, channels))
 
 
+def _relu(x):
+    return np.maximum(x, 0)
+
+
 def _sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
@@ -49,11 +53,11 @@ def squeeze_and_excite(channels, reduction, seed):
     """``answer(channels, reduction)`` → a layer that weighs its channels."""
     x, down, up = _squeezed(channels, reduction, seed)
 
-    def out(values, inner=lambda h: np.maximum(h, 0), outer=_sigmoid):
+    def out(values, inner=_relu, outer=_sigmoid):
         return x * outer(inner(values @ down) @ up)[:, None, None]
 
     mean = x.mean(axis=(1, 2))
-    e = np.exp(np.maximum(mean @ down, 0) @ up)
+    e = np.exp(_relu(mean @ down) @ up)
     yield "squeezed to a number for each channel, and each channel weighed by one", out(mean)
     yield "squeeze by the mean over all pixels; this takes the maximum", out(x.max(axis=(1, 2)))
     yield "squeeze by the mean over all pixels; this takes the sum", out(x.sum(axis=(1, 2)))
@@ -61,7 +65,7 @@ def squeeze_and_excite(channels, reduction, seed):
     yield "the sigmoid at the end is missing", out(mean, outer=lambda v: v)
     yield (
         "there is a ReLU at the end; each weight should be a sigmoid",
-        out(mean, outer=lambda v: np.maximum(v, 0)),
+        out(mean, outer=_relu),
     )
     yield (
         "a softmax lets the channels compete; each should have a sigmoid of its own",
@@ -69,17 +73,17 @@ def squeeze_and_excite(channels, reduction, seed):
     )
     yield (
         "the ReLU belongs between the two layers, and the sigmoid at the end",
-        out(mean, _sigmoid, lambda v: np.maximum(v, 0)),
+        out(mean, _sigmoid, _relu),
     )
     yield "a sigmoid stands between the two layers; a ReLU belongs there", out(mean, _sigmoid)
     yield "the ReLU and the sigmoid are both missing", out(mean, lambda h: h, lambda v: v)
     yield "a tanh stands at the end; a sigmoid belongs there", out(mean, outer=np.tanh)
     yield "this multiplies by 1 minus the weight", x - out(mean)
     yield "the weights count twice", 2 * out(mean)
-    yield "x passes a ReLU; it should be weighed as it is", np.maximum(out(mean), 0)
+    yield "x passes a ReLU; it should be weighed as it is", _relu(out(mean))
     whole = np.broadcast_to(mean.mean(axis=0), mean.shape)
     yield "squeeze each image by itself; this takes the mean over the batch, too", out(whole)
-    each = np.maximum(x @ down, 0)
+    each = _relu(x @ down)
     late = _sigmoid(each.mean(axis=(1, 2)) @ up)[:, None, None]
     yield "squeeze first; this squeezes between the two layers", x * late
     last = _sigmoid(each @ up).mean(axis=(1, 2), keepdims=True)
@@ -88,7 +92,7 @@ def squeeze_and_excite(channels, reduction, seed):
         one = x.mean(axis=axis, keepdims=True)
         yield (
             f"squeeze over height and width; this takes the {words} alone",
-            x * _sigmoid(np.maximum(one @ down, 0) @ up),
+            x * _sigmoid(_relu(one @ down) @ up),
         )
     yield "x is added once more; it should only be weighed", x + out(mean)
     yield "the weights are added; they should multiply", x + (out(mean) / x)

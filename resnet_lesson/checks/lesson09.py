@@ -134,7 +134,7 @@ CHUNKS = [_chunks(3, 0), _chunks(4, 0), _chunks(4, 2), _chunks(5, 1)]
 @check_values("09", "the chunks", CHUNKS, tolerance=1e-4)
 def ring_round(chunks, step):
     """``answer(chunks, step)`` → chunks[worker][place] after one round of the reduce-scatter."""
-    replaced, plus = _round(chunks, step, add=False), _round(chunks, -step)
+    replaced, plus = _round(chunks, step, lambda own, got: got), _round(chunks, -step)
     everything = chunks + np.roll(chunks, 1, axis=0)
     yield "one chunk from each worker, added by its right neighbour", _round(chunks, step)
     yield "the receiver should add what it gets to its own chunk, not replace it", replaced
@@ -176,12 +176,12 @@ def _other_rounds(chunks, step):
     yield "this is the sum for everybody; in one round each worker adds one chunk", total
 
 
-def _moved(chunks, places, add=np.add, senders=None):
-    """Return the chunks after each sender's, at its place, has reached its right neighbour."""
+def _moved(chunks, places, add=np.add, senders=None, way=1):
+    """Return the chunks after each sender's, at its place, has reached its neighbour."""
     before = np.array(chunks)
     after = before.copy()
     for worker in range(len(before)) if senders is None else senders:
-        to, place = (worker + 1) % len(before), places[worker]
+        to, place = (worker + way) % len(before), places[worker]
         after[to, place] = add(before[to, place], before[worker, place])
     return after
 
@@ -192,11 +192,8 @@ def _all_rounds(chunks):
     return chunks
 
 
-def _round(chunks, step, add=True, way=1):
-    after, workers = np.array(chunks), np.arange(len(chunks))
-    places, receivers = (workers - step) % len(chunks), (workers + way) % len(chunks)
-    after[receivers, places] = after[workers, places] + add * after[receivers, places]
-    return after
+def _round(chunks, step, add=np.add, way=1):
+    return _moved(chunks, (np.arange(len(chunks)) - step) % len(chunks), add, way=way)
 
 
 OLD, PIECES = b"the one before", (b"all ", b"of ", b"it")
