@@ -14,7 +14,7 @@ from pathlib import Path
 from contestants import ROOT
 
 sys.path.append(str(ROOT / "tools"))
-from notebook_kinds import LESSON, notebooks
+from notebook_kinds import DEEPER, LESSON, SOLUTION, notebooks
 
 NAME = "course"
 REPEATS = 1
@@ -29,8 +29,16 @@ PROTOCOL = (
     "shared pages count once, looked at twice a second."
 )
 FLAGSHIP = "notebooks/04_plain_vs_residual.ipynb"
-# Seconds at most: the flagship, all lessons one after the other, and the two commands.
-BUDGETS = {"flagship": 180, "lessons": 900, "make check": 120, "make test": 1800}
+SUMS = {"lessons": LESSON, "deeper notebooks": DEEPER, "solutions": SOLUTION}
+# Seconds at most: the flagship, all of a kind one after the other, and the two commands.
+BUDGETS = {
+    "flagship": 150,
+    "lessons": 600,
+    "deeper notebooks": 360,
+    "solutions": 180,
+    "make check": 60,
+    "make test": 1200,
+}
 
 
 def command(contestant, task, seed, quick):
@@ -41,12 +49,11 @@ def command(contestant, task, seed, quick):
 def seconds(part):
     """Return the seconds that each budget is compared with; None for what was not measured."""
     found = {run["contestant"]: run["seconds"] for run in part["runs"]}
-    lessons = [name for name, kind in COURSE.items() if kind is LESSON]
-    whole = all(name in found for name in lessons)
-    return {
-        "flagship": found.get(FLAGSHIP),
-        "lessons": sum(found[name] for name in lessons) if whole else None,
-    } | {name: found.get(name) for name in COMMANDS}
+    sums = {}
+    for words, kind in SUMS.items():
+        names = [name for name, its in COURSE.items() if its is kind]
+        sums[words] = sum(map(found.get, names)) if found.keys() >= set(names) else None
+    return {"flagship": found.get(FLAGSHIP)} | sums | {name: found.get(name) for name in COMMANDS}
 
 
 def measure(what):

@@ -5,7 +5,8 @@ moments, writes to build/bench-quick.json and prints the tables: it shows that a
 measures nothing.
 
 A part is a module with its ``NAME``, ``PROTOCOL``, ``REPEATS`` and ``CONTESTANTS``, in ``QUICK``
-those of a trial if not all, and ``command``: how a contestant is started, in its own process.
+those of a trial if not all, in ``AT_A_TIME`` how many run side by side if not one, and ``command``:
+how a contestant is started, in its own process.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import course
 import growth
 import images_per_second
 import numpy as np
+import peer_tuning
 import results
 import step_profile
 import tables
@@ -27,7 +29,8 @@ import time_to_accuracy
 from contestants import DATA, ROOT, TORCH
 
 PARTS = {
-    part.NAME: part for part in (time_to_accuracy, images_per_second, step_profile, growth, course)
+    part.NAME: part
+    for part in (peer_tuning, time_to_accuracy, images_per_second, step_profile, growth, course)
 }
 QUICK = ROOT / "build" / "bench-quick.json"
 # What a reader's shell sets must not change what is compared.
@@ -75,7 +78,8 @@ def run_part(part, quick, run=call):
     turns = [(contestant, seed) for seed in seeds for contestant in contestants]
     runs = []
     # A trial measures nothing, so two contestants may run at a time.
-    with ThreadPoolExecutor(max_workers=2 if quick else 1) as pool:
+    at_a_time = 2 if quick else getattr(part, "AT_A_TIME", 1)
+    with ThreadPoolExecutor(at_a_time) as pool:
         found = pool.map(lambda turn: run(turn[0], part.NAME, turn[1], quick), turns)
         for (contestant, seed), measured in zip(turns, found, strict=True):
             runs.append({"contestant": contestant, "seed": seed} | measured)

@@ -7,6 +7,7 @@ from functools import partial
 import course
 import growth
 import images_per_second
+import peer_tuning
 import step_profile
 import time_to_accuracy
 from contestants import ROOT
@@ -18,9 +19,8 @@ BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 LABELS = {
     "ours": "ours",
     "keras_example": "Keras's convnet example",
+    "keras_tuned": "the same, tuned",
     "article": "article's network as written, Keras `fit`",
-    "article_one_softmax": "the same with one softmax",
-    "article_fixed": "the same with all repairs",
     "tf1": "article's network, TensorFlow 1 graph",
     "torch": "PyTorch twin, channels last",
     "torch_one_thread": "the same on one thread",
@@ -47,8 +47,10 @@ def table(results):
     lines = ["## Goals", "", "| goal | aim | measured | met |", "| --- | ---: | ---: | --- |"]
     for entry in results["goals"]:
         measured = "none" if entry["measured"] is None else f"{entry['measured']:,.4g}"
-        met = "yes" if entry["met"] else "no"
-        lines.append(f"| {entry['name']} | {entry['goal']:,} | {measured} | {met} |")
+        if entry["interval"]:
+            measured += " ({:,.3g} … {:,.3g})".format(*entry["interval"])
+        lines.append(f"| {entry['name']} | {entry['goal']:,.4g} | {measured} | {entry['met']} |")
+    lines += ["", "In brackets: the 95 % interval of the mean ratio, runs of one turn compared."]
     for part, heading, rows in TABLES:
         if part.NAME in parts:
             measured = parts[part.NAME]
@@ -72,6 +74,20 @@ def _contest(part, key, head):
         missed = f", {len(found) - len(reached)} not there" if len(reached) < len(found) else ""
         lines.append(f"| {label(contestant)} | {median} | {span} | {len(found)}{missed} |")
     return lines + [f"\nLeft out: {reason}" for reason in part["skipped"]]
+
+
+def _tuning(part):
+    best, runs = peer_tuning.fastest(part), {}
+    for run in part["runs"]:
+        runs.setdefault(run["contestant"], []).append(run)
+    lines = ["| setting | validation accuracy of each run | seconds, median |"]
+    lines += ["| --- | --- | ---: |"]
+    for name, found in runs.items():
+        accuracies = ", ".join(f"{run['accuracy']:.2%}" for run in found)
+        seconds = statistics.median(run["seconds"] for run in found)
+        chosen = " (raced)" if peer_tuning.CANDIDATES.get(name) == best else ""
+        lines.append(f"| {name}{chosen} | {accuracies} | {seconds:.0f} |")
+    return lines
 
 
 def _profile(part):
@@ -131,6 +147,7 @@ def _course(part):
 
 
 TABLES = (
+    (peer_tuning, "Settings for the Keras example", _tuning),
     (
         time_to_accuracy,
         "Time to 99 %",

@@ -13,6 +13,7 @@ import images_per_second
 import keras
 import numpy as np
 import ours
+import peer_tuning
 import pytest
 import results
 import run
@@ -34,6 +35,8 @@ def fake(contestant, task, seed, quick):
         return {"update": 20.0, "operations": {"A": 30.0, "B": 5.0}, "reached": 5e10, "peak": 2e11}
     if task == course.NAME:
         return {"seconds": 60.0, "memory": 2**30}
+    if task == peer_tuning.NAME:
+        return {"accuracy": 0.985 + 0.001 * peer_tuning.CONTESTANTS.index(contestant), "seconds": 9}
     speed = 4000 if contestant == "ours" else 2000 + seed
     seconds = 10.0 if contestant == "ours" else 100.0
     return {"images_per_second": speed} if task == images_per_second.NAME else {"seconds": seconds}
@@ -55,7 +58,6 @@ PEERS = Path(tensorflow_peers.__file__).parent
     [
         ("keras_example", 34_826, 1e-3, "dense"),  # as published
         ("article", ARTICLE, 3e-3, "outputs"),  # a softmax layer, before the loss takes another
-        ("article_one_softmax", ARTICLE, 3e-3, "logits"),
     ],
 )
 def test_peers_are_what_they_are_said_to_be(name, parameters, rate, last):
@@ -105,13 +107,17 @@ def test_contestants_take_turns_and_goals_come_from_the_measurements(files):
     found = json.loads(results.RESULTS.read_text())
     runs = found["parts"][time_to_accuracy.NAME]["runs"]
     first = [r["contestant"] for r in runs if r["seed"] == 0]
-    assert [r["contestant"] for r in runs] == first * 3
+    assert [r["contestant"] for r in runs] == first * 10
     goals = [(g["measured"], g["met"]) for g in found["goals"]]
-    assert goals[:2] == [(0.1, True), (4000 / 2002, True)]
-    assert goals[3] == (pytest.approx(0), True)
-    assert goals[4:] == [(60, True), (600, True), (60, True), (60, True)]
+    assert goals[:2] == [(pytest.approx(0.1), "yes")] * 2
+    assert goals[2] == (pytest.approx(4000 / 2004.5, rel=1e-5), "yes")
+    assert goals[4] == (pytest.approx(0), "yes")
+    kinds = (
+        60 * sum(kind is its for its in course.COURSE.values()) for kind in course.SUMS.values()
+    )
+    assert [measured for measured, _ in goals[5:]] == [60, *kinds, 60, 60]
     assert tables.PAGE.read_text() == tables.with_table(tables.PAGE.read_text(), found)
-    assert "| ours | 4,000 | 4,000 … 4,000 | 5 |" in tables.PAGE.read_text()
+    assert "| ours | 4,000 | 4,000 … 4,000 | 10 |" in tables.PAGE.read_text()
 
 
 def test_the_profile_s_table_accounts_for_all_the_time(files):
@@ -128,8 +134,40 @@ def test_a_run_that_misses_the_accuracy_misses_the_goal(files):
 
     run.main([], miss)
     goal = results.read()["goals"][0]
-    assert goal["measured"] is None and goal["met"] is False
-    assert "| ours | 10 | 10 … 10 | 3, 1 not there |" in tables.PAGE.read_text()
+    assert goal["measured"] is None and goal["met"] == "no"
+    assert "| ours | 10 | 10 … 10 | 10, 1 not there |" in tables.PAGE.read_text()
+
+
+def test_an_interval_that_holds_the_aim_leaves_a_goal_undecided():
+    runs = [{"contestant": "ours", "s": 1.0}] * 3
+    runs += [{"contestant": "peer", "s": seconds} for seconds in (7.0, 8.0, 9.0)]
+    mean, low, high = results.ratio({"runs": runs}, "ours", "peer", "s")
+    assert mean == pytest.approx((7 * 8 * 9) ** (-1 / 3))
+    assert low < 1 / 9 and high > 1 / 7  # of three logarithms: t = 4.3
+    measured = [mean, low, high]
+    for aim, met in {low - 0.01: "no", mean: "undecided", high: "yes"}.items():
+        assert results.at_most("time", aim, measured)["met"] == met
+    for aim, met in {low: "yes", mean: "undecided", high + 0.01: "no"}.items():
+        assert results.at_least("time", aim, measured)["met"] == met
+    assert results.ratio({"runs": runs[2:4]}, "ours", "peer", "s") is None  # no second turn
+
+
+def test_the_fastest_setting_of_which_each_run_reads_enough_is_raced():
+    a, b, c = peer_tuning.CONTESTANTS[:3]
+    runs = [
+        {"contestant": name, "seconds": seconds, "accuracy": accuracy}
+        for name, seconds, accuracy in (
+            (a, 10.0, 0.992),
+            (b, 20.0, 0.991),
+            (c, 30.0, 0.999),
+            (a, 10.0, 0.9899),
+            (b, 21.0, 0.99),
+            (c, 30.0, 0.999),
+        )
+    ]
+    assert peer_tuning.fastest({"runs": runs}) == peer_tuning.CANDIDATES[b]
+    assert peer_tuning.fastest({"runs": runs[3:4]}) is None
+    assert len(peer_tuning.CANDIDATES) == 20
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -153,7 +191,7 @@ def test_only_one_part_is_run_again(files):
     run.main(["--only", images_per_second.NAME], lambda *_: {"images_per_second": 1})
     part = results.read()["parts"][images_per_second.NAME]
     assert {measured["images_per_second"] for measured in part["runs"]} == {1}
-    assert results.read()["goals"][0]["met"]
+    assert results.read()["goals"][0]["met"] == "yes"
 
 
 def test_an_unknown_part_gets_a_sentence(capsys):
@@ -192,6 +230,7 @@ def test_the_course_has_all_its_notebooks():
     runs = [{"contestant": name, "seconds": 90.0} for name in course.NOTEBOOKS]
     assert course.seconds({"runs": runs})["lessons"] == 900
     assert course.seconds({"runs": runs[1:]})["lessons"] is None
+    assert course.seconds({"runs": runs[1:]})["solutions"] == 90 * 9
 
 
 def test_a_command_that_fails_is_told(monkeypatch, tmp_path):
