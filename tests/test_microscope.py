@@ -447,6 +447,19 @@ def test_counts_are_those_of_keras_before_and_after_a_change(opened, trained):
 
 
 @pytest.mark.slow
+def test_on_a_phone_the_counts_stay_on_the_screen(opened):
+    at = opened(width=390)
+    board, height = at.page.locator(".board"), at.page.viewport_size["height"]
+    at.button("Switch off block 5 of the plain one").click()
+    assert f"{at.right('plain')} right" in board.inner_text()
+    box = board.bounding_box()
+    assert box["y"] + box["height"] <= height
+    at.button("Show me around").click()
+    assert not board.is_visible()
+    assert not opened().page.locator(".board").is_visible()
+
+
+@pytest.mark.slow
 def test_every_change_can_be_undone_and_stands_in_the_address(opened):
     at = opened()
     page = at.page

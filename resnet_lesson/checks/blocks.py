@@ -4,6 +4,9 @@ A reference is the order of a block's parts, as in ``"conv norm relu conv norm s
 and so is each mistake: the reader's block is compared with what these orders compute.
 """
 
+import itertools
+from functools import partial
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -12,56 +15,177 @@ from resnet_lesson.checks.answers import NotYet, as_array, call, require
 from resnet_lesson.checks.core import close, drawn
 
 EPSILONS = (1e-3, 1e-5)  # of a normalisation: Keras's default, and that of others
+FACTORS = {
+    "zero": ("is multiplied by 0", 0),
+    "negate": ("has the wrong sign", -1),
+    "half": ("is halved", 1 / 2),
+    "double": ("is doubled", 2),
+    "tenth": ("is multiplied by 0.1", 1 / 10),
+}
+NO_RELU = {
+    "tanh": ("a tanh", np.tanh),
+    "sigmoid": ("a sigmoid", lambda y: 1 / (1 + np.exp(-y))),
+    "swish": ("a swish", lambda y: y / (1 + np.exp(-y))),
+    "relu6": ("cut off at 6", lambda y: np.clip(y, 0, 6)),
+    **{
+        f"leaky{slope:g}": ("leaky", partial(lambda slope, y: np.maximum(y, slope * y), slope))
+        for slope in (0.3, 0.2, 0.1, 0.01)
+    },
+}
+
+
+NORMS = {
+    "norm": ("over the batch", (0, 1, 2)),
+    "layer_norm": ("over the channels of each pixel", 3),
+    "sample_norm": ("over all of each image", (1, 2, 3)),
+    "instance_norm": ("over the pixels of each image", (1, 2)),
+}
+
+
+def _normalised(axes, epsilon, y):
+    mean, variance = (of(y, axis=axes, keepdims=True) for of in (np.mean, np.var))
+    return (y - mean) / np.sqrt(variance + epsilon)
 
 
 def computed(order, x, kernels, strides=None, biases=(), epsilon=EPSILONS[0]):
     """Compute what a block gives out in training, with γ = 1 and β = 0.
 
     Args:
-        order: names of parts. ``conv`` and ``depthwise`` take the next kernel, ``bias`` the next
-            bias, ``last_bias`` the last one. With ``shortcut`` the branch ends: what follows is
-            done to x, until ``add`` adds the two. ``zero``, ``negate`` and ``half`` multiply by 0,
-            −1 and 1/2.
+        order: names of parts. ``conv`` and ``depthwise`` take the next kernel, ``bias`` the bias of
+            the kernel before it, ``last_bias`` the last one. With ``shortcut`` the branch ends:
+            what follows is done to x, until ``add`` adds the two. Parts of ``FACTORS`` multiply,
+            those of ``NO_RELU`` stand where a ReLU should, other ``NORMS`` where that of the batch
+            should. With ``here`` the shortcut begins.
         x: float32 (batch, height, width, channels).
         kernels: arrays (height, width, channels, filters), in the order of their use.
         strides: of the convolutions, 1 if not given.
-        biases: arrays (filters,).
+        biases: arrays (filters,), one for each kernel, and the last one.
         epsilon: of the normalisations.
 
     Returns:
         float32 (batch, height, width, filters).
     """
     strides = iter(strides or [1] * len(kernels))
-    kernels, next_bias = iter(kernels), iter(biases)
+    used, left = [], list(kernels)
+
+    def kernel():
+        used.append(left.pop(0))
+        return used[-1]
+
     steps = {
-        "conv": lambda y: tf.nn.conv2d(y, next(kernels), next(strides), "SAME").numpy(),
-        "depthwise": lambda y: tf.nn.depthwise_conv2d(y, next(kernels), (1,) * 4, "SAME").numpy(),
-        "norm": lambda y: (y - y.mean(axis=(0, 1, 2))) / np.sqrt(y.var(axis=(0, 1, 2)) + epsilon),
-        "bias": lambda y: y + next(next_bias),
+        "conv": lambda y: tf.nn.conv2d(y, kernel(), next(strides), "SAME").numpy(),
+        "depthwise": lambda y: tf.nn.depthwise_conv2d(y, kernel(), (1,) * 4, "SAME").numpy(),
+        **{name: partial(_normalised, axes, epsilon) for name, (_, axes) in NORMS.items()},
+        "bias": lambda y: y + biases[len(used) - 1],
         "last_bias": lambda y: y + biases[-1],
         "relu": lambda y: np.maximum(y, 0),
-        "zero": lambda y: 0 * y,
-        "negate": lambda y: -y,
-        "half": lambda y: y / 2,
         "add": lambda y: branch + y,
+        "times": lambda y: branch * y,
+        "itself": lambda y: branch + branch,
+        **{name: partial(np.multiply, factor) for name, (_, factor) in FACTORS.items()},
+        **{name: function for name, (_, function) in NO_RELU.items()},
     }
-    y = x
+    y = start = x
     for part in order.split():
-        if part == "shortcut":
-            branch, y = y, x
+        if part == "here":
+            start = y
+        elif part == "shortcut":
+            branch, y = y, start
         else:
             y = steps[part](y)
     return y
 
 
-ORDINALS = ("first", "second", "third")
+ORDINALS = ("first", "second", "third", "fourth", "fifth")
+WORDS = {"conv": "convolution", "norm": "normalisation", "relu": "ReLU", "bias": "bias"}
+
+
+def one_change(right):
+    """Yield what one wrong part makes of an order: message, the order that it makes.
+
+    One part is missing, has another in its place, stands behind its neighbour, or is too many.
+    """
+    parts = right.split()
+    names, at = _names(parts), parts.index("shortcut")
+
+    def changed(i, *new, drop=0):
+        return " ".join([*parts[:i], *new, *parts[i + drop :]])
+
+    # Behind a ReLU, one more changes nothing: so what is missing comes before what is too many.
+    for i, part in enumerate(parts):
+        if part in ("norm", "relu", "bias", "last_bias"):
+            yield f"{names[i]} is missing", changed(i, drop=1)
+    for i, part in enumerate(parts):
+        if part == "relu":
+            for other, (words, _) in NO_RELU.items():
+                yield f"{names[i]} is {words} here", changed(i, other, drop=1)
+        if part == "add":
+            yield "the branch is multiplied by x; add them", changed(i, "times", drop=1)
+            yield "the branch is added to itself; add x to it", changed(i, "itself", drop=1)
+        if parts[i : i + 2] == ["norm", "relu"]:
+            yield f"{names[i]} and {names[i + 1]} are missing", changed(i, drop=2)
+        pair = parts[i : i + 2]
+        if len(pair) == 2 and "shortcut" not in pair and set(pair) != {"conv", "bias"}:
+            yield f"{names[i]} should come before {names[i + 1]}", changed(i, *pair[::-1], drop=2)
+    for other, (words, _) in NO_RELU.items():
+        yield f"the ReLUs are {words} here", right.replace("relu", other)
+    for other, (words, _) in NORMS.items():
+        yield f"normalise over the batch; here it is {words}", right.replace("norm", other)
+    places = [f"between {before} and {after}" for before, after in itertools.pairwise(names)]
+    places = [
+        "at the beginning of the branch",
+        *places,
+        "after the addition" if parts[-1] == "add" else "at the end",
+    ]
+    places[at : at + 2] = ["before the addition, on the branch", "on the shortcut"]
+    for i, place in enumerate(places):
+        for part in ("relu", "norm"):
+            yield f"a {WORDS[part]} stands {place}; none belongs there", changed(i, part)
+    ends = {at: "the branch", at + 1: "the shortcut", parts.index("add") + 1: "the sum"}
+    for i, end in ends.items():
+        for name, (words, _) in FACTORS.items():
+            yield f"{end} {words}", changed(i, name)
+
+
+def other_starts(right):
+    """Yield what becomes of an order whose shortcut does not begin with x: message, order.
+
+    Only where all convolutions have one width can the two be added.
+    """
+    branch, rest = right.split(" shortcut ")
+    parts, names = branch.split(), _names(right.split())
+    for i in range(1, len(parts)):
+        where = f"between {names[i - 1]} and {names[i]}"
+        order = " ".join([*parts[:i], "here", *parts[i:], "shortcut", rest])
+        yield f"the shortcut begins {where}; it should begin with x", order
+
+
+def _names(parts):
+    """Return what to call each part of an order in a message, as in "the second ReLU"."""
+    at, names = parts.index("shortcut"), []
+    for i, part in enumerate(parts):
+        alike = [j for j, other in enumerate(parts) if other == part and (j < at) == (i < at)]
+        which = ORDINALS[alike.index(i)] if len(alike) > 1 else ""
+        kind = WORDS.get(part, {"last_bias": "last bias", "add": "addition"}.get(part, part))
+        if i > at and part == "conv":
+            names.append("the projection")
+        elif i > at and part == "norm":
+            names.append("the projection's normalisation")
+        elif i > at and part == "relu":
+            names.append("the last ReLU")
+        else:
+            names.append(" ".join(filter(None, ("the", which, kind))))
+    return names
 
 
 def usual_mistakes(right):
-    """Return what may go wrong with a block, message → order of the parts, from its right order."""
+    """Return what may go wrong with a block in several places, message → order of the parts."""
     branch, shortcut = right.split(" shortcut ")
-    shortcut, last = f"shortcut {shortcut}".removesuffix(" relu"), right.endswith("relu")
-    end = " relu" if last else ""
+    last = right.endswith("relu")
+    shortcut, end = f"shortcut {shortcut}".removesuffix(" relu"), " relu" * last
+    plain, before_each = branch.removesuffix(" norm"), "norm relu conv "
+    if "norm" not in right:
+        before_each = "relu conv "
     found = {
         "the shortcut is missing": branch + end,
         "nothing is normalised in training: is there a normalisation, and is it told `training`?": (
@@ -73,47 +197,34 @@ def usual_mistakes(right):
         "the normalisations belong before the ReLUs": (
             f"{branch.replace('norm relu', 'relu norm')} {shortcut}{end}"
         ),
-        "the last normalisation belongs before the addition": (
-            f"{branch.removesuffix(' norm')} {shortcut} norm{end}"
+        "the last normalisation belongs before the addition": f"{plain} {shortcut} norm{end}",
+        "a ReLU stands before each convolution, and none at the end: this is pre-activation": (
+            f"{before_each * branch.count('conv')}{shortcut}"
         ),
-        "x is subtracted": right.replace("add", "negate add"),
-        "this is half of the sum: add, do not average": right.replace("add", "add half"),
-        "the branch gives nothing: it starts at zero": f"{branch} zero {shortcut}{end}",
     }
     if last:
-        found |= {
-            "the last ReLU is missing": right.removesuffix(" relu"),
-            "the last ReLU belongs after the addition, not before": f"{branch} relu {shortcut}",
-            "the ReLU before the addition does not belong there": f"{branch} relu {shortcut} relu",
-        }
+        late = "the last ReLU belongs after the addition, not before"
+        found[late] = f"{branch} relu {shortcut}"
     else:
-        found |= {
-            "a ReLU follows the addition; none belongs there": f"{right} relu",
-            "a ReLU stands before the addition; none belongs there": f"{branch} relu {shortcut}",
-            "a ReLU stands before the addition and one after it; none belongs there": (
-                f"{branch} relu {shortcut} relu"
-            ),
-        }
-    parts = branch.split()
-    for kind, name in (("norm", "normalisation"), ("relu", "ReLU")):
-        places = [i for i, part in enumerate(parts) if part == kind]
-        for which, i in zip(ORDINALS, places, strict=False):
-            rest = " ".join(parts[:i] + parts[i + 1 :])
-            found[f"the {which} {name} of the branch is missing"] = f"{rest} {shortcut}{end}"
+        both = "a ReLU stands before the addition and one after it; none belongs there"
+        found[both] = f"{branch} relu {shortcut} relu"
     if shortcut == "shortcut add":
-        found |= {
-            "the shortcut is normalised; it should be x as it is": right.replace(
-                " add", " norm add"
-            ),
-            "the shortcut has a ReLU; it should be x as it is": right.replace(" add", " relu add"),
-        }
+        elsewhere = "the last normalisation belongs on the branch, not on the shortcut"
+        found[elsewhere] = f"{plain} shortcut norm add{end}"
     else:
-        found["the projection should be normalised, too"] = right.replace("norm add", "add")
-        found["the projection has a ReLU; none belongs there"] = right.replace("add", "relu add")
+        each = "normalise each of the two before the addition, and not their sum"
+        found[each] = f"{plain} {shortcut.removesuffix(' norm add')} add norm{end}"
     return found
 
 
-def examine(block, seed, shapes, right, mistakes=None, stride=1):
+def all_mistakes(right):
+    """Yield all that is known to go wrong with a block of one width: message, order."""
+    yield from usual_mistakes(right).items()
+    yield from one_change(right)
+    yield from other_starts(right)
+
+
+def examine(block, seed, shapes, right, stride=1):
     """Raise NotYet unless the reader's block computes what it should, in training and evaluation.
 
     Args:
@@ -121,8 +232,6 @@ def examine(block, seed, shapes, right, mistakes=None, stride=1):
         seed: of the input.
         shapes: of the kernels, in the order of their use, without that of a projection.
         right: the right order of the parts.
-        mistakes: dictionary: message → the order that this mistake makes; the usual ones if none
-            are given.
         stride: of the block. It may be on the first convolution, or on the second as in v1.5; a
             projection has it, too.
     """
@@ -141,19 +250,27 @@ def examine(block, seed, shapes, right, mistakes=None, stride=1):
     require(trained.shape[3] == filters, width)
     kernels = kernels_of(block, shapes, "shortcut conv" in right)
 
-    def fits(order):
-        return any(
-            close(trained, computed(order, x, kernels, strides, epsilon=epsilon), 2e-3)
-            for strides in {(stride, 1, 1, stride), (1, stride, 1, stride)}
-            for epsilon in EPSILONS
-        )
+    def fits(order, strides=((stride, 1, 1, stride), (1, stride, 1, stride))):
+        try:
+            return any(
+                close(trained, computed(order, x, kernels, steps, epsilon=epsilon), 2e-3)
+                for steps in set(strides)
+                for epsilon in EPSILONS
+            )
+        except (ValueError, tf.errors.InvalidArgumentError):  # two shapes that cannot be added
+            return False
 
     if not fits(right):
-        for message, order in (mistakes or usual_mistakes(right)).items():
+        late = "the stride belongs on the first 1×1 or on the 3×3, not on the last 1×1"
+        require(not fits(right, [(1, 1, stride, stride)]), late)
+        for message, order in all_mistakes(right):
             require(not fits(order), message)
         raise NotYet("the kernels have the right shapes, but the output is another one")
     same = "training=True and training=False give one output: hand `training` on to each part"
     require(not close(evaluated, trained, 1e-3), same)
+    again = as_array(called(block, tf.constant(x), training=False), "the block's output")
+    moved = "after training, evaluation is what it was before: are the moving averages updated?"
+    require(not close(again, evaluated, 1e-6), moved)
     # Before training the numbers γ are 1, and all others are 0, but for a moving variance that a
     # tf.Module left trainable.
     arrays = map(np.asarray, variables(block))
@@ -205,10 +322,11 @@ def kernels_of(block, shapes, projects):
     The projection's comes last. Of two kernels of one shape, the one that was made first is first.
     """
     arrays = [value for value in map(np.asarray, variables(block)) if value.ndim in (2, 4)]
-    found = [value.reshape((1, 1, *value.shape)[-4:]) for value in arrays]
+    found = [value.reshape((1, 1, *value.shape)[-4:]).astype("float32") for value in arrays]
     # A convolution of as many groups as channels is a depthwise one.
     grouped = [(*shape[:2], shape[3], shape[2]) for shape in shapes if shape[3] == 1 < shape[2]]
     found = [v.transpose(0, 1, 3, 2) if v.shape in grouped else v for v in found]
+    found = _one_depthwise(found, shapes)
     have = sorted(value.shape for value in found)
     with_projection = [*shapes, (1, 1, shapes[0][2], shapes[-1][3])]
     wanted = with_projection if projects else shapes
@@ -219,6 +337,18 @@ def kernels_of(block, shapes, projects):
     thin = sorted((1, 1, *shape[2:]) for shape in wanted)
     require(have != thin, "all kernels are 1×1; the middle one should be 3×3")
     raise NotYet(f"the kernels have the shapes {have}; expected are {sorted(wanted)}")
+
+
+def _one_depthwise(found, shapes):
+    """Join the kernels of convolutions of one channel each, where a depthwise one is wanted."""
+    wide = next((shape for shape in shapes if shape[3] == 1 < shape[2]), None)
+    single = [value for value in found if wide and value.shape == (*wide[:2], 1, 1)]
+    if not wide or len(single) != wide[2]:
+        return found
+    return [
+        *(value for value in found if value.shape != single[0].shape),
+        np.concatenate(single, 2),
+    ]
 
 
 def variables(layer):

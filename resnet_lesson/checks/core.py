@@ -101,7 +101,8 @@ def check_values(lesson, what, cases, tolerance=0, run=call):
 
     It takes what the reader's function takes, or what ``run`` makes of it. It yields praise and the
     right value, then each known mistake and what it gives, and at last the message for any other
-    value::
+    value. In place of what a mistake gives there may be a function that tells whether a value is
+    this mistake::
 
         @check_values("05", "the number of paths", [(5, 2), (16, 8)])
         def paths_of_length(n, k):
@@ -145,8 +146,9 @@ def judge(value, what, meanings, tolerance=0, **names):
     Args:
         value: what the reader's code gives.
         what: what to call it in a message.
-        meanings: praise and the right value, then each known mistake and what it gives, and at last
-            the message for any other value.
+        meanings: praise and the right value, then each known mistake and what it gives, or a
+            function that tells whether a value is this mistake, and at last the message for any
+            other value.
         tolerance: as ``close`` takes it. A mistake may differ by rounding at least.
         names: values for names in the braces of the last message, besides ``found``.
     """
@@ -154,10 +156,44 @@ def judge(value, what, meanings, tolerance=0, **names):
     found = as_array(value, what, np.shape(right))
     if close(found, right, tolerance):
         return praise
+    tolerance = max(tolerance, 1e-6)
     for message, mistake in mistakes:
-        require(not close(found, mistake, max(tolerance, 1e-6)), message)
+        made = mistake(found) if callable(mistake) else close(found, mistake, tolerance)
+        require(not made, message)
     with np.printoptions(precision=3):
-        raise NotYet(otherwise.format(found=found, **names))
+        otherwise = otherwise.format(found=found, **names)
+    raise NotYet("; ".join(filter(None, (otherwise, relation(found, right, tolerance)))))
+
+
+def relation(found, right, tolerance):
+    """Say how a wrong array lies to the right one; "" for single numbers, which tell too little."""
+    right = np.asarray(right, np.float64)
+    if right.size < 3 or not found.any():
+        return "every number is 0" if found.size > 1 and not found.any() else ""
+    factor = (found * right).sum() / max((right * right).sum(), 1e-30)
+    shift = (found - right).mean()
+    if factor and close(found, factor * right, tolerance):
+        nearly = f"each number is nearly right, {abs(factor - 1):.1%} off"
+        wide = abs(factor - 1) > 0.02
+        return f"each number is {factor:.3g} times what it should be" if wide else nearly
+    if close(found, right + shift, tolerance):
+        return f"each number is {abs(shift):.3g} too {'large' if shift > 0 else 'small'}"
+    if close(np.sort(found, axis=None), np.sort(right, axis=None), tolerance):
+        return "the numbers are the right ones, in another order"
+    off = np.abs(found - right) > tolerance * np.abs(right).max()
+    at = np.unravel_index(off.argmax(), off.shape)
+    example = f"at {list(map(int, at))}, say, stands {found[at]:.3g} and not {right[at]:.3g}"
+    for axis, name in enumerate(("row", "column")[: right.ndim]):
+        lines = off.any(axis=tuple(i for i in range(right.ndim) if i != axis))
+        if right.ndim < 3 and not lines.all() and len(lines) > 1:
+            which = ", ".join(map(str, np.flatnonzero(lines)[:3]))
+            return f"wrong in {name} {which} alone" if right.ndim > 1 else example
+    return example
+
+
+def right_where(places, right):
+    """Return a function that tells whether a value is right in these places, and not in all."""
+    return lambda found: close(found[places], right[places], 1e-6)
 
 
 def close(found, expected, tolerance=1e-4):

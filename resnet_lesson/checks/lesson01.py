@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
-from resnet_lesson.checks.answers import as_array, as_parts, call, require
+from resnet_lesson.checks.answers import NotYet, as_array, as_parts, call, require
 from resnet_lesson.checks.blocks import called
-from resnet_lesson.checks.core import check, check_values, drawn
+from resnet_lesson.checks.core import check, check_values, close, drawn, judge, right_where
 from resnet_lesson.checks.predictions import judged
 
 
@@ -33,6 +33,14 @@ ANY_SIGN = [(drawn(n, (6, n))[0],) for n in (4, 1)] + [(1e6 * drawn(9, (6, 3))[0
 @check_values("01", "the layers' output", ANY_SIGN, 1e-6, _pair)
 def identity_pair(x):
     """``answer(n)`` → W1, b1, W2, b2: two layers, ReLU after the first, that give back any x."""
+    yield from _pair_meanings(x)
+
+
+def _alike(y):
+    return y.shape[1] > 1 and close(y, np.repeat(y[:, :1], y.shape[1], axis=1))
+
+
+def _pair_meanings(x):
     yield "what is positive goes one way, what is negative the other", x
     yield "the ReLU cuts the negative numbers off, and nothing brings them back", np.maximum(x, 0)
     yield "these are the absolute values: the negative half comes back with the wrong sign", abs(x)
@@ -42,7 +50,21 @@ def identity_pair(x):
     yield "this is x / 2: each half comes back whole", x / 2
     yield "nothing comes through: the output is zero", np.zeros_like(x)
     shift = "it fails far below zero: a shift moves the place where the ReLU cuts, and no more"
-    yield shift if np.abs(x).max() > 1e5 else "the two layers do not give back what they get"
+    if np.abs(x).max() > 1e5:
+        yield shift
+    else:
+        yield "all outputs of an x are equal: does each number have units of its own?", _alike
+        further = "each number comes back one place further: the 1s belong on the diagonal"
+        yield further, lambda y: close(y[:, 1:], x[:, :-1]) or close(y[:, :-1], x[:, 1:])
+        yield (
+            "where x is positive it comes back, where it is negative it does not",
+            right_where(x > 0, x),
+        )
+        yield (
+            "where x is negative it comes back, where it is positive it does not",
+            right_where(x < 0, x),
+        )
+        yield "the two layers do not give back what they get"
 
 
 def _deeper(answer, units, inputs, n, seed):
@@ -56,25 +78,61 @@ def _deeper(answer, units, inputs, n, seed):
     require(deep is not model, "this is the model itself; build a new one")
     made = "return a keras.Model, such as a keras.Sequential"
     require(isinstance(deep, keras.Model), f"{made}; this is a {type(deep).__name__}")
-    logits = call(deep, _images(inputs, seed))
-    layers = [layer for layer in _layers(deep) if isinstance(layer, keras.layers.Dense)]
+    x = _images(inputs, seed)
+    logits = call(deep, x)
+    steps = _steps(deep)
+    dense = [step for step in steps if isinstance(step, keras.layers.Dense)]
     wanted = len(before) // 2 + 2 * n
-    asked = f"the new model has {len(layers)} dense layers where {wanted} were asked for"
-    require(len(layers) == wanted, asked)
-    config = str([layer.get_config() for layer in _layers(deep)])
-    found = config.count("'relu'") + sum(isinstance(x, keras.layers.ReLU) for x in _layers(deep))
-    relu = f"{n} of the new layers should have a ReLU, as in exercise 1; this model has {found}"
-    require(found >= n, relu)
+    asked = f"the new model has {len(dense)} dense layers where {wanted} were asked for"
+    require(len(dense) == wanted, asked)
+    made = str([step.get_config() for step in steps if isinstance(step, keras.layers.Layer)])
+    relus = made.count("'relu'") + sum(type(step).__name__ in ("ReLU", "Relu") for step in steps)
+    relu = f"{n} of the new layers should have a ReLU, as in exercise 1; this model has {relus}"
+    require(relus >= n, relu)
+    shared = {id(weight) for weight in model.weights} & {id(weight) for weight in deep.weights}
+    own = "the new model has her layers themselves, so training it would change hers: copy them"
+    if close(as_array(logits), model(x).numpy()):
+        require(not shared, own)
+    else:
+        _say_what_differs(model, dense)
+        tanh = "a tanh of her hidden layers is missing"
+        require(made.count("'tanh'") >= len(model.layers) - 1, tanh)
     return logits
 
 
-def _layers(model):
-    """Return all layers of a model, those of models inside it instead of these."""
-    inside = [_layers(one) if isinstance(one, keras.Model) else [one] for one in model.layers]
-    return [layer for layers in inside for layer in layers]
+def _steps(model):
+    """Return all operations of a model, those of models inside it instead of these."""
+    operations = getattr(model, "operations", model.layers)
+    inside = [_steps(one) if isinstance(one, keras.Model) else [one] for one in operations]
+    return [step for steps in inside for step in steps]
 
 
-DEEPER = [((5, 3), 4, 1, 0), ((7, 4, 6), 5, 3, 1), ((3,), 6, 2, 2)]
+def _say_what_differs(model, dense):
+    """Raise NotYet if an old layer's weights are lost, or the first new pair loses something."""
+    new = list(dense)
+    for number, old in enumerate(model.layers, start=1):
+        kernel, bias = old.get_weights()
+        copies = [one for one in new if np.array_equal(one.get_weights()[0], kernel)]
+        which = f"layer {number} of hers"
+        require(copies, f"{which} has lost its kernel: copy the weights of each old layer")
+        same = any(np.array_equal(one.get_weights()[-1], bias) for one in copies)
+        require(same, f"{which} has lost its bias")
+        alike = copies[0].activation == old.activation or copies[0].activation.__name__ == "linear"
+        activation = f"the activation {copies[0].activation.__name__}, hers has"
+        require(alike, f"{which} has {activation} {old.activation.__name__}")
+        new.remove(copies[0])
+    (W1, b1), (W2, b2) = (layer.get_weights() for layer in new[:2])
+    if W1.shape == W2.shape[::-1]:
+        x = drawn(0, (6, len(W1)))[0]
+        bent = f"the second layer of a pair has the activation {new[1].activation.__name__}"
+        require(new[1].activation.__name__ == "linear", f"{bent}; it should have none")
+        try:
+            judge(np.maximum(x @ W1 + b1, 0) @ W2 + b2, "its output", _pair_meanings(x))
+        except NotYet as wrong:
+            raise NotYet(f"the first new pair, tried alone: {wrong}") from wrong
+
+
+DEEPER = [((5, 3), 4, 1, 0), ((9, 4, 8), 5, 3, 1), ((3,), 6, 2, 2)]
 
 
 @check_values("01", "the new model's output", DEEPER, 1e-4, _deeper)

@@ -1,9 +1,16 @@
 """Checks of the exercises to lesson 02, residual learning."""
 
+import keras
 import numpy as np
 
 from resnet_lesson.checks.answers import as_array, as_parts, call, require
-from resnet_lesson.checks.blocks import block_of, called, variables
+from resnet_lesson.checks.blocks import (
+    all_mistakes,
+    block_of,
+    called,
+    computed,
+    variables,
+)
 from resnet_lesson.checks.core import check, check_values, close, drawn, judge
 from resnet_lesson.checks.predictions import judged
 
@@ -15,36 +22,48 @@ def _relu(x):
 def _dense_block(answer, units, seed):
     """Return what the reader's block of dense layers gives out, with weights drawn for it."""
     block = block_of(answer, units)
-    x = drawn(seed, (8, units))[0].astype("float32")
+    x, values = _drawn(units, seed)
     called(block, x)  # some blocks make their weights only now
     kernels = [v for v in variables(block) if v.shape == (units, units)]
     found = f"two kernels of {units} × {units} were expected, this block has {len(kernels)}"
     require(len(kernels) == 2, found)
-    for kernel, value in zip(kernels, drawn(seed + 1, *2 * [(units, units)]), strict=True):
-        kernel.assign(value.astype("float32"))
-    return called(block, x)
+    for kernel, value in zip(kernels, values, strict=True):
+        kernel.assign(value)
+    output = as_array(called(block, x))
+    if isinstance(block, keras.layers.Layer):
+        same = close(as_array(block(x, training=True)), output)
+        require(
+            same,
+            "in training it gives something else: is there a dropout or a normalisation in it?",
+        )
+    return output
+
+
+def _drawn(units, seed):
+    """Draw inputs of a block of dense layers, some of them large, and two kernels."""
+    x, *kernels = drawn(seed, (8, units), (units, units), (units, units))
+    return 4 * x.astype("float32"), [kernel.astype("float32") for kernel in kernels]
 
 
 @check_values("02", "the block's output", [(5, 0), (3, 2)], 1e-4, _dense_block)
 def mended_block(units, seed):
     """``answer(units)`` → a block of dense layers, repaired: ReLU(W2 ReLU(W1 x) + x)."""
-    x, (A, B) = drawn(seed, (8, units))[0], drawn(seed + 1, *2 * [(units, units)])
-    hidden = _relu(x @ A)
-    F = hidden @ B
-    yield "the shortcut spans both layers", _relu(F + x)
-    yield "the shortcut still begins after the first layer", _relu(F + hidden)
-    yield "the shortcut begins after the first layer's product", _relu(F + x @ A)
-    yield "there is no shortcut any more", _relu(F)
-    yield "the last ReLU is missing", F + x
-    yield "the last ReLU belongs after the addition, not before", _relu(F) + x
-    yield "the ReLU before the addition does not belong there", _relu(_relu(F) + x)
-    yield "the ReLU between the two layers is missing", _relu(x @ A @ B + x)
+    x, kernels = _drawn(units, seed)
+    hidden = _relu(x @ kernels[0])
+    F, pixels = hidden @ kernels[1], [kernel[None, None] for kernel in kernels]
+    right = "conv relu conv shortcut add relu"
+
+    def of(order):
+        return computed(order, x[:, None, None], pixels)[:, 0, 0]
+
+    yield "the shortcut spans both layers", of(right)
+    still = _relu(F + hidden)
+    yield "the shortcut still begins after the first layer", still
+    yield "the shortcut is mended, and the old one is kept as well", _relu(still + x)
     yield "x is added, and what the first layer gives is added, too", _relu(F + x + hidden)
-    yield "the shortcut goes around the first layer alone", _relu((hidden + x) @ B)
-    yield "the shortcut has a ReLU of its own; x should go on as it is", _relu(F + _relu(x))
-    yield "this is half of the sum: add, do not average", _relu((F + x) / 2)
-    yield "F(x) and x are multiplied; add them", _relu(F * x)
-    yield "x is subtracted", _relu(F - x)
+    yield "the shortcut goes around the first layer alone", _relu((hidden + x) @ kernels[1])
+    for message, order in all_mistakes(right):
+        yield message.replace("convolution", "layer"), of(order)
     yield "the output is not ReLU(F(x) + x) with the two layers in their order"
 
 
@@ -53,7 +72,7 @@ def _batch(count, n, inner, seed):
     return drawn(seed, (count, n), (n, inner), (inner, n), (count, n))
 
 
-BATCHES = [_batch(6, 4, 5, 3), _batch(1, 3, 2, 4), _batch(5, 2, 7, 5)]
+BATCHES = [_batch(6, 4, 5, 3), _batch(1, 3, 2, 4), _batch(5, 2, 7, 5), _batch(4, 3, 3, 6)]
 
 
 @check("02")
@@ -81,6 +100,13 @@ def _gradients(x, W1, W2, flow):
     at_sum = flow * (z > 0)
     at_hidden, without_inner = at_sum @ W2.T * inner, at_sum @ W2.T
     without_outer = flow @ W2.T * inner
+
+    def slopes(of):
+        at_sum = flow * of(z)
+        return at_sum @ W2.T * of(x @ W1) @ W1.T + at_sum
+
+    guided = _relu(_relu(flow) @ W2.T) @ W1.T + _relu(flow)
+    through_x = both_ways(at_sum) * (x > 0)
     last = "the last ReLU is missing: where it gave 0, nothing flows back"
     mask = "the last ReLU is open where z is positive, and z has x in it"
     branch = "the ReLU inside the branch is missing: units that are off pass nothing"
@@ -107,7 +133,11 @@ def _gradients(x, W1, W2, flow):
                 both_ways(at_sum) / len(x),
             ),
             ("`flow` is not used", both_ways(1.0 * (z > 0))),
-            ("a mask is 0 or 1; this multiplies by z itself", both_ways(flow * _relu(z))),
+            ("a mask is 0 or 1; this multiplies by z itself", slopes(_relu)),
+            ("a ReLU that is off passes 0 on, not −1", both_ways(flow * np.sign(z))),
+            ("the masks are the wrong way round", slopes(lambda y: y < 0)),
+            ("what flows back is not cut by its own sign, but by that of z", guided),
+            ("x has no ReLU of its own, so nothing is cut where x is negative", through_x),
             "dx is not the gradient by x: central differences give something else",
         ],
         "dW1": [
@@ -115,6 +145,8 @@ def _gradients(x, W1, W2, flow):
             (last, x.T @ without_outer),
             (branch, x.T @ without_inner),
             (means, x.T @ at_hidden / len(x)),
+            ("what W1 gets is x as it is, without a ReLU", _relu(x).T @ at_hidden),
+            ("this is the last row's part alone: add the rows up", x[-1:].T @ at_hidden[-1:]),
             "dW1 is not the gradient by W1: central differences give something else",
         ],
         "dW2": [
@@ -135,8 +167,20 @@ def harmless_start(answer):
         W1, W2 = as_array(W1, "W1", (n, n)), as_array(W2, "W2", (n, n))
         x = np.vstack([np.random.default_rng(seed).random((512, n)), np.eye(n)])
         hidden = _relu(x @ W1)
-        unchanged = close(_relu(hidden @ W2 + x), x, 1e-6)
-        require(unchanged, "the block changes its input at the start")
+        branch = hidden @ W2
+        largest = np.abs(branch).max()
+        small = f"the branch gives up to {largest:.2g}: that is nearly zero, and should be zero"
+        changes = not close(_relu(branch + x), x, 1e-6)
+        require(not changes or largest > 0.3, small)
+        require(not close(branch, x), "the branch gives x, so that the block gives 2x")
+        require(not close(branch, -x), "the branch gives −x, so that nothing is left of x")
+        wrong = f"the branch should give 0 for every x ≥ 0, and this gives up to {largest:.2g}"
+        rows, columns = (np.flatnonzero(W2.any(axis=axis)) for axis in (1, 0))
+        if min(len(rows), len(columns)) < n:
+            wrong += f"; W2 is zero but for rows {rows.tolist()} and columns {columns.tolist()}"
+        elif close(W1 @ W2, 0 * W1 + 1e-9) or np.abs(W1 @ W2).max() < 1e-6:
+            wrong += "; W1 W2 is zero, but a ReLU stands between the two"
+        require(not changes, wrong)
         # dL/dW2 is a product with the hidden units, dL/dW1 passes W2.
         stuck = "with W2 = 0 and no hidden unit on, both gradients are 0, and it stays so for ever"
         require(hidden.any() or W2.any(), stuck)

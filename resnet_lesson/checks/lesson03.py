@@ -29,14 +29,14 @@ def changing_block(answer):
 def expanding_block(answer):
     """``answer(channels, expansion)`` → MobileNetV2's block, with an identity shortcut."""
     right = "conv norm relu depthwise norm relu conv norm shortcut add"
-    for channels, expansion, seed in ((4, 3, 0), (6, 2, 1)):
+    for channels, expansion, seed in ((4, 3, 0), (6, 2, 1), (5, 1, 2)):
         block, wide = block_of(answer, channels, expansion), channels * expansion
         called(block, np.zeros((1, 6, 6, channels), "float32"))  # some make their weights only now
         found = {tuple(kernel.shape) for kernel in variables(block)}
         full = f"the 3×3 mixes all {wide} channels; each should be convolved by itself"
         require((3, 3, wide, wide) not in found, full)
         narrow = f"the inner width should be {channels} × {expansion}, not {channels} / {expansion}"
-        require((1, 1, channels, channels // expansion) not in found, narrow)
+        require(wide == channels or (1, 1, channels, channels // expansion) not in found, narrow)
         shapes = [(1, 1, channels, wide), (3, 3, wide, 1), (1, 1, wide, channels)]
         examine(block, seed, shapes, right)
     return "wide in the middle, and each channel by itself there"

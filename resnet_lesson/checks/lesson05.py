@@ -41,6 +41,10 @@ def _misread(*given):
     return int(np.sum(_read(*given) != LABELS))
 
 
+def _unequal(read, labels=LABELS):
+    return int(np.sum(read != labels[: len(read)]))
+
+
 def _mistakes(answer, names):
     given, listed = dict(PARTS), list(names)
     found = call(answer, given, listed, IMAGES.copy(), LABELS.copy())
@@ -76,6 +80,26 @@ def mistakes_without(names):
     twice = _misread(PARTS, names, lambda x: x + x)
     yield "a block that is left out doubles what came in; it should go on as it is", twice
     yield "the last part, which gives the logits, has not run", _misread(headless, names)
+    logits, whole = _logits(PARTS, names), _misread(PARTS)
+    yield "the smallest logit is read; take the largest", int(np.sum(logits.argmin(1) != LABELS))
+    singly = [_misread(PARTS, [name]) for name in names]
+    if len(names) > 1:
+        yield "these blocks are left out one at a time, and the mistakes added up", sum(singly)
+        yield "these blocks are left out one at a time, and the mistakes averaged", np.mean(singly)
+        yield "only the last of the names is left out", singly[-1]
+    yield "the mistakes of the whole network are subtracted; count all", right - whole
+    bent = _misread(PARTS, names, lambda x: np.maximum(x, 0))
+    yield "a block that is left out becomes a ReLU; what came in should go on as it is", bent
+    read = logits.argmax(axis=1)
+    yield "count the images; this adds up how far the digits are apart", np.abs(read - LABELS).sum()
+    ten = "10 is the number of digits: find the largest logit of each image, and count images"
+    yield ten, len(set(LABELS[read != LABELS]))
+    yield "the number of images is not always 1,000", 1000 - (len(LABELS) - right)
+    yield "the last images, which fill no batch, are lost", _unequal(read[:384], LABELS[:384])
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    below = int(np.sum(p[range(len(LABELS)), LABELS] < 0.5))
+    yield "an image is misread where another digit has more, not where its own has below ½", below
+    yield "the logit itself is compared with the label; take its place", len(LABELS)
     yield "with {names} left out, {found:g} is not the number of images that are misread"
 
 
@@ -94,6 +118,14 @@ def _halves(seed, size, count=100):
     return features[:count] + 40, labels[:count], features[count:] + 40, labels[count:]
 
 
+def _clear(seed):
+    """Draw as ``_halves`` does: each digit has a feature that tells it, all others say nothing."""
+    features, labels, new, new_labels = _halves(seed, 0)
+    for some, its in ((features, labels), (new, new_labels)):
+        some[:, 2000:2010] += 100 * np.eye(10)[its]
+    return features, labels, new, new_labels
+
+
 @check("05")
 def mended_probe(answer):
     """``answer(features, labels, new, new_labels)`` → the accuracy on new images, honestly."""
@@ -107,6 +139,9 @@ def mended_probe(answer):
     few = f"where forty features tell the digits apart, it reads {digits:.0%}"
     choose = "choose those whose means differ between the digits, and read the nearest mean"
     require(digits > 0.8, f"{few}; {choose}")
+    clear = _accuracy(answer, *_clear(6))
+    beyond = f"where each digit has a feature that tells it beyond doubt, it reads {clear:.0%}"
+    require(clear > 0.95, f"{beyond}: can each digit be read?")
     return "chosen and learnt on one half, tested on the other"
 
 

@@ -1,11 +1,19 @@
 """Checks of the exercises to lesson 06, reading the article."""
 
+import itertools
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from resnet_lesson.checks.answers import as_array, call, own_draws, require
-from resnet_lesson.checks.blocks import computed, kernel_shapes, variables
+from resnet_lesson.checks.blocks import (
+    all_mistakes,
+    computed,
+    kernel_shapes,
+    one_change,
+    variables,
+)
 from resnet_lesson.checks.core import check, check_values, close, drawn, judge
 from resnet_lesson.checks.predictions import judged
 
@@ -28,13 +36,14 @@ def reviewed_network(answer):
     require(whole, "the first convolution and the last layer should be those of the given network")
     stem, head = (found[0].numpy() for found in others.values())
 
-    def logits(block):
-        y = np.maximum(tf.nn.conv2d(images, stem, 2, "SAME"), 0)
+    def logits(block, stride=2, start=np.maximum, end=np.mean):
+        y = start(tf.nn.conv2d(images, stem, stride, "SAME").numpy(), 0)
         for pair in (kernels[:2], kernels[2:]):
             y = computed(block, y, [kernel.numpy() for kernel in pair])
-        return y.mean(axis=(1, 2)) @ head
+        return end(y, axis=(1, 2)) @ head
 
-    right = logits("conv relu conv shortcut add relu")
+    order = "conv relu conv shortcut add relu"
+    right = logits(order)
     before = "a ReLU still stands before the addition, so that a branch can only add"
     meanings = [
         ("three mistakes, and none is left", right),
@@ -44,12 +53,11 @@ def reviewed_network(answer):
             f"{before}; and logits are cut off",
             np.maximum(logits("conv relu conv relu shortcut add relu"), 0),
         ),
-        ("the ReLU between the two convolutions is missing", logits("conv conv shortcut add relu")),
-        ("the ReLU after the addition is missing", logits("conv relu conv shortcut add")),
-        ("the shortcut is missing", logits("conv relu conv relu")),
-        ("x is subtracted; add it", logits("conv relu conv shortcut negate add relu")),
-        ("the branch is subtracted; add it", logits("conv relu conv negate shortcut add relu")),
-        ("the sum is halved", logits("conv relu conv shortcut add half relu")),
+        *((message, logits(changed)) for message, changed in all_mistakes(order)),
+        ("the first convolution of the network has lost its stride", logits(order, stride=1)),
+        ("the ReLU of the first convolution is missing", logits(order, start=lambda y, _: y)),
+        ("the mean over the pixels has become a maximum", logits(order, end=np.max)),
+        ("the mean over the pixels has become a sum", logits(order, end=np.sum)),
         ("a sigmoid stands at the end", tf.sigmoid(right).numpy()),
         ("a tanh stands at the end", np.tanh(right)),
         "the output is not that of the given network with its three mistakes mended",
@@ -61,6 +69,12 @@ def reviewed_network(answer):
             for words in meanings
         ]
     praise = judge(given_out, "the model's output", meanings, 1e-3)
+    count, wanted = sum(np.size(v) for v in own), 160 + 4 * (2304 + 16) + 170
+    else_ = f"{count:,} numbers can be trained, in the given network {wanted:,} would be"
+    require(count == wanted, f"{else_}: mend three mistakes and nothing else")
+    adam = isinstance(model.optimizer, keras.optimizers.Adam)
+    same = adam and abs(float(model.optimizer.learning_rate) - 0.003) < 1e-6
+    require(same, "Adam with a rate of 0.003 is no mistake: leave it as it is")
     loss = float(model.compute_loss(images, labels, given_out))
     log_p = tf.nn.log_softmax(right).numpy()
     fits = abs(loss + log_p[range(16), labels].mean()) < 1e-3
@@ -93,22 +107,14 @@ def identity_block(x, kernels, biases):
     orders = {
         "as the article has it, ReLU before the addition included": right,
         "the article has a ReLU before the addition": right.replace("relu shortcut", "shortcut"),
-        "the bias after the addition is missing": right.replace("last_bias", ""),
-        "the last ReLU is missing": right.removesuffix("relu"),
         "the shortcut is missing": right.replace("shortcut add", ""),
         "the biases of the convolutions are missing": right.replace(" bias", ""),
-        "the branch has no ReLUs": right.replace("bias relu", "bias"),
-        "the last bias belongs before the last ReLU": right.replace(
-            "last_bias relu", "relu last_bias"
-        ),
+        "the branch has no ReLUs": right.replace("bias relu", "bias", 3),
         "this is the block of He and his colleagues; asked is the article's, defects included": (
             right.replace("relu shortcut add last_bias", "shortcut add")
         ),
         "the bias comes first, then the ReLU": right.replace(" bias relu", " relu bias"),
-        "x is subtracted; it should be added": right.replace("shortcut", "shortcut negate"),
-        "x passes a ReLU on the shortcut": right.replace("shortcut", "shortcut relu"),
         "the last bias is added twice": right.replace("last_bias", "last_bias last_bias"),
-        "a ReLU stands before the last bias, too": right.replace("last_bias", "relu last_bias"),
         "this is the branch alone": alone,
         "the last bias belongs after the addition": (
             right.replace(" last_bias", "").replace("shortcut", "last_bias shortcut")
@@ -117,14 +123,28 @@ def identity_block(x, kernels, biases):
             f"{alone} last_bias relu shortcut add"
         ),
         "only the third convolution has a ReLU; the others have one, too": (
-            "conv bias conv bias conv bias relu shortcut add last_bias relu"
+            right.replace("bias relu conv", "bias conv")
+        ),
+        "only the first convolution has a ReLU; the others have one, too": (
+            "conv bias relu conv bias conv bias shortcut add last_bias relu"
+        ),
+        "x is added before the third ReLU": right.replace("relu shortcut add", "shortcut add relu"),
+        "the last bias is added before the third ReLU": (
+            right.replace(" last_bias", "").replace("relu shortcut", "last_bias relu shortcut")
         ),
     }
-    for message, order in orders.items():
+    for message, order in itertools.chain(orders.items(), one_change(right)):
         yield message, computed(order, x, kernels, biases=biases)
-    branch = computed(alone, x, kernels, biases=biases)
-    yield "the branch is multiplied by x; add them", np.maximum(branch * x + biases[-1], 0)
-    yield "the branch is added to itself; add x to it", np.maximum(2 * branch + biases[-1], 0)
+    third = [*biases[:-1], biases[-2]]
+    yield (
+        "the third bias is added again in place of the last one",
+        computed(right, x, kernels, biases=third),
+    )
+    one = [*biases[:-1], np.mean(biases[-1])]
+    yield (
+        "the last bias has become one number for all channels",
+        computed(right, x, kernels, biases=one),
+    )
     for message, turned in (
         ("height and width of the kernels are exchanged", [np.swapaxes(k, 0, 1) for k in kernels]),
         (

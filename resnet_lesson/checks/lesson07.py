@@ -101,6 +101,28 @@ def squeeze_and_excite(channels, reduction, seed):
         (x * _sigmoid(each @ up)),
     )
     yield "this is x: nothing is weighed", x
+    weights = _sigmoid(_relu(mean @ down) @ up)[:, None, None]
+    yield from {
+        "these are the weights, once for each pixel; multiply x by them": weights + 0 * x,
+        "this divides by the weights; multiply": x / weights,
+        "what is weighed is the mean; weigh each pixel": mean[:, None, None] * weights + 0 * x,
+        "the sigmoid is taken twice": x * _sigmoid(weights),
+        "x is multiplied by the weights twice": x * weights**2,
+        "the weights are divided by their sum; each channel should have its own": (
+            x * weights / weights.sum(axis=-1, keepdims=True)
+        ),
+        "squeeze by the mean over all pixels; this takes the standard deviation": (
+            out(x.std(axis=(1, 2)))
+        ),
+        "squeeze by the mean over all pixels; this takes a single one": out(x[:, 0, 0]),
+        "squeeze by the mean over all pixels; this takes the median": out(np.median(x, (1, 2))),
+        "squeeze each channel by itself; this takes the mean over the channels, too": (
+            out(mean.mean(axis=1, keepdims=True) + 0 * mean)
+        ),
+        "the sigmoid is a hard one, of straight lines": (
+            out(mean, outer=lambda v: np.clip(v / 6 + 0.5, 0, 1))
+        ),
+    }.items()
     yield "these are not the weights that the mean, two layers, a ReLU and a sigmoid give"
 
 
@@ -123,6 +145,7 @@ FAMILIES = (  # p-values, which differences are decided, and why
     ([0.026, 0.001, 0.04], [False, True, False], "it stops at 0.026, so 0.04 comes too late"),
     ([0.05, 0.02], [True, True], "exactly the limit is enough: 0.02 ≤ 0.025, then 0.05 ≤ 0.05"),
     ([0.01, 0.01, 0.5, 0.01], [True, True, False, True], "equal p-values are decided alike"),
+    ([0.03, 0.03], [False] * 2, "two equal p-values are two tests: 0.03 is above 0.05 / 2"),
     ([0.0253, 0.04], [False] * 2, "0.0253 is above 0.05 / 2, if only just"),
     ([0.0126, 0.3, 0.4, 0.5], [False] * 4, "0.0126 is above 0.05 / 4, if only just"),
     ([0.03, 1e-05], [True, True], "1e-05 is the smaller one: 0.00001"),

@@ -60,7 +60,9 @@ def _parts(answer, groups, seed):
     """Return the reader's three parts as lists of places, each picture in one of them."""
     given = list(groups)
     with own_draws():
-        parts = as_parts(call(answer, given, seed), 3, "return three lists of places")
+        parts = call(answer, given, seed)
+        three = np.iterable(parts) and not isinstance(parts, (str, dict))
+        parts = as_parts(list(parts) if three else parts, 3, "return three lists of places")
     require(given == groups, "the list of groups was changed; leave it as it is")
     parts = [as_array(list(part), "the places of a part") for part in parts]
     require(all(part.ndim == 1 for part in parts), "a part should be a list of places")
@@ -74,29 +76,38 @@ def _parts(answer, groups, seed):
 
 VAL = {
     "a": [0.990, 0.981],  # the best first seed
-    "b": [0.987, 0.990, 0.9885],  # the best mean
+    "b": [0.988, 0.990, 0.987, 0.988],  # the best mean
     "c": [0.984, 0.985],  # best on the test images
     "d": [0.975, 0.995],  # the luckiest seed
-    "e": [0.988, 0.9875, 0.988, 0.9875],  # more seeds, none of them bad, and as good on the test
+    "e": [
+        0.988,
+        0.9875,
+        0.988,
+        0.9875,
+        0.9875,
+    ],  # more seeds, none of them bad, and as good on the test
 }
 TEST = {
     "a": [0.990, 0.992],
-    "b": [0.983, 0.985, 0.990],
+    "b": [0.983, 0.985, 0.990, 0.985],
     "c": [0.995, 0.996],
     "d": [0.970, 0.972],
-    "e": [0.988, 0.987, 0.989, 0.987],
+    "e": [0.988, 0.987, 0.989, 0.987, 0.988],
 }
+BY_MEAN = "compare the means over the seeds, on the validation images"
 LURES = {
-    "a": "this one has the best first seed; compare the means over the seeds",
-    "c": "this one is best on the test images, which have no part in the choice",
-    "d": "this one has the luckiest seed; compare the means over the seeds",
-    "e": "by the mean over the seeds, on the validation images alone, another one is better",
+    "a": f"this one has the best first seed, but not the best mean; {BY_MEAN}",
+    "c": f"this one is best on the test images, and nowhere else; {BY_MEAN}",
+    "d": f"this one has the luckiest seed, but not the best mean; {BY_MEAN}",
+    "e": f"this one has the steadiest seeds and more of them, but not the best mean; {BY_MEAN}",
 }
 
 
 def _accuracy(answer, val, test):
     """Return the accuracy that the reader reports, of the right candidate."""
+    before = repr((val, test))
     name, accuracy = as_parts(call(answer, val, test), 2, "return two things: name and accuracy")
+    require(repr((val, test)) == before, "a dictionary was changed; leave both as they are")
     no_name = f"the first thing should be a name out of the dictionary, not {name!r:.30}"
     require(name == "b", LURES.get(str(name), no_name))
     return accuracy
@@ -108,6 +119,7 @@ def _half(table):
 
 CHOICES = [({name: VAL[name] for name in names}, TEST) for names in ("abcde", "edcab")]
 CHOICES.append((_half(VAL), _half(TEST)))
+CHOICES.append((VAL, TEST | {"b": [0.993, 0.991, 0.991]}))  # test above validation
 
 
 @check_values("08", "the accuracy", CHOICES, 1e-5, _accuracy)
@@ -118,6 +130,24 @@ def honest_choice(val, test):
     yield "report the mean over the seeds, not the best one", max(test["b"])
     yield "report the mean over the seeds, not the worst one", min(test["b"])
     yield "report the mean over the seeds, not their sum", sum(test["b"])
+    yield "report an accuracy; this is the share of errors", 1 - np.mean(test["b"])
+    both = val["b"] + test["b"]
+    yield "report by test alone; here the validation images count, too", np.mean(both)
+    halves = np.mean(val["b"]) + np.mean(test["b"])
+    yield "report by test alone; this is the mean of validation and test", halves / 2
+    yield "each seed counts; here equal accuracies count once", np.mean(list(set(test["b"])))
+    trimmed = np.mean(sorted(test["b"])[1:])
+    yield "each seed counts; here the worst one on the test is left out", trimmed
+    means = [np.mean(some) for some in test.values()]
+    yield "report the test accuracy of the chosen one, not the best of all candidates", max(means)
+    yield (
+        "report the test accuracy of the chosen one, not the mean of all candidates",
+        np.mean(means),
+    )
+    every = np.mean([one for some in test.values() for one in some])
+    yield "report the test accuracy of the chosen one, not the mean of all runs", every
+    for name, some in test.items():
+        yield f"this is the test accuracy of candidate {name}, which was not chosen", np.mean(some)
     yield "{found:g} is not the accuracy to report"
 
 
@@ -152,7 +182,7 @@ def _extreme(shape, axis, end):
     return ink
 
 
-BOXES = [_ink(seed, shape) for seed, shape in enumerate(((20, 13), (9, 20), (20, 20)), start=1)]
+BOXES = [_ink(seed, shape) for seed, shape in enumerate(((9, 20), (20, 13), (20, 20)), start=1)]
 # Here the nearest place would leave the field.
 BOXES += [_extreme((20, 12), 0, end) for end in (0, 1)]
 BOXES += [_extreme((12, 20), 1, end) for end in (0, 1)]
@@ -188,7 +218,9 @@ def into_field(answer):
         by_ink = min(np.abs(by_box).max(), np.abs(by_shape).max()) >= 0.51
         require(by_ink, f"each pixel should count by its ink; {alike}")
         swapped = np.clip(13.5 - _centre(boxed)[::-1], 0, limits)
-        require(np.abs(place - swapped).max() >= 0.51, "row and column are exchanged")
+        apart = np.abs(right[0] - swapped).min() > 1  # else it would tell nothing
+        exchanged = apart and np.abs(place - swapped).max() < 0.51
+        require(not exchanged, "row and column are exchanged")
         off = np.abs(place - right[0]).max()
         raise NotYet(f"the digit lies {off:.0f} pixels from the nearest place that the field has")
     return "the ink is in the middle, as far as the field allows"

@@ -37,7 +37,12 @@ def _model(weights, normalised):
 def _accumulated(answer, weights, parts, normalised):
     """Return the reader's gradients, one after the other, as one row of numbers."""
     model = _model(weights, normalised)
-    found = call(answer, model, [(x.copy(), y.copy()) for x, y in parts])
+    given = [(x.copy(), y.copy()) for x, y in parts]
+    call(answer, model, list(given))  # a second call must not remember the first
+    found = call(answer, model, copies := list(given))
+    untouched = [np.array_equal(x, y) for (x, _), (y, _) in zip(given, parts, strict=True)]
+    kept = len(copies) == len(given) and all(untouched)
+    require(kept, "the list of parts was changed; leave it as it is")
     now = [variable.numpy() for variable in model.trainable_variables]
     same = len(now) == 3 and all(map(np.allclose, now, weights))
     require(same, "the model's weights are changed; asked are the gradients alone")
@@ -82,7 +87,8 @@ def accumulated(weights, parts, normalised):
     model, sizes = _model(weights, normalised), [len(y) for _, y in parts]
 
     def summed(**options):
-        return np.average(_gradients(model, parts, **options), axis=0, weights=sizes)
+        fresh = _model(weights, normalised)  # its moving averages have not moved yet
+        return np.average(_gradients(fresh, parts, **options), axis=0, weights=sizes)
 
     each, whole = _gradients(model, parts), summed()
     inverse = np.average(each, axis=0, weights=1 / np.array(sizes))
@@ -172,6 +178,15 @@ def _other_rounds(chunks, step):
     emptied = _moved(chunks, places)
     emptied[workers, places] = 0
     yield "the sender keeps its chunk; here it is set to 0", emptied
+    held, right = _moved(chunks, places), (workers + 1) % len(chunks)
+    held[workers, places] = held[right, places]
+    yield "only the receiver has the sum afterwards; here the sender has it, too", held
+    yield "worker 0 sends nothing; all do", _moved(chunks, places, senders=workers[1:])
+    later = (places - 1) % len(chunks)
+    yield "the first round has step 0; here the steps are counted from 1", _moved(chunks, later)
+    yield "the sums are cut to whole numbers", np.trunc(_moved(chunks, places))
+    others = [_moved(chunks, places, way=way) - np.array(chunks) for way in workers[1:]]
+    yield "a worker sends to its right neighbour alone, not to all", np.sum(others, axis=0) + chunks
     total = np.sum(chunks, axis=0, keepdims=True) + np.zeros_like(chunks)
     yield "this is the sum for everybody; in one round each worker adds one chunk", total
 
@@ -196,19 +211,20 @@ def _round(chunks, step, add=np.add, way=1):
     return _moved(chunks, (np.arange(len(chunks)) - step) % len(chunks), add, way=way)
 
 
-OLD, PIECES = b"the one before", (b"all ", b"of ", b"it")
+OLD, PIECES = b"the one before", (b"all ", b"of \xe9\x00", b"of \xe9\x00", b"it")
 
 
 @check("09")
 def save_whole(answer):
     """``answer(path, parts)`` → path: the file, written completely or not at all."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "checkpoint"
-        named = call(answer, path, iter(PIECES))
-        require(Path(named) == path, f"return the path of the file, not {str(named)[-40:]!r}")
-        require(path.exists(), "afterwards there is no file at the path")
-        whole = path.read_bytes() == b"".join(PIECES)
-        require(whole, "the file should hold all the parts, one after the other")
+        for path in (Path(folder) / "epoch 1.ckpt", Path(folder) / "checkpoint"):
+            named = call(answer, path, iter(PIECES))
+            same = isinstance(named, (str, os.PathLike)) and Path(named) == path
+            require(same, f"return the path of the file, not {str(named)[-40:]!r}")
+            require(path.exists(), f"afterwards there is no file at the path, {path.name!r}")
+            whole = path.read_bytes() == b"".join(PIECES)
+            require(whole, "the file should hold all the parts, byte for byte, one after the other")
         path.write_bytes(OLD)
         error = None
         try:
@@ -235,19 +251,20 @@ def _replace_and_watch(answer, path):
     moved = []
 
     def watched(rename):
-        def run(source, target, **options):
-            if Path(target) == path:
+        def run(src, dst, **options):
+            source = Path(src)
+            if Path(dst) == path:
                 require(path.exists(), "the old file is gone before the new one has its name")
                 near = (
                     "the new file lies in another folder; from another disk it could not be renamed"
                 )
-                require(path.resolve().parent in Path(source).resolve().parents, near)
+                require(path.resolve().parent in source.resolve().parents, near)
                 closed = (
                     "what gets the name is not the whole new file: is it closed, and was it empty?"
                 )
-                require(Path(source).read_bytes() == b"".join(PIECES), closed)
+                require(source.read_bytes() == b"".join(PIECES), closed)
                 moved.append(source)
-            return rename(source, target, **options)
+            return rename(src, dst, **options)
 
         return run
 

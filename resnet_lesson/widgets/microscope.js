@@ -719,6 +719,12 @@ const LOOK = `
 .scope .tour { position: sticky; bottom: 0; z-index: 5; background: var(--paper);
   border: 3px solid var(--focus); border-radius: 8px; padding: .7em 1em; max-height: 46vh;
   overflow-y: auto; }
+.scope .board { display: none; position: sticky; bottom: 0; z-index: 4; background: var(--paper);
+  border: 1px solid var(--edge); border-radius: 6px; padding: .3em .6em; margin: 0;
+  grid-template-columns: repeat(3, 1fr); gap: .5em; font-size: .86em; }
+@container (max-width: 479.9px) { .scope .board { display: grid; } }
+.scope:has(.tour:not([hidden])) .board { display: none; }
+.scope .board b { color: var(--own); display: block; }
 .scope svg { width: 100%; max-width: 720px; height: auto; display: block; font-size: 13px; }
 .scope svg text { fill: currentColor; }
 .scope svg .grid { stroke: var(--line); }
@@ -852,6 +858,7 @@ const PAGE = `
   <div class="chart"></div>
   <p class="report"></p>
 </details>
+<p class="board" aria-hidden="true"></p>
 <section class="tour" aria-label="Guided tour" hidden>
   <h4></h4><p></p>
   <div class="strip"><button type="button" class="back">Back</button>
@@ -1355,6 +1362,15 @@ function counting(scope) {
         changed && usual !== undefined ? `; ${usual} when untouched` : "",
         !changed && others ? ", untouched" : "");
     }
+    root.querySelector(".board").replaceChildren(...KINDS.map(standing));
+  }
+  // On a phone the networks are far below what one presses, so their counts stay on the screen.
+  function standing(kind) {
+    const place = document.createElement("span"), name = document.createElement("b");
+    name.textContent = `${ABOUT[kind][0]}: ${best(scope.steps[kind].probabilities)}`;
+    place.style.setProperty("--own", `var(--${kind})`);
+    place.append(name, `${scope.rightOf(kind) ?? "…"} right`);
+    return place;
   }
   // Of each network, what has become of it, unless that is what was said last.
   function announce() {

@@ -65,7 +65,7 @@ checks.identity_pair(identity_pair)
 #
 # A colleague's network has hidden layers with tanh, of different widths, and it is trained. She does not believe that
 # it could be made deeper without changing its output. Show her: put `n` pairs of layers like those of exercise 1 into
-# it, wherever you like. Her own model must stay as it is.
+# it, wherever you like. Her own model must stay as it is, even when yours is trained further.
 
 # %%
 def example():
@@ -85,7 +85,9 @@ def deepened(model, n):
     model: a keras.Sequential like the one above, with one hidden layer or more, of any width.
     """
     # ANSWER
-    *hidden, last = model.layers
+    copy = keras.models.clone_model(model)  # has weights of its own
+    copy.set_weights(model.get_weights())
+    *hidden, last = copy.layers
     units = hidden[-1].units
     pairs = [(keras.layers.Dense(2 * units, activation="relu"), keras.layers.Dense(units)) for _ in range(n)]
     added = [layer for pair in pairs for layer in pair]

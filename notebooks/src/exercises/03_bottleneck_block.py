@@ -151,7 +151,7 @@ checks.changing_block(changing_block)
 # <details><summary>Hint 3</summary>
 #
 # The check says that nothing is normalised in training? A subclass whose `call` hands `training=False` to its
-# normalisations, or has no argument `training` at all, does not tell the two modes apart.
+# normalisations does not tell the two modes apart.
 #
 # </details>
 

@@ -31,7 +31,7 @@ mnist = load_mnist(train=6400, val=0, test=2000)
 
 # %%
 def fading_callback(scale, start, end):
-    """Return a keras.callbacks.Callback that lowers `scale`, a variable with `assign`.
+    """Return a keras.callbacks.Callback that lowers `scale`, a variable with `assign`; it is 1 at first.
 
     After each update, scale has the value for the next one.
     """

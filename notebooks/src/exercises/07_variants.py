@@ -107,7 +107,7 @@ checks.holm(holm)
 
 # %%
 def random_block(x, branch, survival, training, drawn):
-    """Return the block's output; `branch` is a function of x, without a ReLU after the addition."""
+    """Return the block's output, with no ReLU after the addition; `branch` is a function of x."""
     # ANSWER
     if not training:
         return x + survival * branch(x)

@@ -27,7 +27,7 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 # You have pictures of people, several of each. Split at random, and nearly every person of the test has been seen in
 # training. Then the test measures how well the network remembers faces, and not how well it reads new ones. Write the
 # split that keeps every person, or every film, or every cup, in one part: about 60 % of the pictures for training, 20
-# % for validation, 20 % for the test, as near as the groups allow.
+# % for validation, 20 % for the test, as near as the groups allow, give or take the largest of them.
 
 # %%
 def split_by_group(groups, seed):
@@ -194,7 +194,7 @@ checks.mirror_prediction((prediction, with_mirror, without))
 # **medium, 15 minutes**
 #
 # Put a digit that fits into 20 × 20 pixels into an empty field of 28 × 28. Move it by whole pixels, so that its
-# centre of mass comes as near to the middle, (13.5, 13.5), as it can. All of the digit stays on the field.
+# centre of mass comes as near to the middle, (13.5, 13.5), as it can. All of `boxed` stays on the field.
 
 # %%
 def centre_of_mass(ink):

@@ -36,8 +36,8 @@ mnist = load_mnist(train=6400, val=0, test=0)
 def accumulated(model, parts):
     """Return a list of gradients, one for each of model.trainable_variables.
 
-    parts: list of (images, labels): a batch in parts. The gradients are those of the mean loss of
-        all of its images.
+    parts: list of (images, labels): a batch in parts, each of which goes through the model by itself.
+        The gradients are those of the mean loss of all images of the batch.
     """
     # ANSWER
     total, count = None, sum(len(labels) for _, labels in parts)
