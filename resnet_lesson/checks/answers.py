@@ -85,8 +85,9 @@ def as_array(value, what="the answer", shape=None, finite=True):
         if found.dtype.kind in "bcSU":
             raise TypeError
         found = found.astype(np.float64)
-    except (TypeError, ValueError, NotImplementedError, AttributeError, RuntimeError):
-        raise NotYet(no_numbers) from None
+    except (TypeError, ValueError, NotImplementedError, AttributeError, RuntimeError) as error:
+        uneven = f"in {what}, what stands side by side should have one shape, and has not"
+        raise NotYet(uneven if "inhomogeneous" in str(error) else no_numbers) from None
     if shape == () and found.size == 1:
         found = found.reshape(())
     wanted = f"have the shape {shape}" if shape else "be one number"

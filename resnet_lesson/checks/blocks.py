@@ -114,7 +114,8 @@ def one_change(right):
     # Behind a ReLU, one more changes nothing: so what is missing comes before what is too many.
     for i, part in enumerate(parts):
         if part in ("norm", "relu", "bias", "last_bias"):
-            yield f"{names[i]} is missing", changed(i, drop=1)
+            untold = ", or not told `training`" * (part == "norm")
+            yield f"{names[i]} is missing{untold}", changed(i, drop=1)
     for i, part in enumerate(parts):
         if part == "relu":
             for other, (words, _) in NO_RELU.items():
@@ -203,6 +204,8 @@ def usual_mistakes(right):
         ),
     }
     if last:
+        both = "a ReLU stands before each convolution, as in pre-activation, and one at the end"
+        found[both] = f"{before_each * branch.count('conv')}{shortcut}{end}"
         late = "the last ReLU belongs after the addition, not before"
         found[late] = f"{branch} relu {shortcut}"
     else:
@@ -275,7 +278,8 @@ def examine(block, seed, shapes, right, stride=1):
     # tf.Module left trainable.
     arrays = map(np.asarray, variables(block))
     found = sum(array.size for array in arrays if array.ndim == 1 and np.all(array == 1))
-    wanted = sum(kernel.shape[-1] for kernel in kernels)
+    # The one kernel of a depthwise convolution has as many filters as channels.
+    wanted = sum(max(k.shape[2:]) if k.shape[3] == 1 else k.shape[3] for k in kernels)
     own = "does each convolution have a normalisation of its own?"
     require(found >= wanted, f"{wanted} trainable numbers γ are expected, this has {found}: {own}")
 
@@ -332,7 +336,10 @@ def kernels_of(block, shapes, projects):
     wanted = with_projection if projects else shapes
     if have == sorted(wanted):
         return [found.pop([value.shape for value in found].index(shape)) for shape in wanted]
-    require(have != sorted(shapes), "where the shape changes, the shortcut needs its own kernel")
+    require(
+        have != sorted(shapes),
+        "where the shape changes, the shortcut needs its own trainable kernel",
+    )
     require(have != sorted(with_projection), "where the shape stays, the shortcut is x itself")
     thin = sorted((1, 1, *shape[2:]) for shape in wanted)
     require(have != thin, "all kernels are 1×1; the middle one should be 3×3")
@@ -356,4 +363,9 @@ def variables(layer):
     own = getattr(layer, "trainable_variables", None)
     require(own is not None, "return a Keras layer or a tf.Module, so that its weights are found")
     require(own, "nothing in it can be trained; its weights should be trainable")
+    still = [weight.name for weight in getattr(layer, "non_trainable_variables", ())]
+    frozen = {"kernel", "bias", "gamma", "beta"}.intersection(still)
+    require(
+        not frozen, f"a layer is frozen: its {' and '.join(sorted(frozen))} should be trainable"
+    )
     return own

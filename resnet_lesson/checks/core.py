@@ -162,7 +162,8 @@ def judge(value, what, meanings, tolerance=0, **names):
         require(not made, message)
     with np.printoptions(precision=3):
         otherwise = otherwise.format(found=found, **names)
-    raise NotYet("; ".join(filter(None, (otherwise, relation(found, right, tolerance)))))
+        found_to_be = relation(found, right, tolerance)
+    raise NotYet("; ".join(filter(None, (otherwise, found_to_be))))
 
 
 def relation(found, right, tolerance):
@@ -183,6 +184,8 @@ def relation(found, right, tolerance):
     off = np.abs(found - right) > tolerance * np.abs(right).max()
     at = np.unravel_index(off.argmax(), off.shape)
     example = f"at {list(map(int, at))}, say, stands {found[at]:.3g} and not {right[at]:.3g}"
+    if right.ndim == 2 and right.shape[1] <= 5:
+        example = f"row {at[0]}, say, is {found[at[0]]} and not {right[at[0]]}"
     for axis, name in enumerate(("row", "column")[: right.ndim]):
         lines = off.any(axis=tuple(i for i in range(right.ndim) if i != axis))
         if right.ndim < 3 and not lines.all() and len(lines) > 1:

@@ -27,7 +27,8 @@ def _pair(answer, x):
 
 
 # The last case is far below zero, where a mere shift does not help.
-ANY_SIGN = [(drawn(n, (6, n))[0],) for n in (4, 1)] + [(1e6 * drawn(9, (6, 3))[0],)]
+ANY_SIGN = [(3 * np.vstack([np.eye(3), -np.eye(3)]),)]
+ANY_SIGN += [(drawn(n, (6, n))[0],) for n in (4, 1)] + [(1e6 * drawn(9, (6, 3))[0],)]
 
 
 @check_values("01", "the layers' output", ANY_SIGN, 1e-6, _pair)
@@ -177,6 +178,7 @@ LOSSES = (  # what a wrong answer shows, losses by depth, the right depth
     ),
     ("the best shallower depth counts, here 20", {10: [0.6], 20: [0.1], 40: [0.4]}, 40),
     ("the depths may come in any order", {40: [0.7, 0.8], 10: [0.1, 0.2], 20: [0.1, 0.3]}, 40),
+    ("asked is the smallest such depth", {40: [0.7], 20: [0.5], 10: [0.1]}, 20),
     ("equal is not above", {10: [0.2, 0.2], 20: [0.3, 0.2]}, 0),
     ("the depths may have different numbers of seeds", {10: [0.1, 0.2, 0.3], 20: [0.4]}, 20),
     ("every seed counts", {10: [0.1, 0.1, 0.1, 0.4], 20: [0.3, 0.3, 0.3, 0.3]}, 0),

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from resnet_lesson.checks.answers import as_array, as_parts, call, require
+from resnet_lesson.checks.answers import NotYet, as_array, as_parts, call, require
 from resnet_lesson.checks.blocks import (
     all_mistakes,
     block_of,
@@ -89,61 +89,22 @@ def backward(answer):
     return "through the branch and through the shortcut, added up"
 
 
+NO_LAST = "the last ReLU is missing: where it gave 0, nothing flows back"
+NO_INNER = "the ReLU inside the branch is missing: units that are off pass nothing"
+
+
 def _gradients(x, W1, W2, flow):
     """Return what each gradient is, and what known mistakes make of it."""
     inner, hidden = (x @ W1 > 0), _relu(x @ W1)
-    z = hidden @ W2 + x
-
-    def both_ways(at_sum):
-        return at_sum @ W2.T * inner @ W1.T + at_sum
-
-    at_sum = flow * (z > 0)
+    at_sum = flow * (hidden @ W2 + x > 0)
     at_hidden, without_inner = at_sum @ W2.T * inner, at_sum @ W2.T
-    without_outer = flow @ W2.T * inner
-
-    def slopes(of):
-        at_sum = flow * of(z)
-        return at_sum @ W2.T * of(x @ W1) @ W1.T + at_sum
-
-    guided = _relu(_relu(flow) @ W2.T) @ W1.T + _relu(flow)
-    through_x = both_ways(at_sum) * (x > 0)
-    last = "the last ReLU is missing: where it gave 0, nothing flows back"
-    mask = "the last ReLU is open where z is positive, and z has x in it"
-    branch = "the ReLU inside the branch is missing: units that are off pass nothing"
     means = "the gradient by a weight is the sum over the rows of the batch, this is the mean"
     return {
-        "dx": [
-            ("both ways", both_ways(at_sum)),
-            (mask, both_ways(flow * (hidden @ W2 > 0))),
-            ("not a negative flow is cut, but a negative z", both_ways(_relu(flow))),
-            ("the shortcut's part is counted twice", at_hidden @ W1.T + 2 * at_sum),
-            ("dx lacks the shortcut's part: x reaches the sum as it is, too", at_hidden @ W1.T),
-            ("dx lacks the branch's part", at_sum),
-            ("the last ReLU cuts what flows along the shortcut, too", at_hidden @ W1.T + flow),
-            (last, without_outer @ W1.T + flow),
-            (branch, without_inner @ W1.T + at_sum),
-            (f"{last}; so is the one inside", flow @ W2.T @ W1.T + flow),
-            ("the last ReLU cuts what flows into the branch, too", without_outer @ W1.T + at_sum),
-            ("the sign of dx is the other way round", -both_ways(at_sum)),
-            ("the shortcut hands on what flows back, not x", at_hidden @ W1.T + x),
-            ("the shortcut hands on what flows back, not ones", at_hidden @ W1.T + 1),
-            ("the shortcut's part is subtracted; add it", at_hidden @ W1.T - at_sum),
-            (
-                "dx is for each row; here it is divided by their number",
-                both_ways(at_sum) / len(x),
-            ),
-            ("`flow` is not used", both_ways(1.0 * (z > 0))),
-            ("a mask is 0 or 1; this multiplies by z itself", slopes(_relu)),
-            ("a ReLU that is off passes 0 on, not −1", both_ways(flow * np.sign(z))),
-            ("the masks are the wrong way round", slopes(lambda y: y < 0)),
-            ("what flows back is not cut by its own sign, but by that of z", guided),
-            ("x has no ReLU of its own, so nothing is cut where x is negative", through_x),
-            "dx is not the gradient by x: central differences give something else",
-        ],
+        "dx": list(_by_x(x, W1, W2, flow)),
         "dW1": [
             ("what goes in, times what flows back", x.T @ at_hidden),
-            (last, x.T @ without_outer),
-            (branch, x.T @ without_inner),
+            (NO_LAST, x.T @ (flow @ W2.T * inner)),
+            (NO_INNER, x.T @ without_inner),
             (means, x.T @ at_hidden / len(x)),
             ("what W1 gets is x as it is, without a ReLU", _relu(x).T @ at_hidden),
             ("this is the last row's part alone: add the rows up", x[-1:].T @ at_hidden[-1:]),
@@ -151,12 +112,59 @@ def _gradients(x, W1, W2, flow):
         ],
         "dW2": [
             ("what goes in, times what flows back", hidden.T @ at_sum),
-            (last, hidden.T @ flow),
+            (NO_LAST, hidden.T @ flow),
             ("what W2 gets has passed a ReLU", (x @ W1).T @ at_sum),
             (means, hidden.T @ at_sum / len(x)),
             "dW2 is not the gradient by W2: central differences give something else",
         ],
     }
+
+
+def _by_x(x, W1, W2, flow):
+    """Yield what the gradient by x is, and what known mistakes make of it."""
+    inner, hidden = (x @ W1 > 0), _relu(x @ W1)
+    z = hidden @ W2 + x
+
+    def both_ways(at_sum):
+        return at_sum @ W2.T * inner @ W1.T + at_sum
+
+    def with_slopes(of):
+        at_sum = flow * of(z)
+        return at_sum @ W2.T * of(x @ W1) @ W1.T + at_sum
+
+    at_sum = flow * (z > 0)
+    by_branch, late = at_sum @ W2.T * inner @ W1.T, flow @ W2.T * inner @ W1.T
+    yield "both ways", both_ways(at_sum)
+    mask = "the last ReLU is open where z is positive, and z has x in it"
+    yield mask, both_ways(flow * (hidden @ W2 > 0))
+    yield "not a negative flow is cut, but a negative z", both_ways(_relu(flow))
+    yield "the shortcut's part is counted twice", by_branch + 2 * at_sum
+    yield "dx lacks the shortcut's part: x reaches the sum as it is, too", by_branch
+    yield "dx lacks the branch's part", at_sum
+    yield "the last ReLU cuts what flows along the shortcut, too", by_branch + flow
+    yield NO_LAST, late + flow
+    yield NO_INNER, at_sum @ W2.T @ W1.T + at_sum
+    yield f"{NO_LAST}; so is the one inside", flow @ W2.T @ W1.T + flow
+    yield "the last ReLU cuts what flows into the branch, too", late + at_sum
+    yield "the sign of dx is the other way round", -both_ways(at_sum)
+    yield "the shortcut hands on what flows back, not x", by_branch + x
+    yield "the shortcut hands on what flows back, not ones", by_branch + 1
+    yield "the shortcut's part is subtracted; add it", by_branch - at_sum
+    yield "dx is for each row; here it is divided by their number", both_ways(at_sum) / len(x)
+    yield "`flow` is not used", both_ways(1.0 * (z > 0))
+    yield "a mask is 0 or 1; this multiplies by z itself", both_ways(flow * _relu(z))
+    yield "a mask is 0 or 1; this multiplies by the values themselves", with_slopes(_relu)
+    yield "a ReLU that is off passes 0 on, not −1", both_ways(flow * np.sign(z))
+    yield "the masks are the wrong way round", with_slopes(lambda y: y < 0)
+    guided = _relu(_relu(flow) @ W2.T) @ W1.T + _relu(flow)
+    yield "what flows back is not cut by its own sign, but by that of z", guided
+    if W1.shape == W2.shape:
+        turned = (at_sum @ W2 * inner) @ W1.T + at_sum
+        yield "on the way back each matrix is transposed; W2 is not", turned
+    yield "W1 stands where W2, transposed, belongs", (at_sum @ W1 * inner) @ W2 + at_sum
+    through_x = both_ways(at_sum) * (x > 0)
+    yield "x has no ReLU of its own, so nothing is cut where x is negative", through_x
+    yield "dx is not the gradient by x: central differences give something else"
 
 
 @check("02")
@@ -167,25 +175,33 @@ def harmless_start(answer):
         W1, W2 = as_array(W1, "W1", (n, n)), as_array(W2, "W2", (n, n))
         x = np.vstack([np.random.default_rng(seed).random((512, n)), np.eye(n)])
         hidden = _relu(x @ W1)
-        branch = hidden @ W2
-        largest = np.abs(branch).max()
-        small = f"the branch gives up to {largest:.2g}: that is nearly zero, and should be zero"
-        changes = not close(_relu(branch + x), x, 1e-6)
-        require(not changes or largest > 0.3, small)
-        require(not close(branch, x), "the branch gives x, so that the block gives 2x")
-        require(not close(branch, -x), "the branch gives −x, so that nothing is left of x")
-        wrong = f"the branch should give 0 for every x ≥ 0, and this gives up to {largest:.2g}"
-        rows, columns = (np.flatnonzero(W2.any(axis=axis)) for axis in (1, 0))
-        if min(len(rows), len(columns)) < n:
-            wrong += f"; W2 is zero but for rows {rows.tolist()} and columns {columns.tolist()}"
-        elif close(W1 @ W2, 0 * W1 + 1e-9) or np.abs(W1 @ W2).max() < 1e-6:
-            wrong += "; W1 W2 is zero, but a ReLU stands between the two"
-        require(not changes, wrong)
+        if not close(_relu(hidden @ W2 + x), x, 1e-6):
+            raise NotYet(_why_it_changes(W1, W2, x, hidden @ W2))
         # dL/dW2 is a product with the hidden units, dL/dW1 passes W2.
         stuck = "with W2 = 0 and no hidden unit on, both gradients are 0, and it stays so for ever"
         require(hidden.any() or W2.any(), stuck)
         require(hidden.any(), "no hidden unit is ever on, so no weight gets a gradient")
     return "a branch of zero makes it the identity, and what is on inside lets it learn"
+
+
+def _why_it_changes(W1, W2, x, branch):
+    """Say what is wrong with a branch that does not give 0 for every x ≥ 0."""
+    largest = np.abs(branch).max()
+    if np.abs(W1 @ W2).max() < 1e-6:
+        return "W1 W2 is zero, but a ReLU stands between the two, so that the branch is not"
+    if close(branch, x):
+        return "the branch gives x, so that the block gives 2x"
+    if close(branch, -x):
+        return "the branch gives −x, so that nothing is left of x"
+    if largest < 0.3:
+        return f"the branch gives up to {largest:.2g}: that is nearly zero, and should be zero"
+    rows, columns = (np.flatnonzero(W2.any(axis=axis)).tolist() for axis in (1, 0))
+    if min(len(rows), len(columns)) < len(W2):
+        return f"in rows {rows} and columns {columns} W2 has other numbers than 0"
+    unit = np.flatnonzero(np.abs(branch[-len(W2) :]).max(axis=1) > 1e-6)
+    which, found = (unit[0], branch[unit[0] - len(W2)]) if len(unit) else (None, branch[0])
+    example = f"where x is 1 at place {which} and 0 elsewhere" if len(unit) else "for one x"
+    return f"the branch should give 0 for every x ≥ 0; {example}, it gives {np.round(found, 2)}"
 
 
 @check("02")

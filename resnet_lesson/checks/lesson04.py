@@ -8,22 +8,29 @@ from resnet_lesson.checks.core import check, judge
 from resnet_lesson.checks.predictions import judged
 
 VALIDATED = 2  # batches, after each epoch
-FADES = ((2, 6, 4, 2), (0, 3, 2, 3), (1, 9, 5, 1))  # start, end, batches an epoch, epochs
+FADES = ((2, 12, 4, 4), (0, 3, 2, 3), (1, 9, 5, 1))  # start, end, batches an epoch, epochs
 
 
 @check("04")
 def fading_callback(answer):
     """``answer(scale, start, end)`` → a callback for ``fit`` that lowers ``scale`` from 1 to 0."""
+    before = 0
     for start, end, batches, epochs in FADES:
-        found, left = _scales(answer, start, end, batches, epochs)
+        begun, found, left = _scales(answer, start, end, batches, epochs)
         done = np.arange(1, batches * epochs + 1)
-        judge(found, "λ", _fades(done, batches, start, end), 1e-5)
+        held = "λ changes when a batch begins; it should hold from one update's end to the next's"
+        inside = done[:-1] % batches > 0  # of an epoch, where no validation comes between
+        require(np.allclose(np.subtract(begun[1:], found[:-1])[inside], 0), held)
+        judge(found, "λ", _fades(done, batches, start, end, before), 1e-5)
+        require(np.allclose(begun[1:], found[:-1]), held)
+        require(begun[0] == 1, "λ should still be 1 when the first update begins")
         require(left == found[-1], "λ changes once more when training ends")
+        before += len(done)
     return "a straight line from 1 to 0, and the count goes on from epoch to epoch"
 
 
 def _scales(answer, start, end, batches, epochs):
-    """Return λ after each batch of a training with the reader's callback, and after all of it."""
+    """Return λ before each batch, after each, and in the end, with the reader's callback."""
     scale, found, begun = keras.Variable(1.0, trainable=False), [], []
     callback = call(answer, scale, start, end)
     kind = isinstance(callback, keras.callbacks.Callback)
@@ -38,13 +45,10 @@ def _scales(answer, start, end, batches, epochs):
     options = {"batch_size": 1, "epochs": epochs, "verbose": 0, "callbacks": [callback, seen]}
     options["validation_data"] = x[:VALIDATED], y[:VALIDATED]
     call(lambda: model.fit(x, y, **options) and 1)
-    held = "λ changes when a batch begins; it should hold from one update's end to the next's"
-    require(np.allclose(begun[1:], found[:-1]), held)
-    require(begun[0] == 1, "λ should still be 1 when the first update begins")
-    return found, float(scale)
+    return begun, found, float(scale)
 
 
-def _fades(done, batches, start, end):
+def _fades(done, batches, start, end, before):
     def line(count):
         return np.clip((end - count) / (end - start), 0, 1)
 
@@ -54,6 +58,9 @@ def _fades(done, batches, start, end):
     yield f"{anew} (and it is late by one)", line((done - 1) % batches)
     validated = done + VALIDATED * ((done - 1) // batches)
     yield "the batches of the validation are counted, too; they are no updates", line(validated)
+    yield "the count goes on from another callback: each has its own", line(done + before)
+    yield "each update is counted twice", line(2 * done)
+    yield "updates are counted in the first epoch alone", line(np.minimum(done, batches))
     yield "λ is late by one: after the first batch one update is done, not none", line(done - 1)
     yield "λ is early by one: after the first batch one update is done, not two", line(done + 1)
     yield "λ is not limited: it goes on below 0, or above 1", (end - done) / (end - start)
@@ -80,7 +87,8 @@ def _fades(done, batches, start, end):
     )
     early = "λ falls from the first update on; it should stay at 1 until the start"
     yield early, np.clip(1 - done / end, 0, 1)
-    yield f"from update {start} to {end}, λ does not fall in a straight line from 1 to 0"
+    asked = f"λ should be 1 up to update {start}, then fall in a straight line to 0 at update {end}"
+    yield asked
 
 
 KINDS, RATES, NAN = ("plain", "residual", "faded"), (0.4, 0.1, 0.8, 0.2), float("nan")
@@ -161,7 +169,7 @@ def _why_not(kind, rate):
         )
     lucky = min(losses) == np.nanmin(list(SEARCH[kind].values()))
     means = f"{rate} was taken, with a mean loss of {np.mean(losses):.1f}; at {best} it is lower"
-    return means + (" (one lucky run does not make the best rate)" if lucky else "")
+    return means + (" (its best run is the best of all, its mean is not)" if lucky else "")
 
 
 @check("04")

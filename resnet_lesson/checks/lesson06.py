@@ -183,11 +183,15 @@ def _places(answer, images, size, updates, seed):
     in_range = np.isin(places, range(images)).all()
     require(in_range, f"places should be whole numbers from 0 to {images - 1}")
     passes = [places[at : at + images] for at in range(0, len(places) - images + 1, images)]
+    ordered = all(np.all(np.diff(batch) > 0) for batch in batches)
+    as_drawn = "the images of each batch are sorted; they should come as they are drawn"
     fill = "where a pass ends inside a batch, the next pass fills it up"
     for one in passes:
         missing = images - len(np.unique(one))
-        require(not missing, f"{missing} of {images} images do not come in one pass; {fill}")
+        lost = f"{missing} of {images} images do not come in one pass; {fill}"
+        require(not missing, as_drawn if ordered else lost)
         require(np.any(np.diff(one) < 0), "the images of a pass come in their old order")
+    require(not ordered, as_drawn)
     for again in (passes[1], passes[1][::-1]):
         first = np.roll(again, -int(np.flatnonzero(again == passes[0][0])[0]))
         anew = "each pass has the same order, shifted or turned round at most; shuffle anew"

@@ -101,8 +101,14 @@ def squeeze_and_excite(channels, reduction, seed):
         (x * _sigmoid(each @ up)),
     )
     yield "this is x: nothing is weighed", x
-    weights = _sigmoid(_relu(mean @ down) @ up)[:, None, None]
-    yield from {
+    yield from _other_weights(x, mean, out).items()
+    yield "these are not the weights that the mean, two layers, a ReLU and a sigmoid give"
+
+
+def _other_weights(x, mean, out):
+    """Return what other weights than the right ones make of x, message → output."""
+    weights = out(mean) / x
+    return {
         "these are the weights, once for each pixel; multiply x by them": weights + 0 * x,
         "this divides by the weights; multiply": x / weights,
         "what is weighed is the mean; weigh each pixel": mean[:, None, None] * weights + 0 * x,
@@ -122,8 +128,7 @@ def squeeze_and_excite(channels, reduction, seed):
         "the sigmoid is a hard one, of straight lines": (
             out(mean, outer=lambda v: np.clip(v / 6 + 0.5, 0, 1))
         ),
-    }.items()
-    yield "these are not the weights that the mean, two layers, a ReLU and a sigmoid give"
+    }
 
 
 FAMILIES = (  # p-values, which differences are decided, and why
@@ -144,7 +149,11 @@ FAMILIES = (  # p-values, which differences are decided, and why
     ([0.04, 0.01, 0.03], [False, True, False], "0.03 is above 0.05 / 2, and there it stops"),
     ([0.026, 0.001, 0.04], [False, True, False], "it stops at 0.026, so 0.04 comes too late"),
     ([0.05, 0.02], [True, True], "exactly the limit is enough: 0.02 ≤ 0.025, then 0.05 ≤ 0.05"),
-    ([0.01, 0.01, 0.5, 0.01], [True, True, False, True], "equal p-values are decided alike"),
+    (
+        [0.01, 0.01, 0.5, 0.01],
+        [True, True, False, True],
+        "0.01 is at most 0.05 / 4; equal p-values are decided alike",
+    ),
     ([0.03, 0.03], [False] * 2, "two equal p-values are two tests: 0.03 is above 0.05 / 2"),
     ([0.0253, 0.04], [False] * 2, "0.0253 is above 0.05 / 2, if only just"),
     ([0.0126, 0.3, 0.4, 0.5], [False] * 4, "0.0126 is above 0.05 / 4, if only just"),
@@ -209,6 +218,7 @@ def random_block(x, branch, survival, training, drawn):
         limit = "not below" if drawn > p else "exactly, and so not below,"
         yield f"{drawn} is {limit} {p}: the branch is left out, and here it takes part", x + f
         yield "where the branch is left out, the shortcut stays", 0 * x
+        yield "where the branch is left out, x goes on as it is, without a ReLU", np.maximum(x, 0)
         yield (
             "this is the sum of evaluation: in training, a branch left out adds nothing",
             x + p * f,

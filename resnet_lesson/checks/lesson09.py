@@ -100,6 +100,15 @@ def accumulated(weights, parts, normalised):
     yield "divide by the number of all images", whole * sum(sizes)
     yield "divide by the number of all images, not of the parts", whole * sum(sizes) / len(sizes)
     yield "the larger a part, the more it counts; here it counts less", inverse
+    square = np.average(each, axis=0, weights=np.square(sizes))
+    yield "a part counts by the number of its images, not by the square of that", square
+    lengths = np.array([np.linalg.norm(one) for one in each])
+    even = np.average(each / lengths[:, None], axis=0, weights=sizes)
+    yield "the gradients of the parts have been scaled to one length", even
+    halves = each[0]
+    for one in each[1:]:
+        halves = (halves + one) / 2
+    yield "the mean of the mean so far and a new part lets the last part count most", halves
     for which, size in (("first", sizes[0]), ("last", sizes[-1])):
         words = f"divide by the number of all images; not all parts are as large as the {which} one"
         yield words, whole * sum(sizes) / (size * len(sizes))
@@ -119,7 +128,10 @@ def accumulated(weights, parts, normalised):
             "the parts are joined, and a normalisation sees all of them; one part fits at a time"
         )
         yield together, _gradients(model, joined)[0]
-        yield "in training, call the model with training=True", summed(training=False)
+        yield (
+            "call the model with training=True, its normalisations trainable",
+            summed(training=False),
+        )
     yield f"with parts of {sizes} images this is not the gradient of the batch"
 
 
@@ -182,13 +194,24 @@ def _other_rounds(chunks, step):
     held[workers, places] = held[right, places]
     yield "only the receiver has the sum afterwards; here the sender has it, too", held
     yield "worker 0 sends nothing; all do", _moved(chunks, places, senders=workers[1:])
+    own = np.array(chunks)
+    for worker, place in enumerate(places):
+        own[right[worker], places[right[worker]]] += chunks[worker][place]
+    yield "what arrives is added at the sender's place, not at the receiver's own", own
+    yield "a worker's chunks are in its row: chunks[worker][place]", _turned(chunks, step)
     later = (places - 1) % len(chunks)
     yield "the first round has step 0; here the steps are counted from 1", _moved(chunks, later)
-    yield "the sums are cut to whole numbers", np.trunc(_moved(chunks, places))
+    cut = _moved(chunks, places, lambda a, b: np.trunc(a + b))
+    yield "the sums are cut to whole numbers", cut
     others = [_moved(chunks, places, way=way) - np.array(chunks) for way in workers[1:]]
     yield "a worker sends to its right neighbour alone, not to all", np.sum(others, axis=0) + chunks
     total = np.sum(chunks, axis=0, keepdims=True) + np.zeros_like(chunks)
     yield "this is the sum for everybody; in one round each worker adds one chunk", total
+
+
+def _turned(chunks, step):
+    """Return the round's outcome where rows and columns are taken for each other."""
+    return np.swapaxes(_round(np.swapaxes(chunks, 0, 1), step), 0, 1)
 
 
 def _moved(chunks, places, add=np.add, senders=None, way=1):
@@ -223,8 +246,10 @@ def save_whole(answer):
             same = isinstance(named, (str, os.PathLike)) and Path(named) == path
             require(same, f"return the path of the file, not {str(named)[-40:]!r}")
             require(path.exists(), f"afterwards there is no file at the path, {path.name!r}")
-            whole = path.read_bytes() == b"".join(PIECES)
-            require(whole, "the file should hold all the parts, byte for byte, one after the other")
+            found, wanted = path.read_bytes(), b"".join(PIECES)
+            begins = f"it has {len(found)} bytes and begins with {found[:8]!r}"
+            right = f"the file should hold {len(wanted)} bytes, {wanted[:8]!r} and so on; {begins}"
+            require(found == wanted, right)
         path.write_bytes(OLD)
         error = None
         try:

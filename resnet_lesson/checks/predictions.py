@@ -20,8 +20,11 @@ def judged(answer):
     predicted, *lists = as_parts(answer, 3, wanted)
     if predicted is None or predicted is ...:
         raise NotAttempted("predict before you run")
+    require(isinstance(predicted, str), "the prediction comes first, then two lists of losses")
     require(predicted in OUTCOMES, f"the prediction should be one of: {', '.join(OUTCOMES)}")
-    require(all(np.ndim(losses) == 1 for losses in lists), wanted)
+    shapes = " and ".join(str(np.shape(losses)) for losses in lists)
+    flat = f"each list should have one number a seed; these have the shapes {shapes}"
+    require(all(np.ndim(losses) == 1 for losses in lists), flat)
     if not all(map(len, lists)):
         raise NotAttempted("the experiment has not been run yet")
     names = ("the first list of losses", "the second list of losses")
