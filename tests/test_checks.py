@@ -75,6 +75,24 @@ def test_any_answer_gets_one_short_message(name, capsys):
         assert not shown.err
 
 
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (lambda y: 2 * y, "each number is 2 times what it should be"),
+        (lambda y: 1.001 * y, "each number is nearly right, 0.1% off"),
+        (lambda y: y - 3, "each number is 3 too small"),
+        (lambda y: 0 * y, "every number is 0"),
+        (lambda y: y[::-1], "the numbers are the right ones, in another order"),
+        (lambda y: y * [[1], [0], [1], [-1]], "wrong in row 1, 3 alone: row 1, say, is [0. 0. 0.]"),
+        (lambda y: y * [1, 1, 3], "wrong in column 2 alone: row "),
+        (lambda y: y**2, "row 0, say, is [1. 4. 9.] and not [1. 2. 3.]"),
+    ],
+)
+def test_how_a_wrong_array_lies_to_the_right_one_is_said(found, words):
+    right = np.array([[1.0, 2.0, 3.0], [2.0, 5.0, 1.0], [4.0, 1.0, 2.0], [3.0, 1.0, 7.0]])
+    assert core.relation(found(right), right, 1e-6).startswith(words)
+
+
 def test_no_answer_is_not_attempted(capsys):
     for name, check in CHECKS.items():
         for missing in ((), (None,), (...,)):

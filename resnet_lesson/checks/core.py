@@ -188,9 +188,9 @@ def relation(found, right, tolerance):
         example = f"row {at[0]}, say, is {found[at[0]]} and not {right[at[0]]}"
     for axis, name in enumerate(("row", "column")[: right.ndim]):
         lines = off.any(axis=tuple(i for i in range(right.ndim) if i != axis))
-        if right.ndim < 3 and not lines.all() and len(lines) > 1:
-            which = ", ".join(map(str, np.flatnonzero(lines)[:3]))
-            return f"wrong in {name} {which} alone" if right.ndim > 1 else example
+        if right.ndim < 3 and not lines.all() and 1 < len(lines) < 10:
+            which = ", ".join(map(str, np.flatnonzero(lines)))
+            return f"wrong in {name} {which} alone: {example}" if right.ndim > 1 else example
     return example
 
 

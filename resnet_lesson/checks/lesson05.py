@@ -165,7 +165,7 @@ def _check_that_nothing_is_learnt_from_new_images(answer, features, labels, new,
         for i in range(len(new))
     ]
     seen = f"tested together, new images are read in {whole:.0%}, one by one in"
-    learns = "so the others, or their labels, have a say in how an image is read"
+    learns = "but each should be read by itself, against its own label, and all should count"
     require(abs(np.mean(one_by_one) - whole) < 1e-6, f"{seen} {np.mean(one_by_one):.0%}, {learns}")
 
 

@@ -98,7 +98,7 @@ TEST = {
 }
 LURES = {
     "a": "the best first seed",
-    "c": "the best test accuracy, and the test images have no part in the choice",
+    "c": "the best test accuracy",
     "d": "the luckiest seed",
     "e": "the most seeds, and the steadiest",
 }

@@ -20,8 +20,10 @@ def judged(answer):
     predicted, *lists = as_parts(answer, 3, wanted)
     if predicted is None or predicted is ...:
         raise NotAttempted("predict before you run")
-    require(isinstance(predicted, str), "the prediction comes first, then two lists of losses")
-    require(predicted in OUTCOMES, f"the prediction should be one of: {', '.join(OUTCOMES)}")
+    later = any(isinstance(losses, str) for losses in lists) and not isinstance(predicted, str)
+    require(not later, "the prediction comes first, then two lists of losses")
+    one_of = f"the prediction should be one of: {', '.join(OUTCOMES)}; this is {predicted!r:.40}"
+    require(isinstance(predicted, str) and predicted in OUTCOMES, one_of)
     shapes = " and ".join(str(np.shape(losses)) for losses in lists)
     flat = f"each list should have one number a seed; these have the shapes {shapes}"
     require(all(np.ndim(losses) == 1 for losses in lists), flat)
