@@ -46,6 +46,7 @@ def fake(contestant, task, seed, quick):
 def files(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results.json")
     monkeypatch.setattr(tables, "PAGE", tmp_path / "benchmarks.md")
+    monkeypatch.setattr(run, "installed", lambda contestant: True)
     tables.PAGE.write_text(f"a\n{tables.BEGIN}\n{tables.END}\nz\n")
 
 

@@ -24,16 +24,14 @@ FACTORS = {
 }
 NO_RELU = {
     "tanh": ("a tanh", np.tanh),
-    "sigmoid": ("a sigmoid", lambda y: 1 / (1 + np.exp(-y))),
-    "swish": ("a swish", lambda y: y / (1 + np.exp(-y))),
+    "sigmoid": ("a sigmoid", lambda y: tf.sigmoid(y).numpy()),
+    "swish": ("a swish", lambda y: tf.nn.silu(y).numpy()),
     "relu6": ("cut off at 6", lambda y: np.clip(y, 0, 6)),
     **{
         f"leaky{slope:g}": ("leaky", partial(lambda slope, y: np.maximum(y, slope * y), slope))
         for slope in (0.3, 0.2, 0.1, 0.01)
     },
 }
-
-
 NORMS = {
     "norm": ("over the batch", (0, 1, 2)),
     "layer_norm": ("over the channels of each pixel", 3),
@@ -130,14 +128,11 @@ def one_change(right):
             yield f"{names[i]} should come before {names[i + 1]}", changed(i, *pair[::-1], drop=2)
     for other, (words, _) in NO_RELU.items():
         yield f"the ReLUs are {words} here", right.replace("relu", other)
-    for other, (words, _) in NORMS.items():
+    for other, (words, _) in list(NORMS.items())[1:]:
         yield f"normalise over the batch; here it is {words}", right.replace("norm", other)
-    places = [f"between {before} and {after}" for before, after in itertools.pairwise(names)]
-    places = [
-        "at the beginning of the branch",
-        *places,
-        "after the addition" if parts[-1] == "add" else "at the end",
-    ]
+    last = "after the addition" if parts[-1] == "add" else "at the end"
+    between = [f"between {before} and {after}" for before, after in itertools.pairwise(names)]
+    places = ["at the beginning of the branch", *between, last]
     places[at : at + 2] = ["before the addition, on the branch", "on the shortcut"]
     for i, place in enumerate(places):
         for part in ("relu", "norm"):
@@ -184,9 +179,9 @@ def usual_mistakes(right):
     branch, shortcut = right.split(" shortcut ")
     last = right.endswith("relu")
     shortcut, end = f"shortcut {shortcut}".removesuffix(" relu"), " relu" * last
-    plain, before_each = branch.removesuffix(" norm"), "norm relu conv "
-    if "norm" not in right:
-        before_each = "relu conv "
+    plain = branch.removesuffix(" norm")
+    before_each = "norm relu conv " if "norm" in right else "relu conv "
+    first = before_each * branch.count("conv") + shortcut
     found = {
         "the shortcut is missing": branch + end,
         "nothing is normalised in training: is there a normalisation, and is it told `training`?": (
@@ -199,13 +194,11 @@ def usual_mistakes(right):
             f"{branch.replace('norm relu', 'relu norm')} {shortcut}{end}"
         ),
         "the last normalisation belongs before the addition": f"{plain} {shortcut} norm{end}",
-        "a ReLU stands before each convolution, and none at the end: this is pre-activation": (
-            f"{before_each * branch.count('conv')}{shortcut}"
-        ),
+        "a ReLU stands before each convolution, and none at the end: this is pre-activation": first,
     }
     if last:
         both = "a ReLU stands before each convolution, as in pre-activation, and one at the end"
-        found[both] = f"{before_each * branch.count('conv')}{shortcut}{end}"
+        found[both] = first + end
         late = "the last ReLU belongs after the addition, not before"
         found[late] = f"{branch} relu {shortcut}"
     else:
