@@ -77,14 +77,12 @@ def _contest(part, key, head):
 
 
 def _tuning(part):
-    best, runs = peer_tuning.fastest(part), {}
-    for run in part["runs"]:
-        runs.setdefault(run["contestant"], []).append(run)
+    best = peer_tuning.fastest(part)
     lines = ["| setting | validation accuracy of each run | seconds, median |"]
     lines += ["| --- | --- | ---: |"]
-    for name, found in runs.items():
-        accuracies = ", ".join(f"{run['accuracy']:.2%}" for run in found)
-        seconds = statistics.median(run["seconds"] for run in found)
+    for name in dict.fromkeys(run["contestant"] for run in part["runs"]):
+        accuracies = ", ".join(f"{found:.2%}" for found in values(part, name, "accuracy"))
+        seconds = statistics.median(values(part, name, "seconds"))
         chosen = " (raced)" if peer_tuning.CANDIDATES.get(name) == best else ""
         lines.append(f"| {name}{chosen} | {accuracies} | {seconds:.0f} |")
     return lines

@@ -94,8 +94,15 @@ def computed(order, x, kernels, strides=None, biases=(), epsilon=EPSILONS[0]):
     return y
 
 
+TWO_LAYERS = "conv relu conv shortcut add relu"  # the order of a block without normalisation
 ORDINALS = ("first", "second", "third", "fourth", "fifth")
-WORDS = {"conv": "convolution", "norm": "normalisation", "relu": "ReLU", "bias": "bias"}
+WORDS = {"conv": "convolution", "norm": "normalisation", "relu": "ReLU"}
+WORDS |= {"last_bias": "last bias", "add": "addition"}
+AFTER_THE_BRANCH = {
+    "conv": "the projection",
+    "norm": "the projection's normalisation",
+    "relu": "the last ReLU",
+}
 
 
 def one_change(right):
@@ -162,15 +169,8 @@ def _names(parts):
     for i, part in enumerate(parts):
         alike = [j for j, other in enumerate(parts) if other == part and (j < at) == (i < at)]
         which = ORDINALS[alike.index(i)] if len(alike) > 1 else ""
-        kind = WORDS.get(part, {"last_bias": "last bias", "add": "addition"}.get(part, part))
-        if i > at and part == "conv":
-            names.append("the projection")
-        elif i > at and part == "norm":
-            names.append("the projection's normalisation")
-        elif i > at and part == "relu":
-            names.append("the last ReLU")
-        else:
-            names.append(" ".join(filter(None, ("the", which, kind))))
+        name = " ".join(filter(None, ("the", which, WORDS.get(part, part))))
+        names.append(AFTER_THE_BRANCH.get(part, name) if i > at else name)
     return names
 
 

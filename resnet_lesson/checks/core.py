@@ -152,10 +152,12 @@ def judge(value, what, meanings, tolerance=0, **names):
         tolerance: as ``close`` takes it. A mistake may differ by rounding at least.
         names: values for names in the braces of the last message, besides ``found``.
     """
-    (praise, right), *mistakes, otherwise = meanings
+    meanings = iter(meanings)
+    praise, right = next(meanings)
     found = as_array(value, what, np.shape(right))
     if close(found, right, tolerance):
         return praise
+    *mistakes, otherwise = meanings  # only a wrong answer has to wait for them
     tolerance = max(tolerance, 1e-6)
     for message, mistake in mistakes:
         made = mistake(found) if callable(mistake) else close(found, mistake, tolerance)
@@ -169,8 +171,10 @@ def judge(value, what, meanings, tolerance=0, **names):
 def relation(found, right, tolerance):
     """Say how a wrong array lies to the right one; "" for single numbers, which tell too little."""
     right = np.asarray(right, np.float64)
-    if right.size < 3 or not found.any():
-        return "every number is 0" if found.size > 1 and not found.any() else ""
+    if right.size > 1 and not found.any():
+        return "every number is 0"
+    if right.size < 3:
+        return ""
     factor = (found * right).sum() / max((right * right).sum(), 1e-30)
     shift = (found - right).mean()
     if factor and close(found, factor * right, tolerance):
@@ -186,11 +190,11 @@ def relation(found, right, tolerance):
     example = f"at {list(map(int, at))}, say, stands {found[at]:.3g} and not {right[at]:.3g}"
     if right.ndim == 2 and right.shape[1] <= 5:
         example = f"row {at[0]}, say, is {found[at[0]]} and not {right[at[0]]}"
-    for axis, name in enumerate(("row", "column")[: right.ndim]):
-        lines = off.any(axis=tuple(i for i in range(right.ndim) if i != axis))
-        if right.ndim < 3 and not lines.all() and 1 < len(lines) < 10:
-            which = ", ".join(map(str, np.flatnonzero(lines)))
-            return f"wrong in {name} {which} alone: {example}" if right.ndim > 1 else example
+    if right.ndim == 2:
+        for name, lines in (("row", off.any(axis=1)), ("column", off.any(axis=0))):
+            if not lines.all() and 1 < len(lines) < 10:
+                which = ", ".join(map(str, np.flatnonzero(lines)))
+                return f"wrong in {name} {which} alone: {example}"
     return example
 
 

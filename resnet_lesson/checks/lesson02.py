@@ -5,6 +5,7 @@ import numpy as np
 
 from resnet_lesson.checks.answers import NotYet, as_array, as_parts, call, require
 from resnet_lesson.checks.blocks import (
+    TWO_LAYERS,
     all_mistakes,
     block_of,
     called,
@@ -51,18 +52,17 @@ def mended_block(units, seed):
     x, kernels = _drawn(units, seed)
     hidden = _relu(x @ kernels[0])
     F, pixels = hidden @ kernels[1], [kernel[None, None] for kernel in kernels]
-    right = "conv relu conv shortcut add relu"
 
     def of(order):
         return computed(order, x[:, None, None], pixels)[:, 0, 0]
 
-    yield "the shortcut spans both layers", of(right)
+    yield "the shortcut spans both layers", of(TWO_LAYERS)
     still = _relu(F + hidden)
     yield "the shortcut still begins after the first layer", still
     yield "the shortcut is mended, and the old one is kept as well", _relu(still + x)
     yield "x is added, and what the first layer gives is added, too", _relu(F + x + hidden)
     yield "the shortcut goes around the first layer alone", _relu((hidden + x) @ kernels[1])
-    for message, order in all_mistakes(right):
+    for message, order in all_mistakes(TWO_LAYERS):
         yield message.replace("convolution", "layer"), of(order)
     yield "the output is not ReLU(F(x) + x) with the two layers in their order"
 
@@ -100,7 +100,7 @@ def _gradients(x, W1, W2, flow):
     at_hidden, without_inner = at_sum @ W2.T * inner, at_sum @ W2.T
     means = "the gradient by a weight is the sum over the rows of the batch, this is the mean"
     return {
-        "dx": list(_by_x(x, W1, W2, flow)),
+        "dx": _by_x(x, W1, W2, flow),
         "dW1": [
             ("what goes in, times what flows back", x.T @ at_hidden),
             (NO_LAST, x.T @ (flow @ W2.T * inner)),

@@ -37,12 +37,13 @@ def _logits(parts, names=(), left_out=lambda x: x):
 LABELS = np.where(np.arange(400) % 2, _read(PARTS), _read(PARTS, ["block10"]))
 
 
+def _unequal(read):
+    """Count the images, the first ones, that are read as another digit than their label."""
+    return int(np.sum(read != LABELS[: len(read)]))
+
+
 def _misread(*given):
-    return int(np.sum(_read(*given) != LABELS))
-
-
-def _unequal(read, labels=LABELS):
-    return int(np.sum(read != labels[: len(read)]))
+    return _unequal(_read(*given))
 
 
 def _mistakes(answer, names):
@@ -83,7 +84,7 @@ def mistakes_without(names):
     yield "a block that is left out doubles what came in; it should go on as it is", twice
     yield "the last part, which gives the logits, has not run", _misread(headless, names)
     logits, whole = _logits(PARTS, names), _misread(PARTS)
-    yield "the smallest logit is read; take the largest", int(np.sum(logits.argmin(1) != LABELS))
+    yield "the smallest logit is read; take the largest", _unequal(logits.argmin(1))
     singly = [_misread(PARTS, [name]) for name in names]
     if len(names) > 1:
         yield "these blocks are left out one at a time, and the mistakes added up", sum(singly)
@@ -97,7 +98,7 @@ def mistakes_without(names):
     ten = "10 is the number of digits: find the largest logit of each image, and count images"
     yield ten, len(set(LABELS[read != LABELS]))
     yield "the number of images is not always 1,000", 1000 - (len(LABELS) - right)
-    yield "the last images, which fill no batch, are lost", _unequal(read[:384], LABELS[:384])
+    yield "the last images, which fill no batch, are lost", _unequal(read[:384])
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     below = int(np.sum(p[range(len(LABELS)), LABELS] < 0.5))
     yield "an image is misread where another digit has more, not where its own has below ½", below

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from resnet_lesson.checks.answers import as_array, call, own_draws, require
 from resnet_lesson.checks.blocks import (
+    TWO_LAYERS,
     all_mistakes,
     computed,
     kernel_shapes,
@@ -42,32 +43,12 @@ def reviewed_network(answer):
             y = computed(block, y, [kernel.numpy() for kernel in pair])
         return end(y, axis=(1, 2)) @ head
 
-    order = "conv relu conv shortcut add relu"
-    right = logits(order)
-    before = "a ReLU still stands before the addition, so that a branch can only add"
-    meanings = [
-        ("three mistakes, and none is left", right),
-        ("the last layer's ReLU cuts off the negative logits", np.maximum(right, 0)),
-        (before, logits("conv relu conv relu shortcut add relu")),
-        (
-            f"{before}; and logits are cut off",
-            np.maximum(logits("conv relu conv relu shortcut add relu"), 0),
-        ),
-        *((message, logits(changed)) for message, changed in all_mistakes(order)),
-        ("the first convolution of the network has lost its stride", logits(order, stride=1)),
-        ("the ReLU of the first convolution is missing", logits(order, start=lambda y, _: y)),
-        ("the mean over the pixels has become a maximum", logits(order, end=np.max)),
-        ("the mean over the pixels has become a sum", logits(order, end=np.sum)),
-        ("a sigmoid stands at the end", tf.sigmoid(right).numpy()),
-        ("a tanh stands at the end", np.tanh(right)),
-        "the output is not that of the given network with its three mistakes mended",
-    ]
-    softmax = close(np.sum(given_out, axis=1), np.ones(16)) and np.min(given_out) >= 0
-    if softmax:
-        meanings = [
+    meanings = _reviewed(logits)
+    if close(np.sum(given_out, axis=1), np.ones(16)) and np.min(given_out) >= 0:
+        meanings = (
             (words[0], tf.nn.softmax(words[1]).numpy()) if isinstance(words, tuple) else words
             for words in meanings
-        ]
+        )
     praise = judge(given_out, "the model's output", meanings, 1e-3)
     count, wanted = sum(np.size(v) for v in own), 160 + 4 * (2304 + 16) + 170
     else_ = f"{count:,} numbers can be trained, in the given network {wanted:,} would be"
@@ -76,10 +57,29 @@ def reviewed_network(answer):
     same = adam and abs(float(model.optimizer.learning_rate) - 0.003) < 1e-6
     require(same, "Adam with a rate of 0.003 is no mistake: leave it as it is")
     loss = float(model.compute_loss(images, labels, given_out))
-    log_p = tf.nn.log_softmax(right).numpy()
+    log_p = tf.nn.log_softmax(logits(TWO_LAYERS)).numpy()
     fits = abs(loss + log_p[range(16), labels].mean()) < 1e-3
     require(fits, "the loss is not the cross-entropy of this output: logits or probabilities?")
     return praise
+
+
+def _reviewed(logits):
+    """Yield the logits of the mended network, and what known mistakes make of them."""
+    right, relu_before = logits(TWO_LAYERS), logits("conv relu conv relu shortcut add relu")
+    yield "three mistakes, and none is left", right
+    yield "the last layer's ReLU cuts off the negative logits", np.maximum(right, 0)
+    before = "a ReLU still stands before the addition, so that a branch can only add"
+    yield before, relu_before
+    yield f"{before}; and logits are cut off", np.maximum(relu_before, 0)
+    for message, changed in all_mistakes(TWO_LAYERS):
+        yield message, logits(changed)
+    yield "the first convolution of the network has lost its stride", logits(TWO_LAYERS, stride=1)
+    yield "the ReLU of the first convolution is missing", logits(TWO_LAYERS, start=lambda y, _: y)
+    yield "the mean over the pixels has become a maximum", logits(TWO_LAYERS, end=np.max)
+    yield "the mean over the pixels has become a sum", logits(TWO_LAYERS, end=np.sum)
+    yield "a sigmoid stands at the end", tf.sigmoid(right).numpy()
+    yield "a tanh stands at the end", np.tanh(right)
+    yield "the output is not that of the given network with its three mistakes mended"
 
 
 def _weighted(width, inner, seed):

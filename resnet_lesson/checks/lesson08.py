@@ -67,9 +67,10 @@ def _parts(answer, groups, seed):
     parts = [as_array(list(part), "the places of a part") for part in parts]
     require(all(part.ndim == 1 for part in parts), "a part should be a list of places")
     places = np.concatenate(parts)
-    ends = f"these go from {places.min(initial=0):g} to {places.max(initial=0):g}"
-    number = f"a place is the number of a picture, from 0 to {len(groups) - 1}; {ends}"
-    require(np.isin(places, range(len(groups))).all(), number)
+    known = np.isin(places, range(len(groups)))
+    strange = f"{places[~known][0]:g} is none" if not known.all() else ""
+    number = f"a place is the number of a picture, from 0 to {len(groups) - 1}; {strange}"
+    require(known.all(), number)
     require(len(np.unique(places)) == len(places), "a picture is in two parts, or twice in one")
     lost = len(groups) - len(places)
     require(not lost, f"{lost} of {len(groups)} pictures are in no part")
