@@ -8,7 +8,7 @@ project = "Residual networks, tested"
 author = "the authors of the course"
 copyright = "Text and figures: CC BY 4.0. Code: MIT"
 
-extensions = ["myst_nb", "sphinx.ext.mathjax"]
+extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinxext.opengraph"]
 mathjax_path = "mathjax/es5/tex-svg.js"  # in _static, so that formulas need no network
 nb_execution_mode = "off"  # the notebooks are committed with their outputs
 nb_merge_streams = True
@@ -29,6 +29,11 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+# What a chat shows of a link to a page. The address of the site is known to `make site REPOSITORY=...`.
+ogp_image = "_images/00_start_here.png"
+ogp_image_alt = "Training loss of three networks: only the deep one without additions stays high."
+ogp_custom_meta_tags = ['<meta name="twitter:card" content="summary_large_image">']
+ogp_social_cards = {"enable": False}  # pictures of titles, a minute's work
 html_show_sphinx = False
 html_last_updated_fmt = None
 html_favicon = "_static/favicon.svg"

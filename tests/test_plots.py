@@ -8,6 +8,7 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from resnet_lesson import plots
 from resnet_lesson.plots import page
@@ -180,6 +181,31 @@ def test_dots_over_names_stand_in_a_row():
     ax, _ = plots.dots({"loss": {"plain": [1.0, 2.0], 3: [3.0]}}, "network", "loss")
     assert [label.get_text() for label in ax.get_xticklabels()] == ["plain", "3"]
     assert ax.get_xscale() == "linear"
+
+
+def colours(*names):
+    """Return name → colour, as RGB, of the lines of one figure."""
+    ax, _ = plots.curves([1, 2], dict.fromkeys(names, [1, 2]), "x", "y")
+    return {line.get_label(): to_rgb(line.get_color()) for line in ax.lines}
+
+
+def test_a_kind_of_network_has_its_colour_in_every_figure_and_nothing_else_has_it():
+    alone = colours("plain", "residual", "faded")
+    other = colours("loss", "faded 56", "56 layers, changed", "accuracy", "no shortcuts", "x", "z")
+    assert len(set(alone.values())) == 3
+    assert other["no shortcuts"] == alone["plain"]
+    assert other["56 layers, changed"] == alone["residual"]
+    assert other["faded 56"] == alone["faded"]
+    assert not {other[name] for name in ("loss", "accuracy", "x", "z")} & set(alone.values())
+    ax, _ = plots.intervals({"residual": [1, 2], "explained": [1, 2]}, "x")
+    assert [to_rgb(ax.lines[at].get_color()) == alone["residual"] for at in (0, 3)] == [True, False]
+
+
+def test_several_depths_of_a_kind_grow_darker_in_its_colour():
+    drawn = colours("plain 8", "residual 8", "plain 20", "plain 56")
+    shades = [drawn[f"plain {depth}"] for depth in (8, 20, 56)]
+    assert shades[0] == colours("plain")["plain"]
+    assert sum(shades[0]) > sum(shades[1]) > sum(shades[2])
 
 
 def test_names_at_the_ends_of_lines_do_not_cover_each_other():

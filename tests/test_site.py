@@ -91,6 +91,13 @@ def test_a_page_is_good_in_the_dark_and_does_not_scroll_sideways_where_it_is_nar
     assert phone.go(path).evaluate("document.documentElement.scrollWidth") <= 320
 
 
+def test_on_a_phone_a_figure_of_several_panels_is_moved_sideways_instead_of_made_small(others):
+    _, phone = others
+    figure = phone.go("notebooks/04_plain_vs_residual.html").locator("img.panels").first
+    assert figure.bounding_box()["width"] > 600
+    assert figure.evaluate("img => img.closest('.cell_output').scrollWidth") > 600
+
+
 # What others wrote: where it lies, and the name under which docs/licences.md has it.
 OWNERS = {
     r"mathjax/": "MathJax",

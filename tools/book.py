@@ -57,6 +57,7 @@ licences
 ```
 """
 BOOK = "residual-networks.pdf"
+ONE_PANEL = 660  # a figure that is wider, in pixels, has several, and the style sheet knows it
 MATHJAX = Path(__file__).resolve().parent / "third_party" / "mathjax"
 
 
@@ -82,8 +83,16 @@ def build(root: Path = ROOT, repository: str = "") -> int:
     """Make the site from what is staged; the old one is replaced only by a whole new one."""
     source, site, new = root / SOURCE, root / SITE, root / f"{SITE}.new"
     shutil.rmtree(new, ignore_errors=True)
-    about = {"repository_url": f"https://github.com/{repository}", "use_repository_button": "1"}
-    known = [f"-Dhtml_theme_options.{name}={value}" for name, value in about.items() if repository]
+    known = []
+    if repository:
+        owner, name = repository.split("/")
+        address = f"https://{owner}.github.io/{name}/"  # where GitHub Pages would have it
+        known = [
+            f"-Dhtml_theme_options.repository_url=https://github.com/{repository}",
+            "-Dhtml_theme_options.use_repository_button=1",
+            f"-Dhtml_baseurl={address}",
+            f"-Dogp_site_url={address}",
+        ]
     if sphinx("html", source, new, "-W", "--keep-going", *known):
         print("The site was not built; the old one, if there was one, stays.", file=sys.stderr)
         return 1
@@ -223,9 +232,11 @@ def page(nb: NotebookNode, made: Notebook) -> NotebookNode:
     """Return a notebook as the site shows it: text alternatives, folded answers, links."""
     for cell in (cell for cell in nb.cells if cell.cell_type == "code"):
         for output in cell.outputs:
-            alt = output.get("metadata", {}).get("image/png", {}).get("alt")
-            if alt:
+            about = output.get("metadata", {}).get("image/png", {})
+            if alt := about.get("alt"):
                 cell.metadata["mystnb"] = {"image": {"alt": alt.replace("\n", " ")}}
+                if about.get("width", 0) > ONE_PANEL:
+                    cell.metadata["mystnb"]["image"]["classes"] = "panels"
             elif text := output.get("data", {}).get("text/markdown"):  # the picture says it itself
                 output["data"]["text/markdown"] = IN_WORDS.sub("", text).strip()
         # Nothing is left where a figure has no caption.

@@ -254,7 +254,7 @@ plots.show(*plots.digit_grid(raw["x_train"][first], captions, title="The first t
 # learning rate to use, and a choice needs images that took no part in the fitting: the **validation set**,
 # which is cut from MNIST's training images. Whatever you chose looks a little better on those
 # images than it really is, because looking good on them is how it got chosen. So a third set is kept
-# out of everything and looked at once, at the end: the **test set**, which is MNIST's own. `load_mnist`
+# out of every choice, and looked at in the end: the **test set**, which is MNIST's own. `load_mnist`
 # draws the sets at random, keeps the proportion of each digit, and must never put one image into two
 # sets. Let's check that.
 
@@ -394,8 +394,7 @@ plots.show(*diagrams.course_map(LESSONS, edges=BUILDS_ON),
 # - Fit on the training set, choose on the validation set, and leave the test set for the last word.
 #
 # The next lesson is [01 · Degradation](01_degradation.ipynb). It takes the disappointment apart: you
-# will build, in a minute, a plain network of 100 layers that is as good as one of 10, and see that training does
-# not find it.
+# will build, in a minute, a plain network of 100 layers, without a training step, and be asked how good it can be.
 #
 # ## Quiz
 #

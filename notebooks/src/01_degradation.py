@@ -96,12 +96,14 @@ plots.show(*figure, "Each mark is a network, on the 12,800 images that it was tr
 # %% [markdown] tags=["slide"]
 # # 01 · Degradation
 #
-# <!-- output: 480 -->
-#
 # Shouldn't a deeper network be at least as good?
 #
+# <!-- later -->
+#
+# <!-- output: 450 -->
+#
 # <!-- notes -->
-# Cover the squares at first, if you can. Ask: where would you put a network that copies one of 10 layers?
+# Ask before you show it: where would you put a network that copies one of 10 layers?
 # They will say: that is not possible with ReLU. Answer: it is, exactly, and there they are at the lower
 # right.
 
@@ -222,7 +224,7 @@ def go_on(depth, rate, updates=100):
 
 small_steps, ended_small = go_on(100, 1e-4)
 long_steps, ended_long = go_on(100, 1e-3)
-shallow, _ = go_on(10, 1e-3)
+shallow, ended_shallow = go_on(10, 1e-3)
 
 # %%
 level = np.mean(trained[100])
@@ -231,9 +233,12 @@ ax.axhline(level, color="black", linestyle=(0, (1, 3)))
 ax.text(100, 1.05 * level, "100 layers, random start", ha="right")
 plots.show(ax, f"{alt} Dotted at {level:.2f}: the networks of 100 layers trained from a random start.",
            "Copies of 100 layers trained on, three runs each, and the networks of 10 layers. **Look at the "
-           "left edge:** a rate of 0.001, which 10 layers hardly feel, throws 100 layers out of the copy at "
-           "once. A smaller rate does not. (The curves are noisy, five batches to a point; the first and the "
-           "third verdict below use all training images.)")
+           "left edge:** a rate of 0.001, at which 10 layers go on as if nothing had happened, throws 100 layers "
+           "out of the copy at once. A smaller rate does not. (Five batches to a point are noisy: small steps forward "
+           "do not show here. The table has the losses on all training images.)")
+plots.table(["network", "rate", "training loss before", "after 100 more updates"], [
+    [f"{depth} layers", f"{rate:g}", *(", ".join(f"{one:.3f}" for one in of_runs) for of_runs in (copied[100], ended))]
+    for depth, rate, ended in ((10, 1e-3, ended_shallow), (100, 1e-4, ended_small), (100, 1e-3, ended_long))])
 
 # %% [markdown] tags=["slide"]
 # ## Would training stay at the copy?
@@ -316,6 +321,10 @@ for seed in (10, 11, 12):
     copy(nets[10], nets[100])
     trainer.run(mnist, seed, updates=300, reset=False)
     identity_start.append(training_loss(nets[100]))
+plots.table(["100 layers, of which 90 start as identities, after 300 updates", "from a random start, after 600"],
+            [[f"{ours:.2f}", f"{theirs:.2f}"] for ours, theirs in zip(identity_start, trained[100])])
+
+# %%
 verdict_above("networks of 100 layers that start with 90 identities among untrained layers end, after half "
               "the updates, far below those that start at random", above=trained[100], below=identity_start, ratio=2, unit="nats")
 
@@ -382,8 +391,8 @@ verdict_above("each depth at its best rate, 20 layers end above 10", trained[20]
 # (The study recorded the mean loss of the last 100 batches, on other seeds, so its numbers are not those of our first
 # figure.) These two deep networks do want smaller steps, and giving them those steps helps; it does not close the
 # gap. Between 10 and 20 layers the difference is modest, and Srivastava and his colleagues,
-# who trained for longer and searched more settings, found both depths very good (2015, Section 3.1). That
-# part is probably a matter of speed.
+# who trained for longer and searched more settings, found both depths very good (2015, Section 3.1). Ten times our
+# training, at these rates, does not close even that gap ([long runs](deeper/04_long_runs.ipynb)).
 #
 # ## 4. Was it over-fitting?
 #

@@ -53,7 +53,7 @@ def block(x, residual):
 #
 # a multiple of the input, plus a small wiggle with a random matrix $R$. At $c = 0$ the target is close to
 # zero, at $c = 1$ it is close to the identity. With and without `+ x`, the block starts from the same
-# weights and gets the best of four learning rates.
+# weights and gets the best of five learning rates.
 #
 # **Predict.** Turn $c$ from 0 to 1. Which of the two has the lower loss at each end, and where do their lines
 # cross?
@@ -83,7 +83,7 @@ def step(model, x, target, rate):
 # %%
 x = keras.Input((WIDTH,))
 forms = {"plain": keras.Model(x, block(x, False)), "residual": keras.Model(x, block(x, True))}
-SEEDS, RATES, CS = range(5), (0.5, 1.0, 2.0, 4.0), (0, 0.25, 0.5, 0.75, 1)
+SEEDS, RATES, CS = range(5), (0.5, 1.0, 2.0, 4.0, 8.0), (0, 0.25, 0.5, 0.75, 1)
 
 
 def learn(form, c, seed, rate, updates=100):
@@ -183,8 +183,9 @@ plots.show(*diagrams.compare_blocks("basic", filters=(16, 16), in_filters=16, no
 # The crossing lines at the top show when a shortcut helps. If the best that a block can do is close to
 # doing nothing, the residual block has the easier job; if it is close to giving zero, the plain one has. Halfway,
 # neither has an advantage that we could measure. A shortcut is a bet, then: that in a deep network, where many blocks share
-# the work, each of them has only a little to do. He and his colleagues put it as a hypothesis: that the residual is easier
-# to optimise than the function itself (2016a, Section 3.1).
+# the work, each of them has only a little to do. He and his colleagues put it as a hypothesis, that the residual is easier
+# to optimise than the function itself (2016a, Section 1), and name the condition that the dial has just shown: it should be,
+# if the best function is closer to the identity than to zero (Section 3.1).
 #
 # And for a single block without a last ReLU, like our toy, that is all there is to it. Training `branch(x) + x`
 # towards $H$ is the same as training `branch(x)` towards $H - x$, update by update, because the squared error sees
@@ -394,12 +395,13 @@ plots.show(*diagrams.residual_line(3),
 #
 # **Predict.** Thirty blocks have random branches, made small on purpose: 0.3 times the size that He
 # initialisation gives ([primer](deeper/00_primer.ipynb), section 9). By what factor does a gradient change on its
-# way back, without shortcuts? And with them? We measure the **gain** of the product: by how much it stretches a random
-# direction, as a root mean square, which is the same number forwards and backwards. In the code, `keep` is 1 with the
-# shortcut and 0 without.
+# way back, without shortcuts? And with them? We measure the **gain** of the product $P$: the root mean square of how much
+# it stretches a direction, taken over all directions, which is $\lVert P \rVert_F / \sqrt{n}$ for $n$ units. Transposing
+# $P$ does not change that, so it serves the signal on its way forwards and the gradient on its way back. In the code,
+# `keep` is 1 with the shortcut and 0 without.
 
 # %%
-def gains(seed, keep, scale, blocks=30):
+def gains(seed, keep, scale, blocks=30, last_relu=False):
     """Return how much a gradient grows in 0, 1, … blocks with Jacobians keep · I + J."""
     generator = np.random.default_rng(seed)
     x, product, found = np.abs(generator.normal(size=WIDTH)), np.eye(WIDTH), [1.0]
@@ -408,6 +410,8 @@ def gains(seed, keep, scale, blocks=30):
         z = W1 @ x
         J = scale * W2 @ ((z > 0)[:, None] * W1)
         x, product = keep * x + scale * W2 @ np.maximum(z, 0), (keep * np.eye(WIDTH) + J) @ product
+        if last_relu:
+            x, product = np.maximum(x, 0), (x > 0)[:, None] * product
         found.append(np.linalg.norm(product) / np.sqrt(WIDTH))  # root mean square over directions
     return found
 
@@ -438,6 +442,9 @@ verdict_above("with shortcuts, the gradient is no smaller than it was", above=re
 usual = {keep: [gains(seed, keep, 1.0)[-1] for seed in range(3)] for keep in (0, 1)}
 verdict_above("with branches of the usual size, the gradient explodes in the plain row and, far more, in the "
               "residual one", above=usual[1], below=usual[0], ratio=100)
+with_relus = {keep: [gains(seed, keep, 1.0, last_relu=True)[-1] for seed in range(8)] for keep in (0, 1)}
+verdict_above("with the last ReLUs back in their places, only the residual row explodes", above=with_relus[1],
+              below=np.maximum(with_relus[0], 1), ratio=100)
 
 # %% [markdown] tags=["slide"]
 # ## What a shortcut does to small branches, and to large ones
@@ -445,7 +452,7 @@ verdict_above("with branches of the usual size, the gradient explodes in the pla
 # Thirty blocks with random branches and no normalisation:
 #
 # - **small** branches: without shortcuts less than a billionth is left; with them, the gradient survives
-# - branches of the **usual** size: they make it explode by themselves, and with shortcuts far more
+# - branches of the **usual** size: with shortcuts it explodes, by far
 #
 # <!-- notes -->
 # The article says that residual networks avoid both vanishing and exploding gradients. Ask: which half is true?
@@ -454,12 +461,12 @@ verdict_above("with branches of the usual size, the gradient explodes in the pla
 
 # %% [markdown]
 # In this toy row, then, the shortcut keeps a gradient alive that small branches would have killed. It does not
-# keep it from exploding: branches of the usual size, with nothing to hold them in check, blow it up by themselves,
-# and with the additions far more. The article gives residual networks credit for both. Which of the two real networks suffer from is
-# another question. The 100 plain layers of lesson 01 had neither
-# (its deeper notebook measured both), and lesson 05 will find that with batch
-# normalisation it is the plain gradient that explodes and the shortcut that restrains it. (Nor is survival a law
-# of nature. Blocks that had all learnt $F(x) = -x/2$ would halve the gradient each.)
+# keep it from exploding: where branches of the usual size have nothing to hold them in check, it is the additions that
+# blow it up. (The plain row exploded as well, but only because we had taken every second ReLU away, for which He
+# initialisation allows. With all of them back it does not.) The article gives residual networks credit for both. Which of
+# the two real networks suffer from is another question. The 100 plain layers of lesson 01 had neither (its deeper
+# notebook measured both). What it is with batch normalisation lesson 05 will measure, and you had better not bet on it
+# yet. (Nor is survival a law of nature. Blocks that had all learnt $F(x) = -x/2$ would halve the gradient each.)
 #
 # What if the shortcut is scaled, $\lambda x + F(x)$? Then the path through no branch is worth $\lambda^L$ after $L$ blocks, which
 # is a small number for $\lambda = 0.9$ and a large one for 1.1. When that tells the whole story, and when it
@@ -507,6 +514,9 @@ for seed in range(3):
     shares.append(cut_off())
     trainer.run(mnist, seed, updates=200, reset=False)
     shares.append(cut_off())
+print("size of what is cut off, over that of x₂:", ", ".join(f"{share:.2f}" for share in shares))
+
+# %%
 verdict("what the last ReLUs cut off is more than half as large as the result, before training and after, with "
         "each seed", min(shares) > 0.5, f"{min(shares):.2f} to {max(shares):.2f} of the size of x₂")
 
@@ -538,8 +548,7 @@ verdict("what the last ReLUs cut off is more than half as large as the result, b
 # ## 6. The shortcut, or only the start?
 #
 # You may have been holding back an objection since section 4. A residual block whose branch is small begins close to
-# the identity. (Ours, with batch normalisation, begin with branches of the usual size; it is the idea that counts
-# here.) Lesson 01 found that a hundred plain dense layers do far better if ninety of them merely *begin* as
+# the identity. Lesson 01 found that a hundred plain dense layers do far better if ninety of them merely *begin* as
 # identities. So is the addition needed at all? Perhaps all that a deep network wants is a good start, and the
 # shortcut is one way of giving it.
 #
@@ -552,12 +561,17 @@ verdict("what the last ReLUs cut off is more than half as large as the result, b
 #
 # for five values of $t$, from Dirac kernels at $t = 0$ to the usual random start at $t = 1$. (The stem keeps its
 # usual kernel. Even at $t = 0$ a layer is not quite the identity: its convolution passes $x$ on, but batch
-# normalisation then takes the mean away, and the ReLU cuts off all that lay below it.) There are two more arms. In
-# one, the kernels of a plain network come in mirrored pairs, so that of their two outputs, $z$ and $-z$, the ReLU
-# lets just one pass, and the next layer can put $z$ together again; all convolutions in a row then *look linear* at
-# the start (Balduzzi and others 2017, Section 4, who use a special ReLU for it). In the other, there are shortcuts,
-# but they are 1×1 convolutions, which start at the identity and may learn to be something else. The residual network
-# is the reference. Each arm had its own best rate, chosen with one seed, and three fresh seeds to be judged by.
+# normalisation then takes the mean away, and the ReLU cuts off all that lay below it.) There are two more arms.
+#
+# - *Looks linear.* The kernels of a plain network come in mirrored pairs, one giving $z$ and the other $-z$. A ReLU lets
+#   just one of them pass, but nothing is lost, since $z = \mathrm{ReLU}(z) - \mathrm{ReLU}(-z)$, and the next layer's
+#   kernels begin with that difference. So the whole row is linear at the start (Balduzzi and others 2017, Section 4, who
+#   use a special ReLU for it).
+# - *Learnt 1×1 shortcuts.* There are shortcuts, but they are convolutions, which start at the identity and may learn to be
+#   something else.
+#
+# The residual network is the reference. Each arm had its own best rate, chosen with one seed, and three fresh seeds to be
+# judged by.
 #
 # **Predict.** Order them: the usual start, Dirac kernels, half and half, and the residual network. Is a good start enough?
 
@@ -599,8 +613,8 @@ verdict_above("the plain network with Dirac kernels still ends above the residua
 
 # %% [markdown]
 # A good start alone carries a plain network of 54 layers a long way. So it can get much of the benefit from its first
-# weights. (The best of the Dirac mixtures is not the purest one: a little randomness beside the kernels did better
-# than none, though nothing had been claimed about that.) It does not get all of it, at least not from any of these
+# weights. (Half and half is better than the usual start and worse than pure Dirac kernels. The best of these mixtures has
+# a quarter of randomness in it, though nothing had been claimed about that.) It does not get all of it, at least not from any of these
 # starts: the residual networks end several times lower still, and so do those whose shortcuts were free to become
 # something else, though these have a few weights more. Whether the path past the layers is needed throughout, or
 # whether these networks merely start better than ours, this comparison cannot say. Lesson
@@ -610,42 +624,50 @@ verdict_above("the plain network with Dirac kernels still ends above the residua
 # ## 7. A hundred layers, once more
 #
 # Time to go back to the figure with which lesson 01 began, where a hundred dense layers ended so far above ten. Put a
-# shortcut around every pair of them: what becomes of the hundred? A recorded study tried it twice, once with the usual
-# first weights everywhere and once with branches of zero, each kind at its best rate. (Nothing was claimed beforehand.
-# The rates were annealed to zero, so the losses are a little lower than in lesson 01.)
+# shortcut around every pair of them: what becomes of the hundred? Recorded studies tried it twice, once with the usual
+# first weights everywhere and once with branches of zero, each kind and depth at its best rate. (Nothing was claimed
+# beforehand. The rates were annealed to zero, so the losses are a little lower than in lesson 01.)
 #
 # **Predict.** Draw the two into the figure of lesson 01: above the plain network of 100 layers, between it and the one of
-# 10, or below?
+# 10, or below? And ten layers of each?
 
 # %%
-deep = read_study("07_searched_variants")
-settings, again = deep["settings"], {}
-for name, words in {"plain 10": "plain", "plain 100": "plain", "residual 100": "residual, usual start",
-                    "zero branches 100": "residual, branches of zero"}.items():
-    runs = [run for run in deep["results"] if run["task"]["name"] == f"dense {name}"]
-    rate, judged = at_best_rate(runs, settings["search_seeds"], settings["dense"]["seeds"])
-    again.setdefault(words, {})[int(name.split()[-1])] = [run["train_loss"] for run in judged]
+deep, shallow = read_study("07_searched_variants"), read_study("02_shallow_residual")
+settings, again = shallow["settings"], {}
+for name, words in {"plain": "plain", "residual": "residual, usual start", "zero branches": "residual, branches of zero"}.items():
+    for depth in (10, 100):
+        runs = [run for run in deep["results"] if run["task"]["name"] == f"dense {name} {depth}"]
+        runs = runs or [run for run in shallow["results"] if run["task"]["arm"] == name]
+        judged = at_best_rate(runs, settings["search_seeds"], settings["seeds"])[1]
+        again.setdefault(words, {})[depth] = [run["train_loss"] for run in judged]
 plots.show(*plots.dots(again, "weighted layers", "training loss (nats)", log=True),
            "The figure of lesson 01, redrawn: dense layers of 71 units without normalisation, 600 updates, three fresh "
-           "seeds each, recorded. **Compare the three kinds at 100 layers,** and the lowest of them with 10.")
+           "seeds each, recorded. **Compare the three kinds at 100 layers,** and then each with ten layers of its own kind.")
+zero = again["residual, branches of zero"]
+assert max(zero[10]) < min(zero[100]) < max(zero[100]) < min(again["plain"][10])
 
 # %% [markdown] tags=["slide"]
 # ## A hundred layers, once more
 #
-# <!-- output: 500 -->
+# A shortcut around every pair of layers. Where will the hundred end?
+#
+# <!-- later -->
+#
+# <!-- output: 450 -->
 #
 # The addition is half of the idea. **A branch that starts small** is the other half.
 #
 # <!-- notes -->
-# Cover the marks at 100 layers. Ask: where do the residual ones go? They will say: down to the level of 10. Answer: with
-# the usual first weights, up. With branches of zero, down, and further than 10. The addition is half of the idea, and a
-# small branch at the start the other half.
+# Ask: where do the residual ones go? They will say: down to the level of 10. Answer: with the usual first weights, up. With
+# branches of zero, down, further than ten plain ones, though not quite to ten of their own kind. The addition is half of
+# the idea, and a small branch at the start the other half.
 
 # %% [markdown]
 # The addition by itself makes matters *worse*. Forty-nine blocks with branches of the usual size, and nothing to hold
 # them in check, blow the signal up, as section 4 said they would. Let the same branches start at zero, and a hundred
-# layers end below ten plain ones: here, depth does no visible harm. So the shortcut is half of the idea. The other
-# half is a branch that is small *beside its shortcut*, and the batch normalisation of most residual networks sees to
+# layers end below ten plain ones. Depth still costs them something, for ten layers of their own kind end lower still, by
+# about a third; but where a hundred plain layers had nine times the loss of ten, these have one and a half times. So the
+# shortcut is half of the idea. The other half is a branch that is small *beside its shortcut*, and the batch normalisation of most residual networks sees to
 # that in its own way, as lesson 05 will show.
 #
 # ## Summary
@@ -656,12 +678,12 @@ plots.show(*plots.dots(again, "weighted layers", "training loss (nats)", log=Tru
 # - Its Jacobian is $D_2 (I + J)$, and that of a row, without the last ReLUs, is $\prod (I + J_l)$. Multiplied
 #   out, one of its terms is $I$: a path back that goes through no layer.
 # - So in a row of random blocks the gradient does not vanish when the branches are small. With branches of the
-#   usual size and no normalisation it explodes, and with shortcuts more than without.
+#   usual size and no normalisation, the additions make it explode.
 # - A ReLU at the end of each block cuts off part of what travels along the straight line.
 # - With kernels that start near the identity, a deep plain network learns far better, without any shortcut. None of
 #   the starts that we tried brought it level with the residual one.
-# - With shortcuts *and* branches of zero, a hundred dense layers end below ten. With shortcuts and the usual first weights
-#   they end even above a hundred plain ones.
+# - With shortcuts *and* branches of zero, a hundred dense layers end below ten plain ones, and not far above ten of their own
+#   kind. With shortcuts and the usual first weights they end even above a hundred plain ones.
 #
 # You can now write a residual block and know what it is good for. For photographs, with hundreds of
 # channels, two 3×3 convolutions are an expensive branch, and lesson [03](03_bottleneck_block.ipynb) builds the

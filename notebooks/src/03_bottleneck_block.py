@@ -237,16 +237,10 @@ plots.table(["channels C", "basic", "bottleneck, r = 2", "times cheaper", "bottl
 #
 # Squeezing 64 channels through 16 must lose something. What? As in section 1, the first 1×1 multiplies the channels
 # of a pixel by a 64 × 16 matrix $W$. Sixteen equations with 64 unknowns have solutions other than zero, so there are
-# directions $v \neq 0$ with $vW = 0$. They form the **null space** of the map from $x$ to $xW$. For such a $v$, $F(x
-# + v) = F(x)$. The branch cannot tell $x$ from $x + v$, and no later layer can bring the difference back.
+# directions $v \neq 0$ with $vW = 0$. They form the **null space** of the map from $x$ to $xW$.
 #
-# That limits an argument of lesson 01. There, a deep plain network could copy a shallow one because its extra layers
-# could be identities. A plain *bottleneck* can never be the identity, not even on non-negative inputs alone, whatever
-# its weights, since the identity would have to tell $x$ from $x + v$. A residual one can, wherever $x \ge 0$: set its
-# branch to zero, and the shortcut carries everything, $v$ included.
-#
-# **Predict.** Add such a $v$, of length 1, to every pixel. Does the output of the plain block change at all? And that
-# of the residual one?
+# **Predict.** Add such a $v$, of length 1, to every pixel. How much does the output of a plain bottleneck change? And
+# that of a residual one?
 
 # %%
 positive = np.abs(x) + 3  # as after a ReLU; v is small enough to keep it positive
@@ -258,6 +252,9 @@ for kind, shortcut in (("plain", "none"), ("residual", "identity")):
     # The singular value decomposition sorts directions by how much the matrix leaves of them.
     _, _, directions = np.linalg.svd(reduce.T)
     changes[kind] = float(np.abs(block(positive + directions[-1]) - before).max())
+    print(f"{kind}: the output changes by at most {changes[kind]:.1e}")
+
+# %%
 verdict("what the first 1×1 maps to zero is invisible to the plain bottleneck, not to the residual one",
         changes["plain"] < 1e-4 and changes["residual"] > 0.1,
         f"outputs change by at most {changes['plain']:.1e} (plain, rounding) and "
@@ -287,6 +284,12 @@ verdict("what the first 1×1 maps to zero is invisible to the plain bottleneck, 
 # on receptive fields, in notebooks/deeper, counts the paths and asks whether a whole digit is seen.
 
 # %% [markdown]
+# For such a $v$, $F(x + v) = F(x)$. The branch cannot tell $x$ from $x + v$, and no later layer can bring the
+# difference back. That limits an argument of lesson 01. There, a deep plain network could copy a shallow one because
+# its extra layers could be identities. A plain *bottleneck* can never be the identity, not even on non-negative inputs
+# alone, whatever its weights, since the identity would have to tell $x$ from $x + v$. A residual one can, wherever $x
+# \ge 0$: set its branch to zero, and the shortcut carries everything, $v$ included.
+#
 # A caveat: the argument is about *every* non-negative input. If the inputs that occur do not use all directions, a
 # plain bottleneck may still be the identity on those.
 #
@@ -307,8 +310,7 @@ verdict("what the first 1×1 maps to zero is invisible to the plain bottleneck, 
 # | **C** | projection | projection | many |
 #
 # Elsewhere, A and B have the **identity shortcut** of lesson 02. Option A looks crude: it keeps one pixel in four and
-# fills half of the channels with zeros. But it has no weights, and that will be useful. (Nor do B and C keep more
-# pixels: a 1×1 with stride 2 reads one of each 2 × 2 as well. Section 6 comes back to that.)
+# fills half of the channels with zeros. But it has no weights, and that will be useful.
 
 # %%
 plots.show(*diagrams.block("bottleneck", "padded", (16, 16, 32), in_filters=16, stride=2),
@@ -463,10 +465,16 @@ print(provenance(study))
 
 # %% [markdown]
 # (Block for block the bottleneck is a little cheaper. Its stem is four times as wide, though, which makes the smaller
-# bottleneck network some per cent dearer than its partner.) A recorded study tried a grid of learning rates on each
+# bottleneck network a few per cent more expensive than its partner.) A recorded study tried a grid of learning rates on each
 # network, with two seeds, and kept the one with the lowest training loss. Then it trained each network anew with
 # eight fresh seeds. Every run had 600 updates on 12,800 images, and its rate was *annealed*, that is, lowered step by
 # step to zero. The training loss here is that of the final weights, on all of those images.
+#
+# Besides the interval that you know from lesson 02, a verdict that compares runs seed by seed computes a **p-value**:
+# how often a mean difference at least this large would turn up if there were nothing to find. A verdict such as "ends
+# higher" speaks only where p is below 0.05, so it promises to cry wolf in at most one case of twenty. Each further
+# comparison is another chance to be fooled. Where several are made at once, p is therefore *corrected*, that is raised,
+# by a rule of Holm's (1979).
 #
 # **Predict.** Rank the four networks by training loss, and by mistakes on the test images.
 
@@ -608,5 +616,7 @@ quizzes.show("03")
 # - T. He, Z. Zhang, H. Zhang, Z. Zhang, J. Xie, M. Li 2019: *Bag of Tricks for Image Classification
 #   with Convolutional Neural Networks*. CVPR.
 #   [arXiv:1812.01187](https://arxiv.org/abs/1812.01187), Section 4.2: the place of the stride.
+# - S. Holm 1979: *A Simple Sequentially Rejective Multiple Test Procedure*. Scandinavian Journal of
+#   Statistics 6(2).
 # - torchvision's [ResNet](https://docs.pytorch.org/vision/stable/models/resnet.html), on v1.5.
 # - Y. LeCun, C. Cortes, C. J. C. Burges: *The MNIST database of handwritten digits*. CC BY-SA 3.0.

@@ -33,7 +33,7 @@ from resnet_lesson import plots
 from resnet_lesson.blocks import PaddedShortcut
 from resnet_lesson.data import load_mnist
 from resnet_lesson.diagnostics import (
-    activations, branch_ratios, gradient_agreement, gradient_norms, probe_accuracy, realised_fall, run_parts, without_branch,
+    activations, branch_ratios, gradient_agreement, gradient_norms, probe_accuracy, run_parts, without_branch,
 )
 from resnet_lesson.models import network, reset_weights, segments
 from resnet_lesson.runs import by_name
@@ -129,9 +129,9 @@ verdict_above("half of the residual blocks can each be taken out, and at least f
 # The plain networks lose most of their accuracy with almost any block. (One of the three keeps more than half without its
 # sixth.) Presumably each of its layers has learnt to read
 # what the one before it writes, and nothing else; and its normalisations use averages that were gathered with the
-# block in place, which may do part of the harm. The residual network loses little without a third of its blocks, and a
-# tenth of its accuracy or so without some others; but it does not shrug off all of them: the first ones matter, and so does
-# the one where the second stage begins. (Veit,
+# block in place, which may do part of the harm. The residual network can do without half of its blocks, one at a time, for
+# a tenth of its accuracy at most, on average over the runs, and without some of them for next to nothing. But it does not
+# shrug off all: the first blocks of each of its two stages are missed. (Veit,
 # Wilber and Belongie 2016, Section 4.1, did this with residual networks of 110 layers and more, and with a plain one
 # of 15. There, too, hardly any residual block was missed, but for those that reduce the image, and any plain layer
 # was.)
@@ -172,30 +172,17 @@ plots.show(*plots.curves(range(1, 13), sizes, "block", "‖F(x)‖ over ‖short
 # reason why late blocks can go? They will say: obviously. Answer: size and place go together here, so these runs cannot tell.
 
 # %% [markdown] tags=["slide"]
-# ## A story, to be tested
-#
-# 1. Random plain layers **garble** the image,
-# 2. so the gradients of different batches **stop agreeing**,
-# 3. so a step that follows one batch **does not help** another,
-# 4. so training is slow to start.
-#
-# A shortcut hands the image on, and none of this happens.
-#
-# <!-- notes -->
-# Ask: which of the four can be measured before a single update is made? They will say: only the first. Answer: the first
-# three. The fourth needs the training itself.
-
-# %% [markdown] tags=["slide"]
 # ## Three measurements, before training
 #
 # | question | measured | from … to |
 # |---|---|---|
 # | Is it garbled? | what a linear probe reads after the last block | 0.1, guessing … 1 |
-# | Do batches agree? | cosine of the gradients of two batches | 0, nothing in common … 1 |
+# | Do batches agree? | cosine of what the labels of two batches ask for | 0, nothing in common … 1 |
 # | Does a step help? | share of the promised fall, for another batch | 0, useless … 1, as promised |
 #
 # <!-- notes -->
-# Explain each with a drawing: ten weighted sums; two arrows; a tangent and a curve. They will say: the third is the second once
+# Explain each with a drawing: ten weighted sums; two arrows; a tangent and a curve. Why the labels' part? All batches agree that
+# the network must stop calling everything a 7; that is taken away. Ask what the third adds. They will say: it is the second once
 # more. Answer: for a very short step, yes. Ours also shows whether the slope lasts.
 
 # %% [markdown]
@@ -206,21 +193,15 @@ plots.show(*plots.curves(range(1, 13), sizes, "block", "‖F(x)‖ over ‖short
 # ([Many paths](deeper/05_paths.ipynb) shuffles blocks, and takes the gradient apart along all the ways through a
 # residual network.)
 #
-# Take one picture with you. A residual block makes a small change to something that is handed on anyway; a plain
+# Take one picture with you. A residual block, a late one above all, adds something to what is handed on anyway; a plain
 # block has to write everything anew. Now go back to the start of training, when none of these blocks knows anything, and
 # ask what that means for the signal.
 #
 # ## 2. Why a deep plain network is slow to start
 #
 # Lesson 04 left a riddle. Good deep plain networks exist, training reaches some of them by a detour through
-# shortcuts, and yet from a plain start it does far worse. Here is an explanation, as a chain of four links:
-#
-# > Random plain layers **garble** the image, → so the gradients of different batches **stop agreeing**, → so a step that
-# > follows one batch **does not help** another, → so training is slow to start. A shortcut hands the image on, and none of
-# > this happens.
-#
-# A story like that is easily told. All of it but the end can be measured, though, before a single update is made.
-# First the measurements, each in a few lines.
+# shortcuts, and yet from a plain start it does far worse. What is wrong with that start? Three things can be measured
+# before a single update is made, each in a few lines.
 #
 # **Is it garbled?** The article behind this course, <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span> ([what is known
 # of it](00_start_here.ipynb)), says that plain convolutions "more or less lose information". No layer can *add* any;
@@ -249,52 +230,94 @@ assert abs(probe(x[:500], y[:500], x[500:1000], y[500:1000])
 # **Do batches agree?** Training follows the gradient of one batch after another. If two batches that share no image
 # ask for much the same change of the weights, the cosine of the angle between their gradients is near 1. If they have
 # nothing in common, it is near 0.
+#
+# But agreement can be cheap. An untrained network prefers some digit, a 7 perhaps, whatever it is shown, and all batches
+# agree that this must stop. That has nothing to do with what is in their images. So take it away. The gradient of the
+# cross-entropy, by the logits $z$ of an image, is $p - \text{one-hot}$ (lesson 06 will need that once more), and the labels
+# stand in the second part alone. Deal a batch's labels out to its images at random, and on average each one-hot row
+# becomes the same row, the digits' frequencies in that batch. What the real labels ask for *beyond* that has the gradient
+# of
+#
+# $$-\frac{1}{n} \sum_{i=1}^{n} \big(\text{one-hot}_i - \text{frequencies}\big) \cdot z_i .$$
+#
+# We call it the **labels' part** of the gradient: it knows which image has which label, and nothing else.
 
 # %%
-def direction(net, images, labels):
-    """Return the loss gradient with respect to all weights, as one vector of length 1."""
+def labels_part(labels, logits):
+    """Return a loss whose gradient is what the cross-entropy's has beyond that of labels dealt out at random."""
+    one_hot = tf.one_hot(labels, 10)
+    return -tf.reduce_mean(tf.reduce_sum((one_hot - tf.reduce_mean(one_hot, axis=0)) * logits, axis=1))
+
+
+def cross_entropy(labels, logits):
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+
+def gradient(net, images, labels, loss=labels_part):
     with tf.GradientTape() as tape:
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, net(images, training=True))
-        loss = tf.reduce_mean(losses)
-    gradients = tape.gradient(loss, net.trainable_variables)
-    vector = np.concatenate([np.ravel(gradient) for gradient in gradients])
-    return vector / np.linalg.norm(vector)
+        value = loss(labels, net(images, training=True))
+    return tape.gradient(value, net.trainable_variables)
+
+
+def agreement(net, labels, loss=labels_part):
+    """Return the cosine between the gradients of two batches, mean over the pairs of four batches of 128 images."""
+    vectors = [np.concatenate([np.ravel(part) for part in gradient(net, x[at:at + 128], labels[at:at + 128], loss)])
+               for at in range(0, 512, 128)]
+    return np.mean([a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in itertools.combinations(vectors, 2)])
 
 
 net = network(18, "padded", **SHAPE)
-directions = [direction(net, x[at:at + 64], y[at:at + 64]) for at in range(0, 256, 64)]
-cosines = [a @ b for a, b in itertools.combinations(directions, 2)]
-assert abs(np.mean(cosines) - gradient_agreement(net, x[:256], y[:256], batches=4)) < 1e-3
+assert abs(agreement(net, y, cross_entropy) - gradient_agreement(net, x[:512], y[:512], batches=4)) < 1e-3
 
 # %% [markdown]
-# **Does a step help?** A gradient is a promise: go this way, and the loss will fall by so much. We follow the
-# gradient of one batch for one step, just long enough for its loss to fall by a tenth if the promise were kept. Then
-# we look at how much of the promised fall has come true for *another* batch. If all of it has, the number is 1. At 0
-# the step was useless to that batch, and below 0 it did harm. (For a very short step this is the cosine once more,
-# times the ratio of the gradients' lengths. What it adds is that our step is not very short, so that it also shows
-# whether the slope lasts that far. It is `realised_fall` of the package.)
-#
+# **Does a step help?** A gradient is a promise: go this way, and the loss will fall by so much. We follow the labels'
+# part of one batch for one step, just long enough for a promise of 0.23 nats, a tenth of what guessing costs. Then we look
+# at how much of it has come true for *another* batch. If all of it has, the number is 1. At 0 the step was useless to that
+# batch, and below 0 it did harm. For a very short step this would be the cosine once more, times the ratio of the
+# gradients' lengths. Ours is not very short, so that it also shows whether the slope lasts that far.
+
+# %%
+def kept_promise(net, promised=0.23):
+    """Make one step for a batch of 256 images; return which share of the promised fall it sees, and another batch."""
+    own, other, start = slice(256), slice(256, 512), net.get_weights()
+
+    def losses():
+        return np.array([labels_part(y[at], net(x[at], training=True)) for at in (own, other)])
+
+    before, direction = losses(), gradient(net, x[own], y[own])
+    step = promised / sum(tf.reduce_sum(part**2) for part in direction)  # so far that the tangent falls by what is promised
+    for weight, part in zip(net.trainable_variables, direction):
+        weight.assign_sub(step * part)
+    shares = (before - losses()) / promised
+    net.set_weights(start)
+    return shares
+
+# %% [markdown]
 # **Predict.** We measure all three before training, in networks of 6, 18 and 34 layers. Sketch three lines for the plain
 # networks, and three for the residual ones.
 
 # %%
+shuffled = np.random.default_rng(0).permutation(y)
+
+
 def at_the_start(net):
     """Return what a probe reads after the last block, agreement, falls of another and of the own batch, gradients."""
     last = [layer.name for layer in net.layers if layer.name.endswith("_out")][-1]
     seen, new = (activations(net, x[at], [last])[last] for at in (slice(500), slice(500, 1000)))
     norms = list(gradient_norms(net, x[:128], y[:128]).values())
-    own, other = realised_fall(net, x[:256], y[:256], x[256:512], y[256:512])
-    return (probe_accuracy(seen, y[:500], new, y[500:1000]), gradient_agreement(net, x[:512], y[:512], batches=4), other, own,
-            norms[0] / norms[-2])
+    own, other = kept_promise(net)
+    return probe_accuracy(seen, y[:500], new, y[500:1000]), agreement(net, y), other, own, norms[0] / norms[-2]
 
 
-found = {kind: {} for kind in KINDS}
+found, cheap = {kind: {} for kind in KINDS}, {kind: [] for kind in KINDS}
 for kind, shortcut in KINDS.items():
     for depth in (6, 18, 34):
         net, found[kind][depth] = network(depth, shortcut, **SHAPE), []
         for seed in SEEDS:
             reset_weights(net, seed)
             found[kind][depth].append(at_the_start(net))
+            if depth == 34:  # the cosine of whole gradients and of the labels' part, then with the labels shuffled
+                cheap[kind].append([agreement(net, of, loss) for of in (y, shuffled) for loss in (cross_entropy, labels_part)])
 
 # %%
 NAMES = ("a linear probe reads", "agreement of batches", "share of the fall, another batch")
@@ -313,26 +336,48 @@ def three_panels(found, xlabel, names=NAMES):
 
 plots.show(*three_panels(found, "weighted layers"),
            "Untrained networks, three seeds. **Go from left to right, in the plain networks:** the deeper, the less can be read, "
-           "the less the batches agree, the less a step for one batch helps another. In the residual networks, depth costs far less.")
+           "the less the batches agree, the less a step for one batch helps another. In the residual networks, depth costs less.")
 plots.table(["share of the promised fall that the batch itself sees, mean", *(f"{depth} layers" for depth in (6, 18, 34))], [
     [kind, *(f"{np.mean([one[3] for one in group]):.2f}" for group in of_kind.values())] for kind, of_kind in found.items()])
+plots.table(["34 layers: agreement, mean", "whole gradient", "labels' part", "whole, labels shuffled", "labels' part, labels shuffled"],
+            [[kind, *(f"{mean:.2f}" for mean in np.mean(rows, axis=0))] for kind, rows in cheap.items()])
 
 # %% [markdown] tags=["slide"]
 # ## Garbled, so at odds, so useless?
+#
+# 6, 18 and 34 layers, before training. Sketch the lines.
+#
+# <!-- later -->
 #
 # <!-- output: 340 -->
 #
 # <!-- notes -->
 # Before training, by depth. Explain one panel at a time: what a linear reader can read after the last block; whether the
-# gradients of two batches point the same way; whether a step for one batch helps another. Ask: does that prove the chain?
+# labels of two batches ask for the same; whether a step for one batch helps another. Ask: does that prove the chain?
 # They will say: yes. Answer: no. It shows three things that come together. The next experiment turns a dial.
+
+# %% [markdown] tags=["slide"]
+# ## A story, to be tested
+#
+# 1. Random plain layers **garble** the image,
+# 2. so the labels of different batches **stop agreeing**,
+# 3. so a step that follows one batch **does not help** another,
+# 4. so training is slow to start.
+#
+# A shortcut hands the image on, and less of this happens.
+#
+# <!-- notes -->
+# Ask: which of the four can be measured before a single update is made? They will say: only the first. Answer: the first
+# three. The fourth needs the training itself.
 
 # %%
 plain, residual = (np.array(found[kind][34]).T for kind in KINDS)
 for i, words in enumerate(("far more can be read after the last block of a residual network than of a plain one",
-                           "the gradients of two batches agree far more in a residual network than in a plain one",
+                           "the labels of two batches agree far more in a residual network than in a plain one",
                            "a step that follows one batch keeps far more of its promise to another in a residual network")):
     verdict_above(f"before training, at 34 layers, {words}", above=residual[i], below=np.maximum(plain[i], 0.02), ratio=2)
+verdict_above("in the residual network they agree far more than shuffled labels do", above=residual[1],
+              below=np.abs(cheap["residual"])[:, 3], ratio=2)
 
 # %% [markdown] tags=["slide"]
 # ## Three things together are not a chain
@@ -346,12 +391,25 @@ for i, words in enumerate(("far more can be read after the last block of a resid
 # at the identity, or anywhere between that and its usual start.
 
 # %% [markdown]
-# That is a stark picture. At 34 layers the plain network's first gradient is, as far as other batches are concerned,
-# hardly better than a random direction. (Values below 0.02 count as 0.02 in these verdicts, so that a ratio can be
-# taken.) The table shows a second trouble: even the batch whose gradient was followed sees little of what it was
-# promised, so the slope does not last. So the third panel has two causes, disagreement and a slope that ends, and we cannot
-# tell their shares apart. (And mind that all this is the *first* step. The plain networks of 26 layers at the top did reach nine
-# of ten images in the end.) Yet three things that come together are not a chain. To find out more, we need
+# That is a stark picture. At 34 layers the labels of one batch ask the plain network for something that is, as far as other
+# batches are concerned, no better than a random direction. (Values below 0.02 count as 0.02 in these verdicts, so that a
+# ratio can be taken.) The first table shows a second trouble: even the batch whose gradient was followed sees little of what
+# it was promised, so the slope does not last. The third panel has two causes, then, disagreement and a slope that ends, and
+# we cannot tell their shares apart.
+#
+# The second table is a warning. Measured in whole gradients, the batches of the residual network agree almost perfectly, and
+# exactly as well if the labels are shuffled. Nine tenths of an agreement, and none of it about the images: we fell for it
+# ourselves, in an earlier version of this lesson. The labels' part is far smaller, and stands the test, since with shuffled
+# labels nothing of it is left.
+#
+# Read as a chain, the three panels tell a story:
+#
+# > Random plain layers **garble** the image, → so the labels of different batches **stop agreeing** on what to change, → so
+# > a step that follows one batch **does not help** another, → so training is slow to start. A shortcut hands the image on,
+# > and less of this happens.
+#
+# A story like that is easily told, and three things that come together are not a chain. (And mind that all this is the
+# *first* step. The plain networks of 26 layers at the top did reach nine of ten images in the end.) To find out more, we need
 # a dial that changes how much is garbled, and leaves depth and architecture alone. Then we can see whether the others
 # follow.
 #
@@ -426,7 +484,7 @@ print(provenance(start_study))
 
 # %%
 quarter, usual = (np.array(dialled["plain, 34 layers"][t]).T for t in (0.25, 1.0))
-for i, words in enumerate(("more can be read after the last block", "the gradients of two batches agree more",
+for i, words in enumerate(("more can be read after the last block", "the labels of two batches agree more",
                            "a step that follows one batch keeps more of its promise to another")):
     verdict_above(f"started near Dirac kernels (t = ¼), {words} than from the usual start, in the same plain network",
                   above=quarter[i], below=usual[i])
@@ -445,9 +503,9 @@ verdict_above("in the recorded study, wider plain networks of 54 layers that sta
 # tells from the early numbers which will end well.
 
 # %% [markdown]
-# Garble less, and the gradients agree more, and steps help more, and the network trains, without a shortcut anywhere.
-# So the three are more than a coincidence: one change to the start moves them all. They come back in part, though: at t = ¼
-# agreement is a fifth of the residual network's, while the probe reads nearly as much there. So garbling cannot be all of it.
+# Garble less, and batches agree more, and steps help more, and the network trains, without a shortcut anywhere.
+# So the three are more than a coincidence: one change to the start moves them all. They come back in part: at t = ¼
+# agreement and usefulness reach about half of what the residual network has.
 # And the last panel moves earlier than the others, for at t = ½ the final loss has fallen a long way, with little change in
 # the first three. That the dial moves the second and the
 # third *through* the first is the natural reading, which this experiment cannot prove; the start changes other things
@@ -455,15 +513,13 @@ verdict_above("in the recorded study, wider plain networks of 54 layers that sta
 # last panel was measured in wider networks.
 #
 # A good story should be able to foretell. [Does the start tell the end?](deeper/05_early_signals.ipynb) takes lesson 07's
-# nineteen networks and asks whether these measurements say early which of them will end well. Before training they
+# nineteen networks and asks whether such measurements say early which of them will end well. Before training they
 # tell little. After 50 updates the probe and the falls do, though no better than the loss itself; and the agreement of
-# batches, the chain's second link, fails that test.
+# batches fails that test. (It had been recorded of whole gradients, the cheap part included, so the chain's second link has
+# not really been put to it.)
 #
-# Two cautions. All this is about the *start*. Once a network has learnt what all batches have in common, we should
-# expect those that learn well to disagree, too, because what is left to learn differs from image to image. And
-# agreement by itself is cheap: a network that gives one answer to everything can have batches that agree well, about
-# nothing more than the frequency of the digits, until it has learnt that. How much of the residual networks' agreement is of
-# this cheap kind we have not checked.
+# A caution. All this is about the *start*. Once a network has learnt what all batches have in common, we should
+# expect those that learn well to disagree, too, because what is left to learn differs from image to image.
 #
 # ## 4. Vanishing, exploding, or neither?
 #
@@ -497,13 +553,14 @@ for kind, of_kind in ratios.items():
 # normalisation](deeper/05_without_normalisation.ipynb) works out by how much, and lesson 06 meets a network whose
 # gradient does vanish.
 #
-# ## 5. A third patient
+# ## 5. Plain, but brought up residual
 #
 # Lesson 04 trained plain networks by way of shortcuts that fade, and ended with half the loss of those that were
 # plain from the start. Both are plain in the end, with the same layers. What is different inside? If the picture of
 # section 1 is right, the faded blocks should have kept something of their upbringing: each should still hand on part
-# of its input, by its own weights. So compare what comes out of a block with what went in. What two ReLUs make of
-# unrelated normal numbers has a cosine of $1/\pi \approx 0.32$; a block that passes its input on has 1.
+# of its input, by its own weights. So compare what comes out of a block with what went in, by the cosine between the two. A
+# block that passes its input on has 1. And chance? Take two unrelated lists of normal numbers and pass each through a
+# ReLU: their cosine is $1/\pi \approx 0.32$.
 #
 # **Predict.** Where do the blocks lie in a network that was plain from the start? And in a faded one?
 
@@ -519,13 +576,14 @@ ax, alt = plots.curves(blocks, resembles, "block", "cosine of output and input")
 ax.axhline(1 / np.pi, color="black", linestyle=(0, (1, 3)))
 plots.show(ax, f"{alt} Dotted: two unrelated signals of that kind.",
            "Trained plain networks of 54 full-width layers, five seeds, recorded. (The block where the shape changes is left out.) **Look where the "
-           "lines run:** where the network was plain from the start, no block resembles its input, place by place, more than chance.")
+           "lines run:** where the network was plain from the start, blocks resemble their inputs, place by place, hardly more than "
+           "chance would have it.")
 verdict_above("in networks whose shortcuts faded, the output of a block resembles its input more than in those that were plain from "
               "the start, on average over the blocks", above=[np.mean(one) for one in resembles["faded"]],
               below=[np.mean(one) for one in resembles["plain from the start"]], ratio=1.3, recorded=True)
 
 # %% [markdown] tags=["slide"]
-# ## A third patient: plain, but brought up residual
+# ## Plain, but brought up residual
 #
 # <!-- output: 420 -->
 #
@@ -542,7 +600,7 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 # | Gradients vanish. | not with batch normalisation |
 # | Plain layers garble the image. | yes, before training |
 # | Later blocks change less. | yes, within each stage |
-# | Blocks can be taken out. | most residual ones, hardly any plain one |
+# | Blocks can be taken out. | half of the residual ones, hardly any plain one |
 # | The loss is smoother. | not decided here |
 #
 # <!-- notes -->
@@ -551,7 +609,7 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 
 # %% [markdown]
 # You can tell from the inside how a network was brought up. In the one that was plain from the start, a block's
-# output resembles its input no more than two unrelated signals do. In the faded one, the blocks have learnt to do by
+# output resembles its input, on average, no more than two unrelated signals do. In the faded one, the blocks have learnt to do by
 # their weights some of what the shortcut had done for them, and by and large the later the block, the more.
 #
 # ## 6. What this shows, and what it does not
@@ -559,21 +617,22 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 # | explanation | here |
 # |---|---|
 # | Random plain layers garble the image (the article: "lose information"). | Holds before training, for a linear reader. |
-# | Batches then disagree, and following one does not help another. | Holds before training, by depth and by the dial. |
+# | Batches then disagree, and following one does not help another. | Holds before training, by depth and by the dial, once the cheap part of agreement is taken away. |
 # | Gradients vanish (textbooks, the article). | Not with batch normalisation: plain ones explode. |
 # | Later blocks change their input less (De and Smith 2020). | Holds within each stage, before training and after; the paper speaks of the start. |
-# | Blocks can be taken out (Veit 2016). | Holds for half of the blocks of the residual network, at little cost; the plain one loses most of its accuracy. |
+# | Blocks can be taken out (Veit 2016). | Holds for half of the blocks of the residual network, each for a tenth of the accuracy at most; the plain one loses most of its accuracy. |
 # | The gradient arrives along short paths (Veit 2016). | With 16 blocks, on paths shorter than the average: [many paths](deeper/05_paths.ipynb). |
 # | Gradients are shattered (Balduzzi 2017). | Holds before training, for the derivative by an input: [shattered gradients](deeper/05_shattered_gradients.ipynb). |
-# | What can be measured early tells the end. | Little before training; after 50 updates the probe and the falls do, no better than the loss. Agreement does not. |
+# | What can be measured early tells the end. | Little before training; after 50 updates the probe and the falls do, no better than the loss. Agreement of whole gradients does not. |
 # | The loss is smoother with shortcuts (Li 2018). | Not decided. Around networks of 18 and 56 layers that have learnt there are no needles, with shortcuts or without; the maps with them look smoother, in three networks of each kind: [the ground around the weights](deeper/05_loss_landscape.ipynb). |
 #
 # ## Summary
 #
-# - A trained residual network can do without half of its blocks, one at a time, at little cost; a plain one can spare hardly
-#   any. The blocks that are missed are the first ones and the one where the shape changes.
-# - Before training, deep plain networks garble the image, the gradients of their batches do not agree, and a step for one batch
-#   does not help another. In residual networks of the same depth far more can be read, and depth takes nothing from the other two.
+# - A trained residual network can do without half of its blocks, one at a time, each for a tenth of its accuracy at most; a
+#   plain one can spare hardly any. The blocks that are missed are the first ones of each stage.
+# - Before training, deep plain networks garble the image, the labels of their batches do not agree, and a step for one batch
+#   does not help another. In residual networks depth takes less of all three.
+# - Most of what gradients agree on can be cheap. Shuffle the labels, and see what is left.
 # - Garble less, with a start near the identity and no shortcut, and the rest follows in part. So a better start is enough to
 #   move all three, which fits the chain and does not prove it.
 # - With batch normalisation no gradient vanishes. Plain ones explode, and the shortcut tames them.
@@ -595,7 +654,7 @@ quizzes.show("05")
 # %% [markdown] tags=["slide"]
 # ## What to remember
 #
-# - Residual blocks make small changes to what is handed on anyway. Most can be taken out.
+# - Residual blocks add to what is handed on anyway. Half can be taken out, one at a time.
 # - Before training: plain layers **garble**, batches **disagree**, steps **do not help**. The dial moves all three.
 # - Nothing vanishes with batch normalisation. Plain gradients explode.
 # - Brought up residual, a plain network keeps blocks that pass part of their input on.
@@ -605,7 +664,7 @@ quizzes.show("05")
 # <!-- notes -->
 # Ask: which link of the chain is proved? They will say: the first. Answer: strictly, none of the arrows. The dial
 # moves the start, and everything follows together. How would you test the last one? Measure early in many networks,
-# and see which measurement tells the end. The deeper notebook on early signals does: agreement fails.
+# and see which measurement tells the end. The deeper notebook on early signals does.
 
 # %% [markdown]
 # <!-- quiz: 05 -->

@@ -5,7 +5,7 @@
 # normalisation. Put a gate on the shortcut, or a convolution. Start every branch at zero. Leave blocks out at
 # random. Most of these ideas came with a paper, an argument and a table of their own, and from the tables alone nobody
 # could say which of them mattered. Here are eighteen changes to one and the same network: one at a time, each with a
-# learning rate of its own, eight seeds each. Before you look at the figure, place your bet.
+# learning rate of its own, eight seeds each. Before you look at the figure, meet the runners and place your bet.
 #
 # **Objectives.** After this lesson you can
 #
@@ -37,7 +37,21 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 relu = keras.ops.relu
 
 # %% [markdown]
-# **Predict.** Which of them end worst at 56 layers? And does any end *better* than the residual block of the earlier
+# | variant | what is changed in every block |
+# |---|---|
+# | *no shortcut*, *no normalisation* | it is left out |
+# | *shortcut times 0.5*, *both times 0.5* | what the shortcut carries is halved; and so is the branch |
+# | *exclusive gate*, *shortcut-only gate* | a learnt number between 0 and 1 for each element lets part of the shortcut pass; the exclusive gate lets the rest of the branch pass |
+# | *projected shortcuts* | a 1×1 convolution and a normalisation stand on every shortcut |
+# | *norm on shortcuts*, *1x1 shortcuts*, *identity 1x1 shortcuts* | only one of the two stands there; in the last, the convolution starts as the identity |
+# | *zero last gamma* | the last normalisation's factor γ starts at zero, and with it the whole branch |
+# | *branch scale* | instead of normalisation, one learnt factor for the branch, which starts at zero |
+# | *relu before addition*, *norm after addition* | the last ReLU, or the last normalisation, changes sides |
+# | *pre-activation*, *relu-only pre-activation* | normalisation and ReLU, or the ReLU alone, stand before each convolution, and nothing stands after the addition |
+# | *stochastic depth* | while the network learns, blocks are left out at random |
+# | *dense head* | the block stays; instead of the average over the image, a dense layer reads every pixel in the end |
+#
+# **Predict.** Which three end worst at 56 layers? And does any end *better* than the residual block of the earlier
 # lessons, clearly?
 
 # %%
@@ -80,7 +94,7 @@ print(provenance(study))
 # ## 1. Eighteen changes, thirty-six comparisons
 #
 # The unchanged network, the **baseline**, is the residual one of lesson 04: bottlenecks that narrow by half, padded
-# shortcuts, a ReLU after each addition. A **variant** changes one thing and leaves the rest; from one seed it sees the
+# shortcuts, a ReLU after each addition. A **variant** changes one idea and leaves the rest; from one seed it sees the
 # images in the same order, and the same first weights in every layer that it shares with the baseline. Each variant was
 # given its own best rate at each depth, out of 0.002, 0.01, 0.03 and beyond where the best was at an edge, chosen on two
 # seeds. Then it ran with eight fresh ones, for 300 updates during which the rate falls to zero. What is compared is the
@@ -89,7 +103,7 @@ print(provenance(study))
 #
 # So the runs can be compared in **pairs**, seed by seed: a pair's difference scatters less than the runs themselves.
 # With so many comparisons some will look clear by luck, which is why their p-values are corrected for all that a
-# depth makes (Holm's method, as in lesson 04). *Higher* and *lower* mean that the corrected one is below 0.05. What eight
+# depth makes (by Holm's method, as in lesson 04). *Higher* and *lower* mean that the corrected one is below 0.05. What eight
 # pairs do not decide is **undecided**, and that is not the same as equal.
 
 # %%
@@ -139,13 +153,14 @@ assert "lower" not in words and words.count("higher") == 13
 # Did you bet on a winner? There is none. At 56 layers thirteen of the eighteen changes end higher than the baseline, five
 # are undecided, and none is lower, at either depth. And depth sorts them: some changes that cost 20 layers little or
 # nothing, such as halved or projected shortcuts, cost 56 a great deal, so that the last column says *worse* where the
-# baseline's says *better*. (Two rows of the chart lie wholly to the right of the line and are undecided all the same. In
-# each of them one seed lies far from the others, and after the correction too much doubt is left.)
+# baseline's says *better*. (Two rows of the chart lie wholly to the right of the line and are undecided all the same. What is
+# tested are differences in nats, and in each of the two one seed lies far from the others. In ratios, which the chart shows,
+# *both times 0.5* at 20 layers would just count as higher; the counts at 56 layers would be the same.)
 #
 # ## 2. Every block in a line
 #
-# What was changed? Write $F$ for what the branch gives, $x$ for what comes in, and $p$ for the layers of the block by
-# their names. Then each block is two things: the order of the branch's layers, and one line that puts $F$ and $x$
+# What exactly was changed? Write $F$ for what the branch gives, $x$ for what comes in, and $p$ for the layers of the block
+# by their names. Then each block is two things: the order of the branch's layers, and one line that puts $F$ and $x$
 # together.
 
 # %%
@@ -222,19 +237,21 @@ print(f"{len(BLOCKS)} blocks, each equal to the package's, to rounding")
 #
 # ## 3. What must be there
 #
-# Take the shortcuts away, and 56 layers end at more than ten times the loss. Take the *normalisation* away and keep the
-# shortcuts: about as bad. At 20 layers the missing normalisation even costs far more than the missing shortcuts. So "the
+# Take the shortcuts away, and 56 layers end, on average, at more than ten times the loss. Take the *normalisation* away and keep
+# the shortcuts: about as bad. At 20 layers the missing normalisation even costs far more than the missing shortcuts. So "the
 # shortcut is what makes deep networks trainable" is half a sentence. In this network, neither does it alone.
 #
 # What does normalisation do for a residual block? De and Smith (2020) have an answer that can be tested: it keeps each
 # branch small beside what the shortcut carries (lesson 05, section 1). If that is all, then one number a block should do
 # as well, a factor $\alpha$ on the branch that starts at zero and is learnt. They call it *SkipInit*, and Bachlechner and
-# others (2021) *ReZero*. In the chart it is *branch scale*, and it repairs a good part of the damage without any
-# normalisation. But not all of it, at either depth.
+# others (2021) *ReZero*. In the chart it is *branch scale*. Its twin is *no normalisation*, and beside that it is the one
+# change of the eighteen that is a great improvement: it repairs a good part of the damage. But not all of it, at either depth.
 #
 # A relative of that idea keeps the normalisation and starts its last $\gamma$ at zero, so that every block begins as its
 # shortcut (Goyal and others 2017, Section 5.1). Some libraries do it by default. Here it costs a fifth at 20 layers, and at
-# 56 eight pairs do not decide it. How far from zero did training take these numbers?
+# 56 eight pairs do not decide it.
+#
+# **Predict.** Normally a $\gamma$ starts at 1. From zero, how far will 300 updates have taken it? And an $\alpha$?
 
 # %%
 def kept(name, key):
@@ -244,9 +261,12 @@ def kept(name, key):
 
 
 numbers = {"last γ, from 0": kept("zero last gamma", "gammas"), "α, from 0": kept("branch scale", "scales")}
-plots.show(*plots.curves(range(1, 19), numbers, "block", "size after training"),
+ax, alt = plots.curves(range(1, 19), numbers, "block", "size after training")
+ax.axhline(1, color="black", linestyle=(0, (1, 3)))
+ax.set_ylim(0)
+plots.show(ax, f"{alt} Dotted: 1, where γ usually starts.",
            "What training made of the numbers that start at zero, at 56 layers: their absolute values (of γ, the mean over "
-           "its channels), mean and range over eight seeds. **Look at the axis:** 1, where γ usually starts, is far above it.")
+           "its channels), mean and range over eight seeds. Dotted: 1, where γ usually starts.")
 
 # %% [markdown] tags=["slide"]
 # ## Branches that stay small
@@ -295,7 +315,9 @@ plots.show(*diagrams.block_orders(), "Five orders. **Follow the orange shortcut 
 
 # %% [markdown]
 # One order fails. With the *norm after the addition*, 56 layers end at more than twice the baseline's loss, and it is the
-# worst in the paper as well. The other three cannot be told from the baseline, not even pre-activation, which many call *the*
+# worst in the paper as well. The other three cannot be told from the baseline. One of them is the ReLU *before* the
+# addition, under which a block can only ever add (lesson 02), and which lesson 06 lists among the article's defects: eight
+# pairs cannot see what it costs here. Another is pre-activation, which many call *the*
 # residual block. That contradicts nothing: the paper itself finds little even at 110 layers. In its tables the gain is small for
 # 110 layers (6.61 % against 6.37 % error) and large for 1001 (7.61 % against 4.92 %; 2016b, Tables 2 and 3).
 #
@@ -348,13 +370,16 @@ plots.table(["shortcuts", "one keeps, on average", "18 in a row keep", "final lo
 # where it is. Answer: it could, but training does not know that it should. It is the riddle of lesson 01 once more.
 
 # %% [markdown]
-# The gates begin almost out of the way, and training moves them into it: in the end a shortcut lets nine tenths pass, on average,
-# and eighteen in a row about an eighth. Beside the $2^{-18}$ of the halves that is much, and so they cost little: the
+# The gates begin almost out of the way, and training moves them into it: in the end a shortcut lets nine tenths pass, on average
+# over the blocks (early ones more, the last ones near eight tenths), and eighteen in a row about an eighth. Beside the $2^{-18}$ of the halves that is much, and so they cost little: the
 # exclusive gate comes out higher at 20 layers and undecided at 56, the shortcut-only one the other way about. No gain from
 # their freedom was seen.
 #
 # And what exactly does a projected shortcut do wrong? It changes three things at once: a normalisation, a convolution, and
 # the random start of that convolution. Three of our variants take it apart.
+#
+# **Predict.** The one whose convolution starts as the identity begins as the baseline does, and all that it gains is freedom.
+# Will it end better, no different, or worse?
 
 # %%
 PARTS = ("norm on shortcuts", "1x1 shortcuts", "identity 1x1 shortcuts", "projected shortcuts")
@@ -377,10 +402,11 @@ plots.table(["on the shortcuts", *(f"{depth} layers: final loss, times the basel
 # ## 6. How it is trained, and what reads it in the end
 #
 # *Stochastic depth* (Huang and others 2016) leaves blocks out at random while the
-# network trains, later ones more often, and so saves a quarter of the work. It is a regulariser: it is meant for networks that know
-# their training images by heart, which after 300 updates none of these does. A regulariser has nothing to gain here, and
-# it ends at two and a half times the loss at either depth. That says little about networks that are trained for hundreds
-# of epochs, as theirs were.
+# network trains, later ones more often, and so saves a quarter of the work. Its authors propose it against vanishing gradients,
+# a weakened signal and slow training in very deep networks, and find that it generalises better as well. Here it ends at two
+# and a half times the loss at either depth, so it helped neither. Why? We guess that 300 updates are too few for noise to pay:
+# none of these networks knows its images by heart yet. That says little about networks that are trained for hundreds of
+# epochs, as theirs were.
 #
 # The *dense head* is the article's: no average over the image, but a dense layer that sees every pixel of every channel. It costs
 # 20 layers a factor of two and 56 layers more than five, and its best rate, 0.002, is the lowest of all. (An average over all pixels in place of dense layers was
@@ -420,8 +446,9 @@ verdict("wherever our runs of 56 layers decide, they are on the paper's side of 
 # %% [markdown]
 # ## 8. Try one yourself
 #
-# Change any of the five values and run the cell; the names are those of section 2. It trains the variant and the baseline with one seed, which is enough to see a factor of two
-# and far too little to see a tenth.
+# Change any of the five values and run the cell. Every name of the first table will do, but for the three that take the
+# projected shortcuts apart. The cell trains the variant and the baseline with one seed, which is enough to see a factor of
+# two and far too little to see a tenth.
 
 # %%
 VARIANT, DEPTH, RATE, SEED, UPDATES = "exclusive gate", 20, 0.03, 20, 150
@@ -449,17 +476,18 @@ plots.show(*plots.learning_curves(runs, window=10, log=True),
 #
 # One network, one family of images, and 300 updates. Digits are easy; a change that pays where a network over-fits, or
 # after hundreds of passes, had no chance to do so here. The networks are narrow bottlenecks, and the paper's comparison of shortcuts
-# used basic blocks of two 3×3 convolutions. The rates come from a coarse grid. Eight pairs leave differences of a tenth
+# used basic blocks of two 3×3 convolutions. The rates come from a coarse grid and two seeds, which may have been
+# lucky ones (those of *no normalisation* were). Eight pairs leave differences of a tenth
 # open. So take the large effects along, and treat the rest as what the word says: undecided.
 #
 # ## Summary
 #
-# - Without shortcuts, or without normalisation, 56 layers end at more than ten times the loss. One learnt number per branch,
-#   zero at the start, replaces a good part of the normalisation, but not all.
+# - Without shortcuts, or without normalisation, 56 layers end, on average, at more than ten times the loss. One learnt number per
+#   branch, zero at the start, replaces a good part of the normalisation, but not all.
 # - Of eighteen changes none came out lower than the baseline, thirteen came out higher at 56 layers.
 # - The best thing that stood on a shortcut here was nothing. A constant one half ruins 56 layers, a 1×1 convolution
 #   doubles the loss even if it starts as the identity, and gates do little harm: trained, they still let nine tenths of
-#   each shortcut pass.
+#   a shortcut pass, on average.
 # - Where ReLU and normalisation stand is undecided here, but for a normalisation *after* the addition, which costs 56 layers a
 #   factor of more than two.
 # - Depth sorts the variants: a handicap that 20 layers hardly feel can ruin 56.

@@ -5,7 +5,7 @@ from numbers import Number
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from resnet_lesson.plots.style import COLOURS, axes_or_new, finish, label_ends, styled
+from resnet_lesson.plots.style import axes_or_new, colour_of, finish, label_ends, styled
 from resnet_lesson.plumbing.constraints import (
     TRUTH,
     Dictionary,
@@ -169,11 +169,11 @@ def intervals(values, xlabel, baseline=None, ax=None, title=None, log=False):
     shaded, sentences = "", []
     if baseline is not None:
         low, high = min(values[baseline]), max(values[baseline])
-        ax.axvspan(low, high, color=COLOURS[0], alpha=0.15, linewidth=0)
+        ax.axvspan(low, high, color=colour_of(baseline), alpha=0.15, linewidth=0)
         shaded = f" The range of {baseline} is shaded over all rows."
     for row, (name, runs) in enumerate(values.items()):
         low, high, mean = min(runs), max(runs), np.mean(runs)
-        colour = COLOURS[0] if name == baseline else COLOURS[1]
+        colour = colour_of(name)
         ax.plot([low, high], [row, row], color=colour, linewidth=1.5)
         ax.plot(runs, [row] * len(runs), "o", color=colour, markersize=4, alpha=0.8)
         ax.plot(mean, row, "|", color="black", markersize=13, markeredgewidth=2)

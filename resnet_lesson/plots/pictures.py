@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from resnet_lesson.plots.style import COLOURS, axes_or_new, opened
+from resnet_lesson.plots.style import VERMILION, axes_or_new, opened
 from resnet_lesson.plumbing.constraints import TEXT, Labels, ListOf, Numbers, Whole, checked
 
 ROW = Numbers((None,))
@@ -78,7 +78,7 @@ def number_grids(grids, captions, title=None, windows=None):
         )
         if window:
             row, column, height, width = window
-            edge = {"fill": False, "edgecolor": COLOURS[1], "linewidth": 3}
+            edge = {"fill": False, "edgecolor": VERMILION, "linewidth": 3}
             ax.add_patch(Rectangle((column - 0.5, row - 0.5), width, height, **edge))
             sentences[-1] += (
                 f"; a window of {height} × {width} is outlined, its first cell in row {row + 1}, "
@@ -145,7 +145,7 @@ def contours(x, y, values, xlabel, ylabel, levels, ax=None, title=None):
     lines = ax.contour(x, y, values, levels, colors="black", linewidths=1)
     ax.clabel(lines, fmt="%g", fontsize=9)
     row, column = np.unravel_index(values.argmin(), values.shape)
-    ax.plot(x[column], y[row], "x", color=COLOURS[1], markersize=9, markeredgewidth=2)
+    ax.plot(x[column], y[row], "x", color=VERMILION, markersize=9, markeredgewidth=2)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title, aspect="equal")
     ax.locator_params(nbins=5)
     edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])

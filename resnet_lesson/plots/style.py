@@ -1,16 +1,26 @@
 """What all figures share: colours, Axes, and how they are labelled.
 
 Colours are those of Okabe and Ito, which colour-blind readers can tell apart, and never stand
-alone: line style and marker follow them.
+alone: line style and marker follow them. Blue is plain, vermilion residual and green faded, in
+every figure, in the diagrams and in the microscope; whatever else is drawn takes another colour.
 """
 
 import itertools
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.ticker import LogFormatter, LogLocator
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00")
+BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#555555"
+# The words of a name that tell which network it is: the first that is found decides.
+KINDS = {
+    GREEN: r"faded|fading",
+    BLUE: r"plain|no shortcuts?",
+    VERMILION: r"residual|baseline|changed|shortcuts kept|with shortcuts",
+}
+OTHERS = ("#000000", "#CC79A7", "#E69F00", "#56B4E9")
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 # A reader's matplotlibrc may ask for LaTeX, which may be missing and takes % and _ for commands.
@@ -19,11 +29,31 @@ plt.rcParams["text.usetex"] = False
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+def colour_of(name, other=GREY):
+    """Return the colour of the kind of network that a name tells of, or else the other one."""
+    found = (colour for colour, words in KINDS.items() if re.search(rf"\b({words})\b", name))
+    return next(found, other)
+
+
+def darker(colour, share):
+    """Return a colour mixed with black: at a share of 0 itself, at 1 black."""
+    return tuple(np.multiply(to_rgb(colour), 1 - share))
+
+
 def styled(series):
-    """Yield (name, values, colour, line style, marker) for each entry of a dictionary."""
-    styles = itertools.cycle(zip(COLOURS, LINES, MARKERS, strict=True))
-    for (name, values), style in zip(series.items(), styles, strict=False):
-        yield name, values, *style
+    """Yield (name, values, colour, line style, marker) for each entry of a dictionary.
+
+    Where one kind of network has several entries, such as several depths, they grow darker.
+    """
+    kinds = [colour_of(name, None) for name in series]
+    others, looks = itertools.cycle(OTHERS), itertools.cycle(zip(LINES, MARKERS, strict=True))
+    for at, ((name, values), look) in enumerate(zip(series.items(), looks, strict=False)):
+        if kinds[at] is None:
+            colour = next(others)
+        else:
+            before, all_of_kind = kinds[:at].count(kinds[at]), kinds.count(kinds[at])
+            colour = darker(kinds[at], 0.55 * before / max(all_of_kind - 1, 1))
+        yield name, values, colour, *look
 
 
 def axes_or_new(ax, width, height):
@@ -57,7 +87,8 @@ def label_ends(ax, most):
     heights -= max(0, heights.max() - 1)
     look = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center"}
     for line, name, height in zip(lines, names, heights, strict=True):
-        ax.annotate(name, (1, height), (6, 0), color=line.get_color(), **look)
+        # As text, the light ones would be hard to read.
+        ax.annotate(name, (1, height), (6, 0), color=darker(line.get_color(), 0.3), **look)
 
 
 def finish(ax, title, words, **settings):

@@ -82,7 +82,7 @@ at_start = {f"weights × {factor:g}": {n: [first_norm(net, seed, factor) for see
                                       for n, net in nets.items()} for factor in (1, 0.7)}
 plots.show(*plots.dots(at_start, "weighted layers", "gradient norm, first layer", log=True),
            "Before training, three seeds. With the weights of He initialisation the first layer of 100 gets a "
-           "gradient like that of 10. With weights 30 % smaller, next to nothing of it is left.")
+           "gradient that is a few times smaller than that of 10. With weights 30 % smaller, next to nothing is left.")
 
 # %%
 usual, smaller = at_start.values()

@@ -170,7 +170,7 @@ for kind in ("residual, usual", "plain, usual"):
 
 # %% [markdown]
 # So the article's sentence is exact for a branch of zero, and false for the usual random weights. A residual
-# block *contains* the identity; it does not start there by itself. (The plain one does several times the damage of
+# block *contains* the identity; it does not start there by itself. (The plain one does about twice the damage of
 # the residual one.) And a plain block can be inserted without doing harm as well, provided that somebody sets its
 # kernels: Chen, Goodfellow and Shlens (2016) made a method of that, and deepened trained networks with layers that
 # start as the identity. Remember this one: a plain block *can* be the identity. It just never starts anywhere

@@ -153,9 +153,11 @@ verdict_above("with branches of half the usual size, λ = 1 lets the gradient gr
 # is best. So in a random row a scaled shortcut is not doomed. What matters is that shortcut and branch together
 # keep the size of things: small branches want a factor near one, large branches a factor well below it.
 #
-# In training it has not paid so far. Kaiming He and his colleagues scaled the shortcuts of a ResNet-110 by one half,
-# with batch normalisation in the branches: training went badly, and with the branches scaled as well it ended with
-# nearly twice the test error (2016b, Section 3.1, Table 1). Lesson [07](../07_variants.ipynb) tries it on MNIST.
+# Does it pay in training? Kaiming He and his colleagues scaled the shortcuts of a ResNet-110 by one half, with batch
+# normalisation in the branches: training went badly, and with the branches scaled as well it ended with nearly twice the
+# test error (2016b, Section 3.1, Table 1). Lesson [07](../07_variants.ipynb) finds the same on MNIST. A milder factor is in
+# wide use, though: the convolutional translators of Gehring and others (2017) multiply each sum of shortcut and
+# branch by $\sqrt{1/2} \approx 0.71$, so that its size stays the same, and many networks have done so since.
 #
 # ## Summary
 #
@@ -170,5 +172,7 @@ verdict_above("with branches of half the usual size, λ = 1 lets the gradient gr
 #
 # - K. He, X. Zhang, S. Ren, J. Sun 2016b: *Identity Mappings in Deep Residual Networks*. ECCV.
 #   [arXiv:1603.05027](https://arxiv.org/abs/1603.05027), Section 3, equations 6 to 8, and Section 3.1.
+# - J. Gehring, M. Auli, D. Grangier, D. Yarats, Y. N. Dauphin 2017: *Convolutional Sequence to Sequence Learning*. ICML.
+#   [arXiv:1705.03122](https://arxiv.org/abs/1705.03122).
 # - K. He, X. Zhang, S. Ren, J. Sun 2015: *Delving Deep into Rectifiers*. ICCV.
 #   [arXiv:1502.01852](https://arxiv.org/abs/1502.01852), Section 2.2: the variance of the weights.
