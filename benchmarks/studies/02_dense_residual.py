@@ -58,7 +58,7 @@ def main():
             def tasks(rate, seeds=SETTINGS["search_seeds"], arm=arm, depth=depth):
                 return [{"arm": arm, "depth": depth, "rate": rate, "seed": seed} for seed in seeds]
 
-            rates, lower, higher = (SETTINGS[f"{which}rates"] for which in ("", "lower_", "higher_"))
+            rates, lower, higher = (SETTINGS[f"{w}rates"] for w in ("", "lower_", "higher_"))
             best = study.best_rate(one_run, tasks, rates, lower, higher)
             study.run(one_run, tasks(best, SETTINGS["seeds"]))
             print(f"{arm}, {depth} layers: best rate {best}", flush=True)
