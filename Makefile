@@ -73,8 +73,9 @@ studies: setup ## run the recorded studies again (N=04: those of lesson 04)
 	@test -n "$(STUDIES)" || echo "There is no study$(if $(N), whose name starts with $(N))."
 	@set -e; for study in $(STUDIES); do echo "$$study"; $(VENV_PYTHON) "$$study"; done
 
-site: setup ## build the site from the notebooks into build/site (PDF=1: and a book to print; REPOSITORY=owner/name: links)
-	@$(VENV_PYTHON) tools/book.py $(if $(PDF),--pdf) $(if $(REPOSITORY),--repository "$(REPOSITORY)")
+site: setup ## build the site into build/site (PDF=1: and a book; REPOSITORY=owner/name: links; SOLUTIONS=0: without)
+	@$(VENV_PYTHON) tools/book.py $(if $(PDF),--pdf) $(if $(REPOSITORY),--repository "$(REPOSITORY)") \
+	  $(if $(filter 0,$(SOLUTIONS)),--no-solutions)
 
 slides: setup ## build the decks of slides into build/slides (N=04: that one; PDF=1: print them, too)
 	@$(VENV_PYTHON) tools/slides.py $(N) $(if $(PDF),--pdf)

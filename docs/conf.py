@@ -29,7 +29,7 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-# What a chat shows of a link to a page. The address of the site is known to `make site REPOSITORY=...`.
+# What a chat shows of a link to a page. Only `make site REPOSITORY=...` knows the site's address.
 ogp_image = "_images/00_start_here.png"
 ogp_image_alt = "Training loss of three networks: only the deep one without additions stays high."
 ogp_custom_meta_tags = ['<meta name="twitter:card" content="summary_large_image">']

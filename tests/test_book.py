@@ -48,6 +48,16 @@ def test_an_exercise_leads_to_its_solutions_which_fold_up_what_it_does_not_show(
     assert not any("checks." in cell.source for cell in folded if cell.cell_type == "code")
 
 
+def test_a_site_for_a_class_that_is_graded_has_no_solutions(tmp_path, monkeypatch):
+    monkeypatch.setattr(book, "SOURCE", str(tmp_path / "source"))
+    book.stage(ROOT, solutions=False)
+    staged = [path for path in (tmp_path / "source").rglob("*") if path.suffix in (".md", ".ipynb")]
+    assert len(staged) > 30
+    assert not any("solutions" in path.parts for path in staged)
+    for path in staged:
+        assert not re.search(r"\]\([^)]*solutions/|notebooks/solutions/\*", path.read_text("utf-8"))
+
+
 def test_references_are_merged_and_sorted():
     texts = {
         "02_b": "- K. He, X. Zhang 2016a: *Deep*. CVPR.\n  [arXiv:1](https://a.org/1). Page 3.\n",

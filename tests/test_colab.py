@@ -7,10 +7,12 @@ a Python, they run more of it there: `make colab-test` names one that has Colab'
 import ast
 import base64
 import functools
+import json
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import build_notebooks as builder
 import colab
@@ -23,7 +25,7 @@ from tiny_course import TINY, tiny_course
 PYTHON = ROOT / os.environ.get("COLAB_ENV", sys.executable)
 TAG = colab.Tag("owner/name", "v1.0")
 OPENS = "https://colab.research.google.com/github/owner/name/blob/v1.0/colab/"
-COURSE = {colab.file_name(made): made for made in notebooks()}
+COURSE = {Path(colab.file_name(made)).name: made for made in notebooks()}
 LARGEST = 1_000_000  # bytes; Colab takes more, but a reader has to scroll past nothing
 each_notebook = pytest.mark.parametrize("name", COURSE)
 
@@ -58,6 +60,12 @@ def test_every_notebook_of_the_course_has_a_name_of_its_own():
     assert "03_receptive_fields_deeper.ipynb" in COURSE
 
 
+def test_solutions_are_not_handed_out_by_mistake():
+    folders = {name: Path(colab.file_name(made)).parent for name, made in COURSE.items()}
+    solutions = {name for name, folder in folders.items() if folder == Path("solutions")}
+    assert solutions == {name for name in COURSE if name.endswith("_solutions.ipynb")}
+
+
 @each_notebook
 def test_notebook_carries_the_package_as_it_is_and_what_it_names(name):
     files = carried(name)
@@ -65,6 +73,8 @@ def test_notebook_carries_the_package_as_it_is_and_what_it_names(name):
         if file.endswith(".base64"):
             network = (ROOT / file.removesuffix(".base64")).read_bytes()
             assert base64.b64decode(text) == network, file
+        elif file.endswith(".json"):
+            assert json.loads(text) == json.loads((ROOT / file).read_text(encoding="utf-8")), file
         else:
             assert text == (ROOT / file).read_text(encoding="utf-8"), file
     own = "\n".join(cell.source for cell in code(edition(name))[1:])
@@ -142,13 +152,17 @@ def test_with_a_tag_every_link_points_at_it_and_without_there_is_none_to_a_neigh
     text = prose(nb)
     title, badge = nb.cells[0].source.split("\n\n")[:2]
     assert title.startswith("# ")
-    assert badge == f"[![Open in Colab]({colab.BADGE})]({OPENS}{name})"
+    assert badge == f"[![Open in Colab]({colab.BADGE})]({opens(name)})"
     for target in re.findall(rf"\]\({re.escape(OPENS)}([^)#]+)", text):
-        assert target in COURSE
+        assert OPENS + target == opens(Path(target).name)
     for path in re.findall(r"\]\(https://github\.com/owner/name/blob/v1\.0/([^)#]+)", text):
         assert (ROOT / path).exists()
     assert not re.search(r"\]\((?!https?://|#)", text)
     assert len(re.findall(r"\]\(https", text)) >= len(re.findall(r"\]\(https", plain)) + 1
+
+
+def opens(name):
+    return OPENS + colab.file_name(COURSE[name])
 
 
 def test_links_between_notebooks_become_links_of_the_edition():
@@ -158,7 +172,7 @@ def test_links_between_notebooks_become_links_of_the_edition():
         ("03_bottleneck_block", "03_receptive_fields_deeper"),
         ("03_receptive_fields_deeper", "03_bottleneck_block"),
     ):
-        assert f"]({OPENS}{target}.ipynb)" in prose(edition(f"{name}.ipynb", TAG))
+        assert f"]({opens(f'{target}.ipynb')})" in prose(edition(f"{name}.ipynb", TAG))
     assert "Lesson 01 ended with a wish" in prose(edition("02_residual_learning.ipynb"))
 
 
@@ -177,7 +191,7 @@ def course(tmp_path):
 
 def written(course, *arguments):
     assert colab.main(["--root", str(course), *arguments]) == 0
-    (path,) = (course / "build" / "colab").iterdir()
+    (path,) = (course / "build" / "colab").rglob("*.ipynb")
     return path.name, path.read_text(encoding="utf-8")
 
 
@@ -205,6 +219,7 @@ def test_a_text_that_cannot_stand_in_the_cell_is_refused(course, name):
     path.write_text("x = '''text'''\n")
     with pytest.raises(ValueError, match=rf"^resnet_lesson/{name} must not hold '''"):
         colab.main(["--root", str(course)])
+    assert (course / "build" / "colab" / "99_old.ipynb").exists()
 
 
 # -- Runs from a bare upload -----------------------------------------------------------------------

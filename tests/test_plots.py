@@ -174,7 +174,7 @@ def test_dots():
 
 def test_labels_of_depths_that_lie_close_together_do_not_overlap():
     ax, _ = plots.dots({"a": {8: [1.0], 18: [1.0], 54: [1.0], 56: [1.0]}}, "depth", "loss")
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "18", "54"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "18", "54, 56"]
 
 
 def test_dots_over_names_stand_in_a_row():
@@ -185,7 +185,7 @@ def test_dots_over_names_stand_in_a_row():
 
 def colours(*names):
     """Return name → colour, as RGB, of the lines of one figure."""
-    ax, _ = plots.curves([1, 2], dict.fromkeys(names, [1, 2]), "x", "y")
+    ax, _ = plots.curves([1, 2], {name: [1, 2] for name in names}, "x", "y")
     return {line.get_label(): to_rgb(line.get_color()) for line in ax.lines}
 
 
@@ -212,13 +212,22 @@ def test_names_at_the_ends_of_lines_do_not_cover_each_other():
     levels = {"a": 1.0, "b": 1.001, "c": 0.999, "diverged": math.nan}
     runs = [record(name, 0, level) for name, level in levels.items()]
     ax, _ = plots.learning_curves(runs, window=1, each_seed=True)
-    heights = [text.xy[1] for text in ax.texts]
-    assert heights[2] < heights[0] < heights[1] < heights[3] <= 1
-    line = 11 / 72 / 4  # inches of text over those of the figure
-    assert np.diff(sorted(heights)).min() > line
+    ax.figure.draw_without_rendering()
+    low, high = np.transpose([text.get_window_extent().intervaly for text in ax.texts])
+    assert low[2] < low[0] < low[1] < low[3]
+    assert high[2] <= low[0] and high[0] <= low[1] and high[1] <= low[3]
     ax, _ = plots.curves([1, 2], {name: [0, 1] for name in "abcde"}, "x", "y")
     assert not ax.texts
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list("abcde")
+
+
+def test_names_stay_at_their_lines_when_the_axis_changes():
+    ax, _ = plots.curves([1, 2], {"a": [0, 1], "b": [0, 0.2]}, "x", "y")
+    ax.set_ylim(0, 3)
+    ax.figure.draw_without_rendering()
+    for text, line in zip(ax.texts, ax.lines, strict=True):
+        end = ax.transData.transform((2, line.get_ydata()[-1]))[1]
+        assert np.mean(text.get_window_extent().intervaly) == pytest.approx(end, abs=3)
 
 
 def test_a_guess_is_drawn_and_said():

@@ -65,6 +65,7 @@ def test_a_page_loads_without_an_error_and_without_the_network(light, path):
     page = light.go(path)
     assert (light.errors, light.outside) == ([], [])
     assert page.locator("mjx-merror").count() == 0
+    assert page.locator('meta[property="og:description"]').get_attribute("content")
     if path in COURSE and "$" in text_of(path):
         assert page.locator("mjx-container").count() > 0
     assert page.locator("img:not([alt])").count() == 0

@@ -66,12 +66,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tools/book.py")
     parser.add_argument("--pdf", action="store_true", help="print the lessons as a book, too")
     parser.add_argument("--repository", default="", help="owner/name on GitHub, for links to it")
+    parser.add_argument("--no-solutions", action="store_true", help="for a class that is graded")
     parser.add_argument("--root", type=Path, default=ROOT)
     options = parser.parse_args(arguments)
     if options.pdf and chromium.found() is None:
         print(chromium.MISSING, file=sys.stderr)
         return 1
-    stage(options.root, options.repository)
+    stage(options.root, options.repository, solutions=not options.no_solutions)
     failed = build(options.root, options.repository)
     if options.pdf and not failed:
         with chromium.launched() as browser:
@@ -128,7 +129,7 @@ def print_book(browser, root: Path = ROOT) -> Path:
     return chromium.print_page(browser, address, root / SITE / BOOK, **options)
 
 
-def stage(root: Path = ROOT, repository: str = "") -> None:
+def stage(root: Path = ROOT, repository: str = "", solutions: bool = True) -> None:
     """Copy docs/ and the notebooks to where Sphinx reads them; what is no longer there goes."""
     source = root / SOURCE
     shutil.rmtree(source, ignore_errors=True)
@@ -141,7 +142,10 @@ def stage(root: Path = ROOT, repository: str = "") -> None:
         (source / f"{name}.html").write_text(microscope_page.piece(state), encoding="utf-8")
     summary = handouts.write(source, root)
     terms = chinese_terms((source / "glossary.md").read_text(encoding="utf-8"))
-    pieces = {TERMS_HERE: terms, LESSONS_HERE: summary, KIT_HERE: kit(root)}
+    pieces = {TERMS_HERE: terms, LESSONS_HERE: summary, KIT_HERE: kit(root, solutions)}
+    if not solutions:
+        index = (source / "index.md").read_text(encoding="utf-8")
+        pieces[re.search(r"```{toctree}\n:caption: Solutions\n.*?```\n", index, re.DOTALL)[0]] = ""
     if repository:
         clone = CLONE.format(repository, repository.partition("/")[2])
         pieces["make lab     #"] = f"{clone}make lab     #"
@@ -152,18 +156,18 @@ def stage(root: Path = ROOT, repository: str = "") -> None:
             text = text.replace(here, made)
         path.write_text(text, encoding="utf-8")
     texts = {}
-    for made in notebooks(root):
+    for made in (made for made in notebooks(root) if solutions or made.kind is not SOLUTION):
         nb = nbformat.read(made.path, as_version=4)
         if "References" in made.kind.closing:
             texts[made.name] = _references(nb)
         target = source / made.path.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(page(nb, made), target)
+        nbformat.write(page(nb, made, solutions), target)
     with (source / "references.md").open("a", encoding="utf-8") as file:
         file.write("\n" + reference_list(texts) + "\n")
 
 
-def kit(root: Path) -> str:
+def kit(root: Path, solutions: bool = True) -> str:
     """Return what there is for each lesson as a table in Markdown: slides, handout, exercises."""
     rows = ["| lesson | slides | handout | at home |", "|---|---|---|---|"]
     for made in (made for made in notebooks(root) if made.kind is LESSON):
@@ -171,7 +175,7 @@ def kit(root: Path) -> str:
         row = [f"[{stem[:2]}](notebooks/{stem}.ipynb)"]
         row.append(f'<a href="slides/{stem}/index.html">slides</a>')
         row.append(f"[one page](handouts/{stem}.md)")
-        kinds = {"exercises": EXERCISE, "solutions": SOLUTION}
+        kinds = {"exercises": EXERCISE} | ({"solutions": SOLUTION} if solutions else {})
         row.append(
             ", ".join(
                 f"[{words}](notebooks/{kind.folder}/{stem}.ipynb)"
@@ -228,7 +232,7 @@ def _references(nb: NotebookNode) -> str:
     return prose(nb).rpartition("## References")[2]
 
 
-def page(nb: NotebookNode, made: Notebook) -> NotebookNode:
+def page(nb: NotebookNode, made: Notebook, solutions: bool = True) -> NotebookNode:
     """Return a notebook as the site shows it: text alternatives, folded answers, links."""
     for cell in (cell for cell in nb.cells if cell.cell_type == "code"):
         for output in cell.outputs:
@@ -254,7 +258,7 @@ def page(nb: NotebookNode, made: Notebook) -> NotebookNode:
         shown = {cell.source for cell in exercise.cells[1:]} | {nb.cells[0].source}
         _fold_answers(nb, shown)
         nb.cells[0].source = nb.cells[0].source.replace("Exercises to", "Solutions to", 1)
-    elif made.kind is EXERCISE:
+    elif made.kind is EXERCISE and solutions:
         after = f"**Done, or stuck?** Compare with the [solutions](../solutions/{name})."
         nb.cells.append(nbformat.v4.new_markdown_cell(after, id="solutions"))
     return nb

@@ -13,8 +13,10 @@ link between notebooks becomes plain text, for an uploaded notebook has no neigh
 
 import argparse
 import base64
+import json
 import posixpath
 import re
+import shutil
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -27,6 +29,7 @@ from nbformat import NotebookNode
 from notebook_kinds import ROOT, Notebook, notebooks
 
 FOLDER = "colab"  # of the edition, in the tag
+LESSONS = "lessons"  # their folder in it; the other kinds are in folders of their own names
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 QUOTES = "'''"
 NOTE = (
@@ -83,7 +86,7 @@ OPTIONAL = {
 # What of the package is carried only where a notebook's code holds a word. No other room imports
 # these rooms.
 ON_DEMAND = {
-    **{f"{room}/*": room for room in ("checks", "grading", "distributed")},
+    **{f"{room}/*": room for room in ("checks", "diagrams", "grading", "distributed")},
     "widgets/microscope.js": "open_microscope(",
     "trained/*_microscope.bin": "open_microscope(",
     "trained/*.keras": "trained_network",
@@ -112,8 +115,9 @@ class Tag:
 
 
 def file_name(made: Notebook) -> str:
-    """Return the name of a notebook in the edition, which has one folder for all."""
-    return f"{made.stem}_{made.kind.folder}".rstrip("_") + ".ipynb"
+    """Return the path of a notebook in the edition, which has one folder for each kind."""
+    name = f"{made.stem}_{made.kind.folder}".rstrip("_") + ".ipynb"
+    return f"{made.kind.folder or LESSONS}/{name}"
 
 
 def carried_files(root: Path, text: str) -> dict[str, str]:
@@ -139,6 +143,8 @@ def carried_files(root: Path, text: str) -> dict[str, str]:
     paths |= {path for path in (root / "LICENSE", root / "LICENSE-CONTENT") if path.exists()}
     names = {path.relative_to(root).as_posix(): path for path in paths}
     files = {name: path.read_text(encoding="utf-8") for name, path in names.items()}
+    # Records are read by the package and not by people: they go without their indents.
+    files |= {n: json.dumps(json.loads(t)) for n, t in files.items() if n.endswith(".json")}
     for path in (path for path in wanted if path.suffix in BINARY):
         name = f"{path.relative_to(root).as_posix()}.base64"
         files[name] = re.sub(".{1000}", r"\g<0>\n", base64.b64encode(path.read_bytes()).decode())
@@ -220,17 +226,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     root = options.root.resolve()
-    folder = root / "build" / "colab"
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.ipynb"):
-        old.unlink()
-    course = notebooks(root)
-    for made in course:
+    folder, written = root / "build" / "colab", {}
+    for made in notebooks(root):
         nb = colab_notebook(made, Tag(*wanted) if all(wanted) else None)
         nbformat.validate(nb)
-        text = nbformat.writes(nb).rstrip("\n") + "\n"
-        (folder / file_name(made)).write_text(text, encoding="utf-8")
-    print(f"{len(course)} notebooks in {folder.relative_to(root)}")
+        written[folder / file_name(made)] = nbformat.writes(nb).rstrip("\n") + "\n"
+    shutil.rmtree(folder, ignore_errors=True)
+    for target, text in written.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    print(f"{len(written)} notebooks in {folder.relative_to(root)}")
     return 0
 
 

@@ -80,4 +80,6 @@ def bare_page() -> str:
         "</head><body><main>"
         "<h1>A microscope for residual networks</h1><h2>Three networks</h2>"
     )
-    return f"{head}{piece()}</main></body></html>"
+    # The frame of a slide is low: it opens where blocks and shortcuts are switched.
+    down = 'if (self !== top) { scrollTo(0, document.querySelector(".networks").offsetTop); }'
+    return f'{head}{piece()}<script type="module">{down}</script></main></body></html>'

@@ -17,7 +17,7 @@
 # [primer](deeper/00_primer.ipynb) is there for whatever you would like to see once more: padding, ReLU,
 # cross-entropy, Adam, batch normalisation and the rest, each with a picture and a few lines of code.
 #
-# **Reading time:** 12 minutes. **Computing time:** 1 minute on two cores, without a GPU.
+# **Reading time:** 20 minutes. **Computing time:** 1 minute on two cores, without a GPU.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page

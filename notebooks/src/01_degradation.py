@@ -17,7 +17,7 @@
 # **Prerequisites.** Lesson [00](00_start_here.ipynb). Dense layers, ReLU, Adam and He initialisation are in
 # its [primer](deeper/00_primer.ipynb).
 #
-# **Reading time:** 20 minutes. **Computing time:** 1 minute on two cores, without a GPU.
+# **Reading time:** 30 minutes. **Computing time:** 1 minute on two cores, without a GPU.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page

@@ -17,7 +17,7 @@
 # **Prerequisites.** Lessons [01](01_degradation.ipynb) and [02](02_residual_learning.ipynb). Convolution, stride and
 # padding are in the [primer](deeper/00_primer.ipynb).
 #
-# **Reading time:** 25 minutes. **Computing time:** 1 minute on two cores, without a GPU.
+# **Reading time:** 35 minutes. **Computing time:** 1 minute on two cores, without a GPU.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page

@@ -16,7 +16,7 @@
 #
 # **Prerequisites.** Lessons [01](01_degradation.ipynb) to [03](03_bottleneck_block.ipynb).
 #
-# **Reading time:** 20 minutes. **Computing time:** 3 minutes on two cores, without a GPU.
+# **Reading time:** 40 minutes. **Computing time:** 3 minutes on two cores, without a GPU.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -90,7 +90,7 @@ plots.show(axes[0], " ".join(texts),
 #
 # <!-- output: 440 -->
 #
-# Where would you hold the race, if you had to choose one rate for all?
+# Each network 600 updates at each rate. Where would you hold the race, if you had to choose one rate for all?
 #
 # <!-- notes -->
 # The map of rates, 8, 20 and 56 layers, 600 updates each. They will say: at 0.01, in the middle. Answer: nowhere. At 0.002 the deep plain network looks far worse than
@@ -433,7 +433,7 @@ for group in ("narrow", "full_width"):
         ("plain from the start", "plain"), ("faded", "fading"), ("shortcuts kept", "residual"))}
     ended[group]["kept, then cut off"] = [run["cut"]["train_loss"] for run in judged(group, "residual")]
 
-figure, axes = plt.subplots(1, 2, figsize=(10, 2.5), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), sharey=True, layout="constrained")
 texts = [plots.intervals(values, "training loss (nats)", ax=ax, title=title, log=True)[1] for ax, values, title in zip(
     axes, ended.values(), ("56 layers, narrow", "54 layers, full width"), strict=True)]
 plots.show(axes[0], " ".join(texts),
@@ -449,7 +449,7 @@ print(provenance(fade_study))
 #
 # <!-- later -->
 #
-# <!-- output: 290 -->
+# <!-- output: 370 -->
 #
 # - plain from the start: higher
 # - shortcuts **faded** while learning: lower, and plain in the end
@@ -491,11 +491,10 @@ for group, words in (("narrow", "56 narrow layers"), ("full_width", "54 full-wid
 seeds = fade_study["settings"]["other_fades_seeds"]
 rate = judged("narrow", "fading")[0]["task"]["rate"]
 moved = {}
-for run in fade_study["results"]:
+for run in sorted(fade_study["results"], key=lambda run: run["task"].get("fade", [])):
     task = run["task"]
     if task["group"] == "narrow" and task["arm"] == "fading" and task["rate"] == rate and task["seed"] in seeds:
         moved.setdefault("from update {} to {}".format(*task["fade"]), []).append(run["train_loss"])
-moved = dict(sorted(moved.items(), key=lambda item: [int(word) for word in item[0].split() if word.isdigit()]))
 plots.show(*plots.intervals(moved, "training loss (nats)", log=True),
            "When λ falls from 1 to 0, and what the plain network of 56 layers ends with. **Look for what all the good ones "
            "share:** a while with shortcuts, a slow farewell, and time afterwards. (And for the row that has all three and "
@@ -516,11 +515,11 @@ plots.show(*plots.intervals(moved, "training loss (nats)", log=True),
 # %% [markdown] tags=["slide"]
 # ## Try it: fade a trained network
 #
-# <!-- microscope: depth=56&digit=3&fade=0.9&open=r9 -->
+# <!-- microscope: depth=56&digit=3&open=r9 -->
 #
 # <!-- notes -->
-# The residual network's shortcuts are turned down by a tenth. Ask: how many of its 200 digits does it still read? They will
-# say: nearly all. Answer: see the count. Now slide them up again, and compare with the faded network beside it, which has no
+# All shortcuts of the residual network go down by a tenth. Ask: how many of its 200 digits will it still read? They will say:
+# nearly all. Answer: slide them to 0.9, and see the count. Slide them up again, and compare with the faded network beside it, which has no
 # shortcuts at all and reads nearly everything: it learnt to do without them. A click beside the frame gives the keys back.
 
 # %% [markdown]

@@ -17,7 +17,7 @@
 # **Prerequisites.** Lessons [02](02_residual_learning.ipynb) and [04](04_plain_vs_residual.ipynb), the experiment that needs
 # an explanation.
 #
-# **Reading time:** 25 minutes. **Computing time:** 1 minute on two cores, without a GPU.
+# **Reading time:** 40 minutes. **Computing time:** 1 minute on two cores, without a GPU.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -109,10 +109,10 @@ plots.show(ax, f"{alt} Dotted: guessing.",
 # %% [markdown] tags=["slide"]
 # ## Try it: take a block out
 #
-# <!-- microscope: depth=56&digit=3&edits=r5_0_1,p5_0_1&open=p5 -->
+# <!-- microscope: depth=56&digit=3&open=p5 -->
 #
 # <!-- notes -->
-# Block 5 is off in the residual network and in the plain one. Ask: which block of the residual network would hurt most? They
+# Switch block 5 off in the plain network, ask what is left, then in the residual one. Ask: which block of the residual network would hurt most? They
 # will say: the last, it decides. Answer: let them call numbers and switch those off; the first ones hurt. Then take out two
 # that hardly hurt by themselves. A click beside the frame gives the keys back.
 
@@ -260,14 +260,14 @@ def gradient(net, images, labels, loss=labels_part):
 
 
 def agreement(net, labels, loss=labels_part):
-    """Return the cosine between the gradients of two batches, mean over the pairs of four batches of 128 images."""
-    vectors = [np.concatenate([np.ravel(part) for part in gradient(net, x[at:at + 128], labels[at:at + 128], loss)])
-               for at in range(0, 512, 128)]
+    """Return the cosine between the gradients of two batches, mean over the pairs of four batches of 256 images."""
+    vectors = [np.concatenate([np.ravel(part) for part in gradient(net, x[at:at + 256], labels[at:at + 256], loss)])
+               for at in range(0, 1024, 256)]
     return np.mean([a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in itertools.combinations(vectors, 2)])
 
 
 net = network(18, "padded", **SHAPE)
-assert abs(agreement(net, y, cross_entropy) - gradient_agreement(net, x[:512], y[:512], batches=4)) < 1e-3
+assert abs(agreement(net, y, cross_entropy) - gradient_agreement(net, x[:1024], y[:1024], batches=4)) < 1e-3
 
 # %% [markdown]
 # **Does a step help?** A gradient is a promise: go this way, and the loss will fall by so much. We follow the labels'
@@ -329,8 +329,9 @@ def three_panels(found, xlabel, names=NAMES):
     words = []
     for i, (ax, name) in enumerate(zip(axes, names, strict=True)):
         series = {kind: {at: [one[i] for one in group] for at, group in of_kind.items()} for kind, of_kind in found.items()}
+        ax.set(ylim=(-0.1, 1))
         words.append(plots.dots(series, xlabel, name, ax=ax)[1])
-        ax.set(title=name, ylabel="", ylim=(-0.1, 1))
+        ax.set(title=name, ylabel="")
     return axes[0], " ".join(words)
 
 
@@ -349,7 +350,7 @@ plots.table(["34 layers: agreement, mean", "whole gradient", "labels' part", "wh
 #
 # <!-- later -->
 #
-# <!-- output: 340 -->
+# <!-- output: 380 -->
 #
 # <!-- notes -->
 # Before training, by depth. Explain one panel at a time: what a linear reader can read after the last block; whether the
@@ -537,17 +538,21 @@ for kind, of_kind in ratios.items():
     verdict_above(f"before training, from 6 to 34 layers the {kind} ratio does not fall", of_kind[34], of_kind[6])
 
 # %% [markdown] tags=["slide"]
-# ## Vanishing? The opposite
+# ## Vanishing?
 #
-# <!-- output: 420 -->
+# The gradient at the first layer over that at the last: how does it go with depth?
+#
+# <!-- later -->
+#
+# <!-- output: 400 -->
 #
 # <!-- notes -->
 # With batch normalisation, before training. Ask: which line is steepest, and does it rise or fall with depth? They will say: plain
 # falls, gradients vanish. Answer: it rises. Plain gradients explode, the shortcut tames them, and neither vanishes.
 
 # %% [markdown]
-# No line falls with depth: nothing vanishes. With batch normalisation it is the *plain* gradient that explodes with depth, in wide dense
-# networks by a factor at every layer (Yang and others 2019), and the shortcut tames that. So of the article's two
+# No line falls with depth: nothing vanishes. With batch normalisation it is the *plain* gradient that explodes with depth, and
+# the shortcut tames that. (In wide dense networks it grows by a constant factor at every layer: Yang and others 2019.) So of the article's two
 # claims, the first is about something that does not happen here, and the second is right. Take the normalisation away, and the roles are
 # reversed: then it is the *shortcut* that makes signals and gradients explode. [Without
 # normalisation](deeper/05_without_normalisation.ipynb) works out by how much, and lesson 06 meets a network whose

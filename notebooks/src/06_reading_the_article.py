@@ -19,7 +19,7 @@
 # **Prerequisites.** Lessons [02](02_residual_learning.ipynb), [03](03_bottleneck_block.ipynb) and
 # [04](04_plain_vs_residual.ipynb).
 #
-# **Reading time:** 25 minutes. **Computing time:** 1 minute on two cores, without a GPU.
+# **Reading time:** 50 minutes. **Computing time:** 1 minute on two cores, without a GPU.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page

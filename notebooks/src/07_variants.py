@@ -16,7 +16,7 @@
 # **Prerequisites.** Lessons [03](03_bottleneck_block.ipynb), [04](04_plain_vs_residual.ipynb) and
 # [05](05_inside_the_network.ipynb).
 #
-# **Reading time:** 20 minutes. **Computing time:** 1 minute on two cores, without a GPU.
+# **Reading time:** 35 minutes. **Computing time:** 1 minute on two cores, without a GPU.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page

@@ -16,7 +16,7 @@
 # **Prerequisites.** Lessons [04](04_plain_vs_residual.ipynb) (each network at its best rate) and
 # [07](07_variants.ipynb) (zero-initialised γ).
 #
-# **Reading time:** 20 minutes. **Computing time:** 1 minute on two cores, without a GPU.
+# **Reading time:** 40 minutes. **Computing time:** 1 minute on two cores, without a GPU.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -165,8 +165,8 @@ pad = widgets.draw_digit(lambda image: read([image])[0])
 # ## 2. A folder of your own
 #
 # Now for pictures that are not digits at all. All that this section needs is a folder with a sub-folder for each
-# class, named after it, with the pictures inside: .jpg, .png, .bmp or .gif, since others are skipped, and photos from a
-# phone turned the right way up. To have something to run, the course brings such a folder: 240 drawings of six shapes,
+# class, named after it, with the pictures inside. They must be .jpg, .png, .bmp or .gif files, since all others are
+# skipped, and photos from a phone have to be turned the right way up. To have something to run, the course brings such a folder: 240 drawings of six shapes,
 # in a shaky hand. Replace the path by yours, thirty pictures of each class at least, and read on. The tables will then be
 # about your pictures. The two verdicts of this section, and the text after them, are about the shapes; on yours a verdict
 # may fail, and that is a finding.
@@ -552,7 +552,7 @@ verdict("no single part is missed so much that six seeds could tell; distortion,
 # %% [markdown]
 # Neither of our two claims can be upheld. Distortion, the ingredient that we would have sworn by, is worth three images or so,
 # perhaps, and without its shortcuts this network of eight weighted layers is, if anything, ahead. Leave out three ingredients
-# at once, though, and a dozen more images are misread, with every seed. So the parts stand in for one another. All three
+# at once, though, and a dozen more images are misread, with every seed. So the parts stand in for one another. As we read it, all three
 # keep the network from being too sure of what it has seen, and as long as two of them do, the third is hardly missed. That is
 # the trap of leaving out one thing at a time: it measures what a part adds *to all the others*. An ablation that finds every
 # single part worthless has not found that all of them are.

@@ -10,7 +10,7 @@
 #
 # **Objectives.** After this lesson you can
 #
-# 1. say why two workers with half a batch each make the update that one would make, and on which two conditions;
+# 1. say what two workers with half a batch each compute together, and on which two conditions;
 # 2. turn a custom training loop into one for several devices, and test it for the usual mistakes;
 # 3. say what batch normalisation does to the equality, and what it takes to restore it;
 # 4. stop cleanly when a worker dies, and resume the run as if nothing had happened.
@@ -19,7 +19,7 @@
 # [primer](deeper/00_primer.ipynb). Nothing here depends on shortcuts. They are merely what made networks deep enough
 # to want a second machine.
 #
-# **Reading time:** 25 minutes. **Computing time:** 1 minute on two cores, without a GPU.
+# **Reading time:** 40 minutes. **Computing time:** 1 minute on two cores, without a GPU.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page

@@ -141,8 +141,9 @@ def dots(series, xlabel, ylabel, ax=None, title=None, log=False, guess=None):
         sentences.append(f"{name}: " + ", ".join(f"{mean:.3g} at {x}" for x, mean in means.items()))
     if on_a_scale:
         ax.set_xscale("log")
-        ticks = _apart(sorted(every))
-        ax.set_xticks(ticks, [f"{x:g}" for x in ticks])
+        groups = _close_together(sorted(every))
+        labels = [", ".join(f"{x:g}" for x in group) for group in groups]
+        ax.set_xticks([np.exp(np.mean(np.log(group))) for group in groups], labels)
         ax.set_xticks([], minor=True)
     return _finish(ax, xlabel, ylabel, title, log, guess, ", means over the seeds", sentences)
 
@@ -217,13 +218,14 @@ def _finish(ax, xlabel, ylabel, title, log, guess, lines, sentences):
     return finish(ax, title, words, xlabel=xlabel, ylabel=ylabel)
 
 
-def _apart(places, least=0.04):
-    """Return those of the sorted places on a logarithmic axis whose labels do not overlap."""
-    kept, span = places[:1], np.log(places[-1] / places[0])
+def _close_together(places, least=0.04):
+    """Return the sorted places on a logarithmic axis in groups whose labels would overlap."""
+    groups, span = [places[:1]], np.log(places[-1] / places[0])
     for place in places[1:]:
-        if np.log(place / kept[-1]) > least * span:
-            kept.append(place)
-    return kept
+        if np.log(place / groups[-1][-1]) > least * span:
+            groups.append([])
+        groups[-1].append(place)
+    return groups
 
 
 def _full(updates, measure, window):

@@ -67,28 +67,25 @@ def opened(title, words):
 
 
 def label_ends(ax, most):
-    """Name each line at its right end; in a legend, where there are more lines than ``most``.
-
-    The Axes' limits and scales must be those that are shown.
-    """
+    """Name each line at its right end; in a legend, where there are more lines than ``most``."""
     lines, names = ax.get_legend_handles_labels()
     if not lines:
         return
     if len(lines) > most:
         ax.legend()
         return
-    ends = [(ax.get_xlim()[1], line.get_ydata()[-1]) for line in lines]
-    heights = ax.transAxes.inverted().transform(ax.transData.transform(ends))[:, 1]
-    heights = np.nan_to_num(heights, nan=1)  # of a run that diverged
-    gap = 15 / 72 / (ax.figure.get_figheight() * ax.get_position().height)  # one line of text
-    order = np.argsort(heights)
+    ends = np.array([line.get_ydata()[-1] for line in lines], float)
+    ends[np.isnan(ends)] = ax.get_ylim()[1]  # of a run that diverged
+    across = ax.get_yaxis_transform()  # from 0 to 1 across, and as the lines upwards
+    at = across.transform([(1, end) for end in ends])[:, 1] * 72 / ax.figure.dpi  # points
+    order, heights = np.argsort(at), at.copy()
     for lower, upper in itertools.pairwise(order):
-        heights[upper] = max(heights[upper], heights[lower] + gap)
-    heights -= max(0, heights.max() - 1)
-    look = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center"}
-    for line, name, height in zip(lines, names, heights, strict=True):
+        heights[upper] = max(heights[upper], heights[lower] + 15)  # one line of text
+    heights -= max(0, heights.max() - ax.bbox.y1 * 72 / ax.figure.dpi)
+    look = {"xycoords": across, "textcoords": "offset points", "va": "center"}
+    for line, name, end, up in zip(lines, names, ends, heights - at, strict=True):
         # As text, the light ones would be hard to read.
-        ax.annotate(name, (1, height), (6, 0), color=darker(line.get_color(), 0.3), **look)
+        ax.annotate(name, (1, end), (6, up), color=darker(line.get_color(), 0.3), **look)
 
 
 def finish(ax, title, words, **settings):

@@ -254,8 +254,8 @@ checks.start_prediction((prediction, noisy, usual))
 #
 # A blog claims: "Deep plain networks fail because of bad first weights. With better ones, depth never hurts." Plan an
 # experiment that could refute the second sentence. Write down what you vary, what you hold fixed, what you measure, how
-# many seeds you take, and which outcome would convince you of the opposite. There is no check: compare with a
-# neighbour, or with the model answer in the solutions.
+# many seeds you take, and which outcome would convince you of the opposite. There is no check: discuss
+# it, or compare with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
 # **A model answer.** Vary the depth (10, 20, 50, 100) and the first weights (several schemes, the blog's among them).

@@ -162,12 +162,12 @@ checks.backward(backward)
 # %%
 def loss_and_flow(logits, labels):
     """Return the mean cross-entropy of a batch and its gradient by the logits."""
-    p = np.exp(logits - logits.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     right = np.arange(len(labels)), labels
-    loss = -np.log(p[right]).mean()
-    p[right] -= 1
-    return loss, p / len(labels)
+    flow = np.exp(log_p)
+    flow[right] -= 1
+    return -log_p[right].mean(), flow / len(labels)
 
 # %%
 def train(backward, blocks=20, updates=150, units=64, rate=0.02, first_W2=0.1):
@@ -184,6 +184,8 @@ def train(backward, blocks=20, updates=150, units=64, rate=0.02, first_W2=0.1):
             states.append(relu(relu(states[i] @ W1[i]) @ W2[i] + states[i]))
         loss, flow = loss_and_flow(states[-1] @ head, mnist.train.labels[some])
         losses.append(loss)
+        if not np.isfinite(loss):
+            break
         flow = flow @ head.T
         for i in reversed(range(blocks)):
             flow, dW1, dW2 = map(np.asarray, backward(states[i], W1[i], W2[i], flow))
@@ -194,11 +196,12 @@ def train(backward, blocks=20, updates=150, units=64, rate=0.02, first_W2=0.1):
 # %%
 if backward(*np.ones((4, 2, 2))) is not None:
     losses = train(backward)
-    print(f"training loss: {np.mean(losses[:10]):.2f} at the start, {np.mean(losses[-10:]):.2f} at the end")
+    print("training loss of the first updates:", ", ".join(f"{loss:.3g}" for loss in losses[:5]))
+    print(f"and of the last ten, to update {len(losses)}: {np.mean(losses[-10:]):.2f}")
 
 # %% [markdown] tags=["solution"]
 # A page of NumPy, and it trains forty layers. With `first_W2=1.0`, which is He's start for both layers of a branch,
-# the numbers overflow within a few updates: the explosion of lesson 02, section 4.
+# the loss begins in the thousands and the numbers overflow within a few updates: the explosion of lesson 02, section 4.
 
 # %% [markdown]
 # ## Exercise 3: a harmless start that can learn
@@ -299,8 +302,8 @@ checks.shortcut_prediction((prediction, with_shortcuts, without))
 # **medium, 15 minutes**
 #
 # For which functions $H$ is a residual block the *wrong* choice? Name one that a network for images may need, say what the
-# branch has to learn for it, and plan a run that would show the harm. There is no check: compare with a neighbour, or
-# with the model answer in the solutions.
+# branch has to learn for it, and plan a run that would show the harm. There is no check: discuss it, or
+# compare with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
 # **A model answer.** Wherever $H$ is closer to zero than to the identity, the branch must first undo the shortcut. An

@@ -263,7 +263,7 @@ checks.waist_prediction((prediction, wide, narrow))
 #
 # You choose a block for a network that must run on a phone, fast, at a given accuracy. A colleague says:
 # "Bottlenecks, they have the fewest multiply-adds." Which two things would you measure before you
-# agree, and what would you hold fixed? There is no check: compare with a neighbour, or with the model
+# agree, and what would you hold fixed? There is no check: discuss it, or compare with the model
 # answer in the solutions.
 
 # %% [markdown] tags=["solution"]

@@ -214,7 +214,7 @@ checks.lesion_prediction((prediction, faded, plain))
 #
 # The blocks that a residual network misses most are the ones with the largest branches, and they are also the first ones. Lesson 05 could not tell
 # which of the two is the reason. Design the run that can. Write down what you change, what you measure, and which outcome speaks
-# for the size and which for the place. There is no check: compare with a neighbour, or with the model answer in the solutions.
+# for the size and which for the place. There is no check: discuss it, or compare with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
 # **A model answer.** Break the link between size and place. For example, multiply the branch of each block by a factor of its own, fixed
@@ -234,7 +234,7 @@ checks.lesion_prediction((prediction, faded, plain))
 #
 # "Residual networks work because the gradient reaches the first layers." Your neighbour has read that sentence in
 # three places. Which measurements of lesson 05 speak for it, which against it? Write about six sentences. There is no
-# check: compare with a neighbour, or with the model answer in the solutions.
+# check: discuss it, or compare with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
 # **A model answer.** Without normalisation and with small weights the sentence is right: plain

@@ -236,7 +236,7 @@ checks.epsilon_prediction((prediction, old, new))
 #
 # The author of the article asks you what to change first. You may name two things, and you must be
 # able to show that they matter. Write it as you would to a colleague, with evidence from lesson 06.
-# There is no check: compare with a neighbour, or with the model answer in the solutions.
+# There is no check: discuss it, or compare with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
 # **A model answer.** "First take out the softmax at the end of your network: the loss applies one

@@ -173,7 +173,7 @@ checks.variant_prediction((prediction, changed, usual))
 #
 # A colleague wants to train a residual network of 200 layers on a small machine, and has read lesson 07. She may change two things of
 # the baseline. Which two would you propose, what would you measure first, and which result would make you take a proposal back? There is no check:
-# compare with a neighbour, or with the model answer in the solutions.
+# discuss it, or compare with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
 # **A model answer.** First, pre-activation. It costs nothing and keeps the line of shortcuts clean at any depth. In

@@ -232,7 +232,7 @@ checks.save_whole(save_whole)
 # An update takes 0.8 seconds of computing on one machine. Averaging the gradients of several takes
 # 0.1 seconds, however many there are. The global batch stays the same. How much faster are 2, 8 and
 # 64 machines? Where would you stop, and what would you change to go further? There is no check:
-# compare with a neighbour, or with the model answer in the solutions.
+# discuss it, or compare with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
 # **A model answer.** With $k$ machines an update takes $0.8/k + 0.1$ seconds. Against the 0.8
