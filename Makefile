@@ -23,7 +23,7 @@ STUDIES = $(sort $(wildcard benchmarks/studies/$(N)*.py))
 .DEFAULT_GOAL := help
 .PHONY: setup setup-lab may-start
 .PHONY: help lab test check slow notebooks studies site slides bench bench-torch colab colab-test
-.PHONY: matrix audit verdicts mutations wheel lock third-party clean
+.PHONY: matrix audit verdicts mutations release wheel lock third-party clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -108,6 +108,9 @@ verdicts: setup ## by how much each verdict holds, in two hours (ARGS=... goes t
 
 mutations: setup ## plant defects in the package: the unit tests must catch each (ONLY=blocks: those)
 	@$(VENV_PYTHON) tools/mutations.py $(ONLY)
+
+release: setup ## build all that a tag publishes into build/release (REPOSITORY=owner/name TAG=v0.2.0)
+	@$(VENV_PYTHON) tools/release.py --repository "$(REPOSITORY)" --tag "$(TAG)"
 
 wheel: setup ## pack the helper package, MNIST included, into one file in build/
 	@rm -f build/resnet_lesson-*.whl

@@ -12,7 +12,7 @@ import tempfile
 import warnings
 from contextlib import contextmanager
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # The course is written for Keras on TensorFlow; a reader's Keras settings may name another backend.
 os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"

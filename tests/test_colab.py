@@ -181,7 +181,9 @@ def course(tmp_path):
     """A course of one lesson, with an old notebook in its edition."""
     text = TINY.format(1).replace("# Tiny", "# Tiny\n#\n# See [that](../docs/that.md).")
     tiny_course(tmp_path, **{"01_tiny": text})
-    (tmp_path / "resnet_lesson" / "__init__.py").write_text('"""One \\n line."""\n')
+    (tmp_path / "resnet_lesson" / "__init__.py").write_text(
+        '"""One \\n line."""\n\n__version__ = "1.0"\n'
+    )
     (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
     folder = tmp_path / "build" / "colab"
     folder.mkdir(parents=True)

@@ -1,6 +1,7 @@
 """Figures: what is drawn, and the text alternatives that say it."""
 
 import io
+import itertools
 import math
 import subprocess
 import sys
@@ -408,6 +409,17 @@ def test_labels_of_a_logarithmic_axis_are_read_as_numbers():
     assert {"0.001", "0.1", "10"} <= labels([5e-4, 30], ticks=[0.001, 0.1, 10])
     assert {"10⁻⁴", "10⁻²", "1", "10²"} <= labels([1e-6, 1e4], ticks=[1e-4, 0.01, 1, 100])
     assert {"4·10⁻⁷", "6·10⁻⁷"} <= labels([3e-7, 8e-7])
+
+
+def test_labels_of_a_horizontal_logarithmic_axis_do_not_run_into_each_other():
+    ax, _ = plots.intervals({"plain": [0.5, 1], "residual": [0.015, 0.017]}, "loss", log=True)
+    ax.figure.draw_without_rendering()
+    labels = ax.xaxis.get_ticklabels() + ax.xaxis.get_ticklabels(minor=True)
+    low, high = ax.get_xlim()
+    shown = [label for label in labels if label.get_text() and low < label.get_position()[0] < high]
+    spans = sorted(label.get_window_extent().intervalx.tolist() for label in shown)
+    assert len(spans) > 4
+    assert all(left[1] < right[0] for left, right in itertools.pairwise(spans))
 
 
 @pytest.mark.slow

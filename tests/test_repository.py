@@ -668,6 +668,9 @@ TESTED = {
     "make studies": "test_repository.test_studies_run_one_after_the_other_until_one_fails",
     "make studies N=": "test_repository.test_studies_run_one_after_the_other_until_one_fails",
     "make mutations ONLY=": "test_mutations.test_an_unknown_module_gets_a_sentence",
+    "make release REPOSITORY=": "test_release.test_a_release_holds_all_of_it",
+    "make release TAG=": "test_release.test_a_release_holds_all_of_it",
+    "make release": "test_release.test_a_release_holds_all_of_it",
     "make wheel": "test_repository.test_the_wheel_holds_all_files_of_the_package",
     "make third-party": "test_slides.test_scripts_of_others_are_those_of_their_packages",
     "make clean": "test_repository.test_clean_keeps_the_venv",
@@ -791,7 +794,10 @@ def test_mnist_is_what_its_notice_says():
 
 
 def test_one_version_number():
-    version = PROJECT["project"]["version"]
+    assert PROJECT["project"]["dynamic"] == ["version"]
+    (version,) = re.findall(
+        r'^__version__ = "(.+)"$', read("resnet_lesson/__init__.py"), re.MULTILINE
+    )
     citation = yaml.safe_load(read("CITATION.cff"))
     assert citation["version"] == version
     assert citation["cff-version"] == "1.2.0"

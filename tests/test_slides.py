@@ -214,6 +214,15 @@ def test_a_deck_opens_alone_and_no_slide_overflows(chromium, name, tmp_path):
         if page.locator("iframe").count():
             microscope = page.frame_locator("iframe").locator(".scope[data-ready]")
             microscope.wait_for(state="attached", timeout=60_000)
+            # What the room is asked to try is in view, although the slide's frame is low.
+            frame = page.locator("iframe")
+            frame.evaluate("e => Reveal.slide(Reveal.getIndices(e.closest('section')).h)")
+            height = frame.evaluate("e => e.contentWindow.innerHeight")
+            for what in (".fader", ".tile"):
+                control = microscope.locator(what).first
+                control.wait_for()
+                page.wait_for_timeout(500)
+                assert 0 <= control.evaluate("e => e.getBoundingClientRect().y") < height, what
         assert (watched.errors, watched.outside) == ([], [])
 
 

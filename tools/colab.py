@@ -94,6 +94,7 @@ ON_DEMAND = {
     "examples/*.xz": "examples.shapes",
 }
 BINARY = (".bin", ".keras", ".jpg", ".xz")
+VERSION = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 
@@ -158,13 +159,14 @@ def package_cell(files: dict[str, str], root: Path, text: str) -> NotebookNode:
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lab = project["optional-dependencies"]["lab"]
+    package = (root / "resnet_lesson" / "__init__.py").read_text(encoding="utf-8")
     wanted = {
         name: line
         for name, needed in OPTIONAL.items()
         for line in lab
         if re.search(needed, text) and line.startswith(name)
     }
-    parts = [HEAD.format(version=project["version"])]
+    parts = [HEAD.format(version=VERSION.search(package)[1])]
     for name, content in files.items():
         if QUOTES in content or content.endswith("\\"):
             raise ValueError(f"{name} must not hold {QUOTES} or end in a backslash")

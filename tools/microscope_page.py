@@ -31,6 +31,16 @@ FIGURE = """\
 <figcaption>Of 2,000 test digits, how many are misread with one block taken out: three networks of
 each kind, of 56 layers. (Block 10 changes the shape and cannot go.)</figcaption></figure>
 """
+# The frame of a slide is low: it opens, once it is shown, where blocks and shortcuts are switched.
+DOWN = """
+const networks = document.querySelector(".networks");
+const down = new ResizeObserver(() => {
+  if (self === top || !networks.offsetHeight) { return; }
+  scrollTo(0, scrollY + networks.getBoundingClientRect().top);
+  down.disconnect();
+});
+down.observe(networks);
+"""
 BLOCK = '<script type="text/plain" data-microscope="{name}">{data}</script>'
 
 
@@ -80,6 +90,4 @@ def bare_page() -> str:
         "</head><body><main>"
         "<h1>A microscope for residual networks</h1><h2>Three networks</h2>"
     )
-    # The frame of a slide is low: it opens where blocks and shortcuts are switched.
-    down = 'if (self !== top) { scrollTo(0, document.querySelector(".networks").offsetTop); }'
-    return f'{head}{piece()}<script type="module">{down}</script></main></body></html>'
+    return f'{head}{piece()}<script type="module">{DOWN}</script></main></body></html>'

@@ -228,19 +228,24 @@ assert abs(probe(x[:500], y[:500], x[500:1000], y[500:1000])
 
 # %% [markdown]
 # **Do batches agree?** Training follows the gradient of one batch after another. If two batches that share no image
-# ask for much the same change of the weights, the cosine of the angle between their gradients is near 1. If they have
-# nothing in common, it is near 0.
+# ask for much the same change of the weights, the cosine of the angle between their gradients is near 1. If one tells
+# nothing of the other, it is near 0. (That need not mean that they have nothing in common. Each gradient is a noisy estimate,
+# and the fewer images a batch has, the more noise is in it. All cosines here are of batches of 256 images; larger ones agree
+# more.)
 #
-# But agreement can be cheap. An untrained network prefers some digit, a 7 perhaps, whatever it is shown, and all batches
-# agree that this must stop. That has nothing to do with what is in their images. So take it away. The gradient of the
-# cross-entropy, by the logits $z$ of an image, is $p - \text{one-hot}$ (lesson 06 will need that once more), and the labels
-# stand in the second part alone. Deal a batch's labels out to its images at random, and on average each one-hot row
-# becomes the same row, the digits' frequencies in that batch. What the real labels ask for *beyond* that has the gradient
-# of
+# But agreement can be cheap. An untrained network prefers some digit, a 7 perhaps, whatever it is shown, and batches may
+# agree on nothing but that this must stop. That has nothing to do with what is in their images. So take it away. By the
+# logits $z_i$ of image $i$, the gradient of its cross-entropy is $p_i - \text{one-hot}_i$ (lesson 06 will need that once
+# more), and only the second term knows the label. Now deal the batch's labels out to its images at random. On average over
+# all deals, each $\text{one-hot}_i$ becomes the same row, the digits' frequencies in the batch, and the gradient becomes
+# $p_i - \text{frequencies}$. Subtract: $p_i$ drops out, and what the real labels ask for *beyond* random ones is
+# $-(\text{one-hot}_i - \text{frequencies})$. As a change of the weights, it is the gradient of
 #
 # $$-\frac{1}{n} \sum_{i=1}^{n} \big(\text{one-hot}_i - \text{frequencies}\big) \cdot z_i .$$
 #
-# We call it the **labels' part** of the gradient: it knows which image has which label, and nothing else.
+# (That is minus the covariance, over the batch, of "is it a 3?" with the logit of 3, summed over the ten digits. To follow it
+# is to make each logit go with its digit.) We call it the **labels' part** of the gradient. If the labels had nothing to do
+# with the images, it would be zero on average.
 
 # %%
 def labels_part(labels, logits):
@@ -253,16 +258,19 @@ def cross_entropy(labels, logits):
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
 
 
-def gradient(net, images, labels, loss=labels_part):
+@tf.function  # compiled, which is three times as fast
+def loss_and_gradient(net, images, labels, loss=labels_part):
     with tf.GradientTape() as tape:
         value = loss(labels, net(images, training=True))
-    return tape.gradient(value, net.trainable_variables)
+    return value, tape.gradient(value, net.trainable_variables)
 
 
 def agreement(net, labels, loss=labels_part):
     """Return the cosine between the gradients of two batches, mean over the pairs of four batches of 256 images."""
-    vectors = [np.concatenate([np.ravel(part) for part in gradient(net, x[at:at + 256], labels[at:at + 256], loss)])
-               for at in range(0, 1024, 256)]
+    vectors = []
+    for at in (slice(start, start + 256) for start in range(0, 1024, 256)):
+        _, gradient = loss_and_gradient(net, x[at], labels[at], loss)
+        vectors.append(np.concatenate([np.ravel(part) for part in gradient]))
     return np.mean([a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in itertools.combinations(vectors, 2)])
 
 
@@ -270,9 +278,10 @@ net = network(18, "padded", **SHAPE)
 assert abs(agreement(net, y, cross_entropy) - gradient_agreement(net, x[:1024], y[:1024], batches=4)) < 1e-3
 
 # %% [markdown]
-# **Does a step help?** A gradient is a promise: go this way, and the loss will fall by so much. We follow the labels'
-# part of one batch for one step, just long enough for a promise of 0.23 nats, a tenth of what guessing costs. Then we look
-# at how much of it has come true for *another* batch. If all of it has, the number is 1. At 0 the step was useless to that
+# **Does a step help?** A gradient is a promise: go this way, and the loss will fall by so much. Real training follows the
+# whole gradient. We ask only about the part that knows the labels, so the loss is the expression above. We follow its
+# gradient on one batch for one step, so far that it should fall by 0.23. (In cross-entropy that would be a tenth of what
+# guessing costs.) Then we look at how much of it has come true for *another* batch. If all of it has, the number is 1. At 0 the step was useless to that
 # batch, and below 0 it did harm. For a very short step this would be the cosine once more, times the ratio of the
 # gradients' lengths. Ours is not very short, so that it also shows whether the slope lasts that far.
 
@@ -282,9 +291,9 @@ def kept_promise(net, promised=0.23):
     own, other, start = slice(256), slice(256, 512), net.get_weights()
 
     def losses():
-        return np.array([labels_part(y[at], net(x[at], training=True)) for at in (own, other)])
+        return np.array([loss_and_gradient(net, x[at], y[at])[0] for at in (own, other)])
 
-    before, direction = losses(), gradient(net, x[own], y[own])
+    before, (_, direction) = losses(), loss_and_gradient(net, x[own], y[own])
     step = promised / sum(tf.reduce_sum(part**2) for part in direction)  # so far that the tangent falls by what is promised
     for weight, part in zip(net.trainable_variables, direction):
         weight.assign_sub(step * part)
@@ -398,15 +407,19 @@ verdict_above("in the residual network they agree far more than shuffled labels 
 # it was promised, so the slope does not last. The third panel has two causes, then, disagreement and a slope that ends, and
 # we cannot tell their shares apart.
 #
-# The second table is a warning. Measured in whole gradients, the batches of the residual network agree almost perfectly, and
-# exactly as well if the labels are shuffled. Nine tenths of an agreement, and none of it about the images: we fell for it
-# ourselves, in an earlier version of this lesson. The labels' part is far smaller, and stands the test, since with shuffled
-# labels nothing of it is left.
+# The second table is a warning. Measured in whole gradients, the batches of the residual network agree almost perfectly, and,
+# within a hundredth or two, as well if the labels are shuffled. So hardly any of that agreement is about which image has which
+# label. It is easy to fall for; we did, at first. In the labels' part the agreement is far lower, but it is real. (With shuffled
+# labels that part is zero on average, by its definition, so the last column shows how much luck can do.)
+#
+# Look at the plain row, too. Its batches do not even agree in the cheap part, although plain networks begin with a favourite
+# digit as well, and nothing has to be read in an image to see that this must stop. So garbled images cannot be all that sets
+# their gradients apart. That these explode (section 4) may have its share.
 #
 # Read as a chain, the three panels tell a story:
 #
-# > Random plain layers **garble** the image, → so the labels of different batches **stop agreeing** on what to change, → so
-# > a step that follows one batch **does not help** another, → so training is slow to start. A shortcut hands the image on,
+# > Random plain layers **garble** the image, → so the labels of different batches **stop agreeing** on what to change, as far
+# > as 256 images can show it, → so a step that follows one batch **does not help** another, → so training is slow to start. A shortcut hands the image on,
 # > and less of this happens.
 #
 # A story like that is easily told, and three things that come together are not a chain. (And mind that all this is the
@@ -505,8 +518,8 @@ verdict_above("in the recorded study, wider plain networks of 54 layers that sta
 
 # %% [markdown]
 # Garble less, and batches agree more, and steps help more, and the network trains, without a shortcut anywhere.
-# So the three are more than a coincidence: one change to the start moves them all. They come back in part: at t = ¼
-# agreement and usefulness reach about half of what the residual network has.
+# So it is more than a coincidence that the three go together: one change to the start moves them all. They come back in part:
+# at t = ¼ agreement reaches some three fifths of what the residual network has, usefulness two fifths.
 # And the last panel moves earlier than the others, for at t = ½ the final loss has fallen a long way, with little change in
 # the first three. That the dial moves the second and the
 # third *through* the first is the natural reading, which this experiment cannot prove; the start changes other things
@@ -516,8 +529,8 @@ verdict_above("in the recorded study, wider plain networks of 54 layers that sta
 # A good story should be able to foretell. [Does the start tell the end?](deeper/05_early_signals.ipynb) takes lesson 07's
 # nineteen networks and asks whether such measurements say early which of them will end well. Before training they
 # tell little. After 50 updates the probe and the falls do, though no better than the loss itself; and the agreement of
-# batches fails that test. (It had been recorded of whole gradients, the cheap part included, so the chain's second link has
-# not really been put to it.)
+# batches fails that test. (Agreement and falls had been recorded there of the whole cross-entropy, the cheap part included. So
+# neither is quite what section 2 measures, and the chain's second link has not really been put to the test.)
 #
 # A caution. All this is about the *start*. Once a network has learnt what all batches have in common, we should
 # expect those that learn well to disagree, too, because what is left to learn differs from image to image.
@@ -622,7 +635,7 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 # | explanation | here |
 # |---|---|
 # | Random plain layers garble the image (the article: "lose information"). | Holds before training, for a linear reader. |
-# | Batches then disagree, and following one does not help another. | Holds before training, by depth and by the dial, once the cheap part of agreement is taken away. |
+# | Batches then disagree, and following one does not help another. | Holds before training: by depth, with the cheap part of agreement and without it; by the dial, without it. Whether *because* the image is garbled is open. |
 # | Gradients vanish (textbooks, the article). | Not with batch normalisation: plain ones explode. |
 # | Later blocks change their input less (De and Smith 2020). | Holds within each stage, before training and after; the paper speaks of the start. |
 # | Blocks can be taken out (Veit 2016). | Holds for half of the blocks of the residual network, each for a tenth of the accuracy at most; the plain one loses most of its accuracy. |
@@ -635,8 +648,8 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 #
 # - A trained residual network can do without half of its blocks, one at a time, each for a tenth of its accuracy at most; a
 #   plain one can spare hardly any. The blocks that are missed are the first ones of each stage.
-# - Before training, deep plain networks garble the image, the labels of their batches do not agree, and a step for one batch
-#   does not help another. In residual networks depth takes less of all three.
+# - Before training, deep plain networks garble the image, what the labels of one batch ask for tells nothing of what those of
+#   another do, and a step for one batch does not help another. In residual networks depth costs less on all three counts.
 # - Most of what gradients agree on can be cheap. Shuffle the labels, and see what is left.
 # - Garble less, with a start near the identity and no shortcut, and the rest follows in part. So a better start is enough to
 #   move all three, which fits the chain and does not prove it.

@@ -362,8 +362,8 @@ verdict("after one pass, some network as written misses a whole digit, and with 
 # convolution. Both readings are here. *All repairs* applies every repair at once, in the usual reading; *pool2 kept* is the same
 # without the global average.
 #
-# **Predict.** Rank them: one softmax; a kernel of its own for the shortcut; the addition before the ReLU; one bias;
-# normalisation; the average. Which helps most, and does any of them hurt?
+# **Predict.** The second softmax you know. Rank the others: a kernel of its own for the shortcut; the addition before the ReLU;
+# one bias; normalisation; the average. Which of them help, and does any of them hurt?
 
 # %%
 study = read_study("06_paired_repairs")
@@ -444,7 +444,7 @@ plots.table(["two softmaxes", "digits lost, by the training loss, six runs", "wr
 #
 # Why does the global average lose so many? Three explanations come to mind. The dense layer of 128 units goes with it. An
 # average forgets more than a maximum would. And the average of small numbers is a small number, so that learning begins with
-# tiny logits. Each can be tested with one network more.
+# tiny logits. Each can be tested with one more network.
 
 # %%
 WHY = {"average pooling": "a global average, no dense layer", "pool2 without dense layer": "is it the missing dense layer?",

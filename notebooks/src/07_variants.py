@@ -41,7 +41,7 @@ relu = keras.ops.relu
 # |---|---|
 # | *no shortcut*, *no normalisation* | it is left out |
 # | *shortcut times 0.5*, *both times 0.5* | what the shortcut carries is halved; and so is the branch |
-# | *exclusive gate*, *shortcut-only gate* | a learnt number between 0 and 1 for each element lets part of the shortcut pass; the exclusive gate lets the rest of the branch pass |
+# | *exclusive gate*, *shortcut-only gate* | a learnt number between 0 and 1 for each element lets part of the shortcut pass; the exclusive gate multiplies the branch by what is left to 1 |
 # | *projected shortcuts* | a 1×1 convolution and a normalisation stand on every shortcut |
 # | *norm on shortcuts*, *1x1 shortcuts*, *identity 1x1 shortcuts* | only one of the two stands there; in the last, the convolution starts as the identity |
 # | *zero last gamma* | the last normalisation's factor γ starts at zero, and with it the whole branch |
@@ -101,8 +101,9 @@ print(provenance(study))
 # training loss of the final weights, in evaluation mode, over all 12,800 training images; so stochastic depth, for one, is
 # judged with all its blocks in place.
 #
-# So the runs can be compared in **pairs**, seed by seed: a pair's difference scatters less than the runs themselves.
-# With so many comparisons some will look clear by luck, which is why their p-values are corrected for all that a
+# So the runs can be compared in **pairs**, seed by seed. What a seed gives to both, a lucky order of images for instance, drops
+# out of a pair's difference. (Here that helps little, since over the seeds a variant and the baseline are hardly correlated; but
+# it costs little, too.) With so many comparisons some will look clear by luck, which is why their p-values are corrected for all that a
 # depth makes (by Holm's method, as in lesson 04). *Higher* and *lower* mean that the corrected one is below 0.05. What eight
 # pairs do not decide is **undecided**, and that is not the same as equal.
 
@@ -151,8 +152,8 @@ assert "lower" not in words and words.count("higher") == 13
 
 # %% [markdown]
 # Did you bet on a winner? There is none. At 56 layers thirteen of the eighteen changes end higher than the baseline, five
-# are undecided, and none is lower, at either depth. And depth sorts them: some changes that cost 20 layers little or
-# nothing, such as halved or projected shortcuts, cost 56 a great deal, so that the last column says *worse* where the
+# are undecided, and none is lower, at either depth. And depth sorts them: some changes that cost 20 layers nothing
+# measurable, such as projected shortcuts, or a third, such as halved ones, cost 56 a factor of three or of seven, so that the last column says *worse* where the
 # baseline's says *better*. (Two rows of the chart lie wholly to the right of the line and are undecided all the same. What is
 # tested are differences in nats, and in each of the two one seed lies far from the others. In ratios, which the chart shows,
 # *both times 0.5* at 20 layers would just count as higher; the counts at 56 layers would be the same.)
@@ -244,8 +245,9 @@ print(f"{len(BLOCKS)} blocks, each equal to the package's, to rounding")
 # What does normalisation do for a residual block? De and Smith (2020) have an answer that can be tested: it keeps each
 # branch small beside what the shortcut carries (lesson 05, section 1). If that is all, then one number a block should do
 # as well, a factor $\alpha$ on the branch that starts at zero and is learnt. They call it *SkipInit*, and Bachlechner and
-# others (2021) *ReZero*. In the chart it is *branch scale*. Its twin is *no normalisation*, and beside that it is the one
-# change of the eighteen that is a great improvement: it repairs a good part of the damage. But not all of it, at either depth.
+# others (2021) *ReZero*. In the chart it is *branch scale*. Compare it with *no normalisation*, from which it differs by
+# nothing but that number: at 56 layers the loss falls from sixteen times the baseline's to less than three times, at 20 from more
+# than five times to three. So one number a block repairs a good part of the damage, but not all of it, at either depth.
 #
 # A relative of that idea keeps the normalisation and starts its last $\gamma$ at zero, so that every block begins as its
 # shortcut (Goyal and others 2017, Section 5.1). Some libraries do it by default. Here it costs a fifth at 20 layers, and at
@@ -378,8 +380,8 @@ plots.table(["shortcuts", "one keeps, on average", "18 in a row keep", "final lo
 # And what exactly does a projected shortcut do wrong? It changes three things at once: a normalisation, a convolution, and
 # the random start of that convolution. Three of our variants take it apart.
 #
-# **Predict.** The one whose convolution starts as the identity begins as the baseline does, and all that it gains is freedom.
-# Will it end better, no different, or worse?
+# **Predict,** without looking back at the table. The one whose convolution starts as the identity began as the baseline did, and
+# all that it gained was freedom. How much of a projection's cost is left at 56 layers: next to none, half, or all of it?
 
 # %%
 PARTS = ("norm on shortcuts", "1x1 shortcuts", "identity 1x1 shortcuts", "projected shortcuts")
@@ -404,7 +406,8 @@ plots.table(["on the shortcuts", *(f"{depth} layers: final loss, times the basel
 # *Stochastic depth* (Huang and others 2016) leaves blocks out at random while the
 # network trains, later ones more often, and so saves a quarter of the work. Its authors propose it against vanishing gradients,
 # a weakened signal and slow training in very deep networks, and find that it generalises better as well. Here it ends at two
-# and a half times the loss at either depth, so it helped neither. Why? We guess that 300 updates are too few for noise to pay:
+# and a half times the training loss at either depth, and misreads about twice as many test images. So it helped neither the
+# learning nor what was learnt. Why? We guess that 300 updates are too few for noise to pay:
 # none of these networks knows its images by heart yet. That says little about networks that are trained for hundreds of
 # epochs, as theirs were.
 #
@@ -490,7 +493,7 @@ plots.show(*plots.learning_curves(runs, window=10, log=True),
 #   a shortcut pass, on average.
 # - Where ReLU and normalisation stand is undecided here, but for a normalisation *after* the addition, which costs 56 layers a
 #   factor of more than two.
-# - Depth sorts the variants: a handicap that 20 layers hardly feel can ruin 56.
+# - Depth sorts the variants: a handicap that costs 20 layers a third or less can cost 56 a factor of three to seven.
 # - Many comparisons need a correction, and undecided is not equal.
 #
 # You have now seen what can be changed in the block and what had better be left alone. In lesson [08](08_your_turn.ipynb) you take a
