@@ -264,7 +264,7 @@ def loss_and_gradient(net, images, labels, loss=labels_part):
         value = loss(labels, net(images, training=True))
     return value, tape.gradient(value, net.trainable_variables)
 
-
+# %%
 def agreement(net, labels, loss=labels_part):
     """Return the cosine between the gradients of two batches, mean over the pairs of four batches of 256 images."""
     vectors = []
