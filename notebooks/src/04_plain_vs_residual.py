@@ -400,7 +400,7 @@ plots.show(ax, f"{alt} Shaded: λ falls from 1 to 0, between updates {FADE[0]} a
 #
 # <!-- later -->
 #
-# <!-- output -->
+# <!-- output: 440 -->
 #
 # <!-- notes -->
 # Draw λ on the board first. Ask: what happens at update 400, when the last shortcut is gone? They will say: it falls
@@ -449,7 +449,7 @@ print(provenance(fade_study))
 #
 # <!-- later -->
 #
-# <!-- output: 370 -->
+# <!-- output: 290 -->
 #
 # - plain from the start: higher
 # - shortcuts **faded** while learning: lower, and plain in the end
