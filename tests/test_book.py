@@ -58,6 +58,11 @@ def test_a_site_for_a_class_that_is_graded_has_no_solutions(tmp_path, monkeypatc
         assert not re.search(r"\]\([^)]*solutions/|notebooks/solutions/\*", path.read_text("utf-8"))
 
 
+def test_half_an_address_is_refused(capsys):
+    assert book.main(["--repository", "owner"]) == 1
+    assert capsys.readouterr().err == "REPOSITORY must be owner/name. Received: owner\n"
+
+
 def test_references_are_merged_and_sorted():
     texts = {
         "02_b": "- K. He, X. Zhang 2016a: *Deep*. CVPR.\n  [arXiv:1](https://a.org/1). Page 3.\n",

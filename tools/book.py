@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import chromium
+import colab
 import handouts
 import microscope_page
 import nbformat
@@ -69,6 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-solutions", action="store_true", help="for a class that is graded")
     parser.add_argument("--root", type=Path, default=ROOT)
     options = parser.parse_args(arguments)
+    if options.repository and not colab.REPOSITORY.fullmatch(options.repository):
+        print(f"REPOSITORY must be owner/name. Received: {options.repository}", file=sys.stderr)
+        return 1
     if options.pdf and chromium.found() is None:
         print(chromium.MISSING, file=sys.stderr)
         return 1

@@ -94,6 +94,7 @@ ON_DEMAND = {
     "examples/*.xz": "examples.shapes",
 }
 BINARY = (".bin", ".keras", ".jpg", ".xz")
+REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 VERSION = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
 
@@ -219,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     wanted = options.repository, options.tag
     if any(wanted) and not (
-        re.fullmatch(r"[\w.-]+/[\w.-]+", wanted[0]) and re.fullmatch(r"[\w./-]+", wanted[1])
+        REPOSITORY.fullmatch(wanted[0]) and re.fullmatch(r"[\w./-]+", wanted[1])
     ):
         print(
             "For links, name both, as in REPOSITORY=owner/name TAG=v1.0. "
