@@ -218,8 +218,8 @@ def test_a_deck_opens_alone_and_no_slide_overflows(chromium, name, tmp_path):
             frame = page.locator("iframe")
             frame.evaluate("e => Reveal.slide(Reveal.getIndices(e.closest('section')).h)")
             height = frame.evaluate("e => e.contentWindow.innerHeight")
-            for what in (".fader", ".tile"):
-                control = microscope.locator(what).first
+            for what in (".block .on", ".fader", ".tile"):
+                control = microscope.locator(what).last
                 control.wait_for()
                 page.wait_for_timeout(500)
                 assert 0 <= control.evaluate("e => e.getBoundingClientRect().y") < height, what

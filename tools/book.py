@@ -58,6 +58,11 @@ licences
 ```
 """
 BOOK = "residual-networks.pdf"
+# Code that draws is folded up: it holds the caption, which would be read twice.
+PLOTTING = {
+    "code_prompt_show": "Show the code of this figure",
+    "code_prompt_hide": "Hide the code of this figure",
+}
 ONE_PANEL = 660  # a figure that is wider, in pixels, has several, and the style sheet knows it
 MATHJAX = Path(__file__).resolve().parent / "third_party" / "mathjax"
 
@@ -176,7 +181,8 @@ def kit(root: Path, solutions: bool = True) -> str:
     rows = ["| lesson | slides | handout | at home |", "|---|---|---|---|"]
     for made in (made for made in notebooks(root) if made.kind is LESSON):
         stem = made.stem
-        row = [f"[{stem[:2]}](notebooks/{stem}.ipynb)"]
+        title = re.search(r"^# (.*)", prose(nbformat.read(made.path, as_version=4)))[1]
+        row = [f"[{title}](notebooks/{stem}.ipynb)"]
         row.append(f'<a href="slides/{stem}/index.html">slides</a>')
         row.append(f"[one page](handouts/{stem}.md)")
         kinds = {"exercises": EXERCISE} | ({"solutions": SOLUTION} if solutions else {})
@@ -245,6 +251,9 @@ def page(nb: NotebookNode, made: Notebook, solutions: bool = True) -> NotebookNo
                 cell.metadata["mystnb"] = {"image": {"alt": alt.replace("\n", " ")}}
                 if about.get("width", 0) > ONE_PANEL:
                     cell.metadata["mystnb"]["image"]["classes"] = "panels"
+                if made.kind not in (EXERCISE, SOLUTION) and "plots.show(" in cell.source:
+                    cell.metadata["mystnb"] |= PLOTTING
+                    cell.metadata.setdefault("tags", []).append("hide-input")
             elif text := output.get("data", {}).get("text/markdown"):  # the picture says it itself
                 output["data"]["text/markdown"] = IN_WORDS.sub("", text).strip()
         # Nothing is left where a figure has no caption.

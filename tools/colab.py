@@ -29,6 +29,7 @@ from nbformat import NotebookNode
 from notebook_kinds import ROOT, Notebook, notebooks
 
 FOLDER = "colab"  # of the edition, in the tag
+EDITION = "build/colab"  # and here
 LESSONS = "lessons"  # their folder in it; the other kinds are in folders of their own names
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 QUOTES = "'''"
@@ -229,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     root = options.root.resolve()
-    folder, written = root / "build" / "colab", {}
+    folder, written = root / EDITION, {}
     for made in notebooks(root):
         nb = colab_notebook(made, Tag(*wanted) if all(wanted) else None)
         nbformat.validate(nb)

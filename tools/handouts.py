@@ -17,7 +17,7 @@ OBJECTIVES = re.compile(r"^\*\*Objectives\.\*\*(.*?)\n\n(.*?)\n\n\*\*", re.DOTAL
 EXERCISES = re.compile(r"^## Exercise (\d+): (.*)\n\n\*\*(\w+), (\d+) minutes\*\*", re.MULTILINE)
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 PAGE = """\
-# Handout {title}
+# {title} · one page
 
 ## After this lesson you can
 

@@ -31,16 +31,6 @@ FIGURE = """\
 <figcaption>Of 2,000 test digits, how many are misread with one block taken out: three networks of
 each kind, of 56 layers. (Block 10 changes the shape and cannot go.)</figcaption></figure>
 """
-# The frame of a slide is low: it opens, once it is shown, where blocks and shortcuts are switched.
-DOWN = """
-const networks = document.querySelector(".networks");
-const down = new ResizeObserver(() => {
-  if (self === top || !networks.offsetHeight) { return; }
-  scrollTo(0, scrollY + networks.getBoundingClientRect().top);
-  down.disconnect();
-});
-down.observe(networks);
-"""
 BLOCK = '<script type="text/plain" data-microscope="{name}">{data}</script>'
 
 
@@ -83,11 +73,16 @@ def bare_page() -> str:
         "<style>:root { color-scheme: light dark; background: Canvas; color: CanvasText } "
         "body { background: Canvas; font-family: sans-serif; "
         "max-width: 1000px; margin: 1em auto; padding: 0 12px } "
-        # In a slide the room is needed for the networks.
+        # The frame of a slide is low: what is switched comes first, what is explained is left out.
         ".framed body { max-width: none; margin-top: 4px } "
-        ".framed :is(h1, h2) { position: absolute; clip-path: inset(50%) }</style>"
+        ".framed :is(h1, h2) { position: absolute; clip-path: inset(50%) } "
+        ".framed .scope { display: flex; flex-direction: column; font-size: 1.1rem } "
+        ".framed .scope > .block { order: -1; padding: 4px 10px; margin-bottom: 6px } "
+        ".framed .scope > :is(.strip, .digit, .race) { order: 1 } "
+        ".framed .scope .block > :nth-child(n + 3) { display: none } "
+        ".framed .scope :is(.what, .key, .source, .noted) { display: none }</style>"
         '<script>if (self !== top) document.documentElement.className = "framed"</script>'
         "</head><body><main>"
         "<h1>A microscope for residual networks</h1><h2>Three networks</h2>"
     )
-    return f'{head}{piece()}<script type="module">{DOWN}</script></main></body></html>'
+    return f"{head}{piece()}</main></body></html>"

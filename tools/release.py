@@ -44,8 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if any(step() for step in steps):  # a step that fails has said why, and is the last one
         return 1
-    for name in ("site", "slides", "colab"):
-        shutil.make_archive(str(target / name), "zip", ROOT / "build" / name)
+    built = {"site": book.SITE, "slides": slides.DECKS, "colab": colab.EDITION}
+    for name, folder in built.items():
+        shutil.make_archive(str(target / name), "zip", ROOT / folder)
     (target / "notes.md").write_text(notes(options.tag), encoding="utf-8")
     print(f"The release is in {FOLDER}.")
     return 0

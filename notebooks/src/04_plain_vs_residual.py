@@ -449,11 +449,10 @@ print(provenance(fade_study))
 #
 # <!-- later -->
 #
-# <!-- output: 290 -->
+# <!-- output: 350 -->
 #
-# - plain from the start: higher
 # - shortcuts **faded** while learning: lower, and plain in the end
-# - shortcuts kept: lower still, by far; cut off after training: worse than guessing
+# - cut off after training: worse than guessing
 #
 # <!-- notes -->
 # Ask: what does that say about depth? They will say: that plain networks are fine after all. Answer: better ones
