@@ -10,7 +10,7 @@ import release
 import yaml
 from notebook_kinds import ROOT
 
-TAG = f"v{release.colab.VERSION.search((ROOT / 'resnet_lesson/__init__.py').read_text('utf-8'))[1]}"
+TAG = f"v{release.colab.version()}"
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text("utf-8"))
 RUNS = [step["run"] for step in WORKFLOW["jobs"]["release"]["steps"] if "run" in step]
 

@@ -22,7 +22,17 @@ import nbformat
 import notices
 import slides
 from nbformat import NotebookNode
-from notebook_kinds import EXERCISE, LESSON, ROOT, SOLUTION, Notebook, notebooks, prose, short_name
+from notebook_kinds import (
+    EXERCISE,
+    LESSON,
+    ROOT,
+    SOLUTION,
+    Notebook,
+    notebooks,
+    prose,
+    short_name,
+    title,
+)
 
 IN_WORDS = re.compile(r"<details><summary>The figure in words</summary>.*?</details>", re.DOTALL)
 SOURCE, SITE = "build/site-source", "build/site"
@@ -181,8 +191,8 @@ def kit(root: Path, solutions: bool = True) -> str:
     rows = ["| lesson | slides | handout | at home |", "|---|---|---|---|"]
     for made in (made for made in notebooks(root) if made.kind is LESSON):
         stem = made.stem
-        title = re.search(r"^# (.*)", prose(nbformat.read(made.path, as_version=4)))[1]
-        row = [f"[{title}](notebooks/{stem}.ipynb)"]
+        heading = title(nbformat.read(made.path, as_version=4))
+        row = [f"[{heading}](notebooks/{stem}.ipynb)"]
         row.append(f'<a href="slides/{stem}/index.html">slides</a>')
         row.append(f"[one page](handouts/{stem}.md)")
         kinds = {"exercises": EXERCISE} | ({"solutions": SOLUTION} if solutions else {})

@@ -96,7 +96,6 @@ ON_DEMAND = {
 }
 BINARY = (".bin", ".keras", ".jpg", ".xz")
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
-VERSION = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 
@@ -154,6 +153,12 @@ def carried_files(root: Path, text: str) -> dict[str, str]:
     return dict(sorted(files.items()))
 
 
+def version(root: Path = ROOT) -> str:
+    """Return the package's version, from the one place where it stands."""
+    text = (root / "resnet_lesson" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)[1]
+
+
 def package_cell(files: dict[str, str], root: Path, text: str) -> NotebookNode:
     """Return the folded code cell that writes the files and looks for MNIST.
 
@@ -161,14 +166,13 @@ def package_cell(files: dict[str, str], root: Path, text: str) -> NotebookNode:
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lab = project["optional-dependencies"]["lab"]
-    package = (root / "resnet_lesson" / "__init__.py").read_text(encoding="utf-8")
     wanted = {
         name: line
         for name, needed in OPTIONAL.items()
         for line in lab
         if re.search(needed, text) and line.startswith(name)
     }
-    parts = [HEAD.format(version=VERSION.search(package)[1])]
+    parts = [HEAD.format(version=version(root))]
     for name, content in files.items():
         if QUOTES in content or content.endswith("\\"):
             raise ValueError(f"{name} must not hold {QUOTES} or end in a backslash")

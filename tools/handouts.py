@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from notebook_kinds import EXERCISE, LESSON, Notebook, notebooks, prose
+from notebook_kinds import EXERCISE, LESSON, Notebook, notebooks, prose, title
 
 OBJECTIVES = re.compile(r"^\*\*Objectives\.\*\*(.*?)\n\n(.*?)\n\n\*\*", re.DOTALL | re.MULTILINE)
 EXERCISES = re.compile(r"^## Exercise (\d+): (.*)\n\n\*\*(\w+), (\d+) minutes\*\*", re.MULTILINE)
@@ -73,7 +73,7 @@ def parts(made: Notebook) -> tuple[dict[str, str], bytes]:
     text = prose(nb)
     picture, alt = _first_figure(nb)
     texts = {
-        "title": re.search(r"^# (.*)", text)[1],
+        "title": title(nb),
         "objectives": OBJECTIVES.search(text)[2],
         "image": f"{made.stem}.png",
         "alt": alt.replace("\n", " "),

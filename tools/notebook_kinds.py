@@ -81,6 +81,11 @@ def prose(nb) -> str:
     return "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
 
 
+def title(nb) -> str:
+    """Return the heading that a notebook begins with."""
+    return nb.cells[0].source.partition("\n")[0].removeprefix("# ")
+
+
 def short_name(name: str) -> str:
     """Return what a list calls a notebook: ``03`` the lesson, ``03: receptive fields`` another."""
     folder, _, stem = name.rpartition("/")

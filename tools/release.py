@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def refusal(repository: str, tag: str) -> str | None:
     """Return why there can be no such release, or None."""
-    version = colab.VERSION.search((ROOT / "resnet_lesson/__init__.py").read_text("utf-8"))[1]
+    version = colab.version()
     if not colab.REPOSITORY.fullmatch(repository):
         return f"REPOSITORY must be owner/name. Received: REPOSITORY={repository}"
     if tag != f"v{version}":

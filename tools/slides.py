@@ -22,7 +22,7 @@ import nbformat
 import notices
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
-from notebook_kinds import ROOT, Notebook, notebooks
+from notebook_kinds import ROOT, Notebook, notebooks, title
 from slide_cells import LATER, MICROSCOPE, OUTPUT, Slide, slides, without_slides
 
 DECKS = "build/slides"
@@ -115,7 +115,7 @@ def write(made: Notebook, folder: Path) -> Path:
         exclude_output_prompt=True,
     )
     nb = deck(made)
-    nb.metadata["title"] = nb.cells[0].source.splitlines()[0].lstrip("# ")
+    nb.metadata["title"] = title(nb)
     html, _ = exporter.from_notebook_node(nb)
     target = folder / made.name
     shutil.rmtree(target, ignore_errors=True)

@@ -290,14 +290,15 @@ def kept_promise(net, promised=0.23):
     """Make one step for a batch of 256 images; return which share of the promised fall it sees, and another batch."""
     own, other, start = slice(256), slice(256, 512), net.get_weights()
 
-    def losses():
-        return np.array([loss_and_gradient(net, x[at], y[at])[0] for at in (own, other)])
+    def results():
+        return zip(*(loss_and_gradient(net, x[at], y[at]) for at in (own, other)))
 
-    before, (_, direction) = losses(), loss_and_gradient(net, x[own], y[own])
+    before, (direction, _) = results()
     step = promised / sum(tf.reduce_sum(part**2) for part in direction)  # so far that the tangent falls by what is promised
     for weight, part in zip(net.trainable_variables, direction):
         weight.assign_sub(step * part)
-    shares = (before - losses()) / promised
+    after, _ = results()
+    shares = np.subtract(before, after) / promised
     net.set_weights(start)
     return shares
 
@@ -326,7 +327,8 @@ for kind, shortcut in KINDS.items():
             reset_weights(net, seed)
             found[kind][depth].append(at_the_start(net))
             if depth == 34:  # the cosine of whole gradients and of the labels' part, then with the labels shuffled
-                cheap[kind].append([agreement(net, of, loss) for of in (y, shuffled) for loss in (cross_entropy, labels_part)])
+                cheap[kind].append([agreement(net, y, cross_entropy), found[kind][depth][-1][1],
+                                    agreement(net, shuffled, cross_entropy), agreement(net, shuffled)])
 
 # %%
 NAMES = ("a linear probe reads", "agreement of batches", "share of the fall, another batch")

@@ -10,9 +10,10 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 from matplotlib.transforms import Bbox
 
+from resnet_lesson.plots.style import BLUE, GREY, VERMILION
+
 FONT = 12  # points
 RADIUS, MARGIN = 0.17, 0.12  # inches: of an addition, and around the drawing
-BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#555555"
 WEIGHTS = {"facecolor": "#CFE8F8", "edgecolor": BLUE, "linewidth": 1.8}
 RELU = {"facecolor": "#FBF6B9", "edgecolor": "#8A7F00"}
 OTHER = {"facecolor": "white", "edgecolor": GREY}
