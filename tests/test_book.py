@@ -11,12 +11,10 @@ COURSE = {made.name: made for made in notebooks()}
 
 
 def test_every_kind_of_notebook_is_in_the_table_of_contents():
-    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    for kind in KINDS:
-        assert (
-            f":glob:\n:hidden:\n:maxdepth: 1\n\nnotebooks/{kind.folder}/*\n".replace("//", "/")
-            in index
-        )
+    texts = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("index.md", "sheets.md")]
+    listed = re.findall(r"^notebooks/(?:(\w+)/)?\*$", "\n".join(texts), re.MULTILINE)
+    assert sorted(listed) == sorted(kind.folder for kind in KINDS)
+    assert book.deeper_entries(ROOT).splitlines()[0] == "00 · a primer <notebooks/deeper/00_primer>"
 
 
 def page(name):
@@ -40,7 +38,7 @@ def test_an_exercise_leads_to_its_solutions_which_fold_up_what_it_does_not_show(
     after = page("exercises/02_residual_learning").cells[-1].source
     assert "(../solutions/02_residual_learning.ipynb)" in after
     cells = page("solutions/02_residual_learning").cells
-    assert cells[0].source.startswith("# Solutions to lesson 02")
+    assert cells[0].source.startswith("# Solutions for lesson 02")
     hidden = {"hide-input", "hide-cell"}
     folded = [cell for cell in cells if hidden & set(cell.metadata.get("tags", []))]
     assert len(folded) >= 5

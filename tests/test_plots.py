@@ -192,10 +192,10 @@ def colours(*names):
 
 def test_a_kind_of_network_has_its_colour_in_every_figure_and_nothing_else_has_it():
     alone = colours("plain", "residual", "faded")
-    other = colours("loss", "faded 56", "56 layers, changed", "accuracy", "no shortcuts", "x", "z")
+    other = colours("loss", "faded 56", "56 layers, one addition", "accuracy", "no shortcuts", "x", "z")
     assert len(set(alone.values())) == 3
     assert other["no shortcuts"] == alone["plain"]
-    assert other["56 layers, changed"] == alone["residual"]
+    assert other["56 layers, one addition"] == alone["residual"]
     assert other["faded 56"] == alone["faded"]
     assert not {other[name] for name in ("loss", "accuracy", "x", "z")} & set(alone.values())
     ax, _ = plots.intervals({"residual": [1, 2], "explained": [1, 2]}, "x")

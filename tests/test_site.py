@@ -18,6 +18,7 @@ OWN = [
     "summary",
     "microscope",
     "zh",
+    "sheets",
     "glossary",
     "references",
     "verdicts",

@@ -23,6 +23,7 @@ import notices
 import slides
 from nbformat import NotebookNode
 from notebook_kinds import (
+    DEEPER,
     EXERCISE,
     LESSON,
     ROOT,
@@ -73,7 +74,7 @@ PLOTTING = {
     "code_prompt_show": "Show the code of this figure",
     "code_prompt_hide": "Hide the code of this figure",
 }
-ONE_PANEL = 660  # a figure that is wider, in pixels, has several, and the style sheet knows it
+ONE_PANEL = 620  # a figure that is wider, in pixels, has several, and the style sheet knows it
 MATHJAX = Path(__file__).resolve().parent / "third_party" / "mathjax"
 
 
@@ -162,9 +163,9 @@ def stage(root: Path = ROOT, repository: str = "", solutions: bool = True) -> No
     summary = handouts.write(source, root)
     terms = chinese_terms((source / "glossary.md").read_text(encoding="utf-8"))
     pieces = {TERMS_HERE: terms, LESSONS_HERE: summary, KIT_HERE: kit(root, solutions)}
+    pieces["notebooks/deeper/*"] = deeper_entries(root)
     if not solutions:
-        index = (source / "index.md").read_text(encoding="utf-8")
-        pieces[re.search(r"```{toctree}\n:caption: Solutions\n.*?```\n", index, re.DOTALL)[0]] = ""
+        pieces["notebooks/solutions/*\n"] = ""
     if repository:
         clone = CLONE.format(repository, repository.partition("/")[2])
         pieces["make lab     #"] = f"{clone}make lab     #"
@@ -184,6 +185,15 @@ def stage(root: Path = ROOT, repository: str = "", solutions: bool = True) -> No
         nbformat.write(page(nb, made, solutions), target)
     with (source / "references.md").open("a", encoding="utf-8") as file:
         file.write("\n" + reference_list(texts) + "\n")
+
+
+def deeper_entries(root: Path) -> str:
+    """Return the table of contents of the deeper notebooks, in which none need say that it is."""
+    found = (made for made in notebooks(root) if made.kind is DEEPER)
+    titles = {made.name: title(nbformat.read(made.path, as_version=4)) for made in found}
+    return "\n".join(
+        f"{heading.replace('Deeper: ', '')} <notebooks/{name}>" for name, heading in titles.items()
+    )
 
 
 def kit(root: Path, solutions: bool = True) -> str:
@@ -280,7 +290,7 @@ def page(nb: NotebookNode, made: Notebook, solutions: bool = True) -> NotebookNo
         exercise = nbformat.read(Notebook(made.root, EXERCISE, made.stem).path, as_version=4)
         shown = {cell.source for cell in exercise.cells[1:]} | {nb.cells[0].source}
         _fold_answers(nb, shown)
-        nb.cells[0].source = nb.cells[0].source.replace("Exercises to", "Solutions to", 1)
+        nb.cells[0].source = nb.cells[0].source.replace("Exercises for", "Solutions for", 1)
     elif made.kind is EXERCISE and solutions:
         after = f"**Done, or stuck?** Compare with the [solutions](../solutions/{name})."
         nb.cells.append(nbformat.v4.new_markdown_cell(after, id="solutions"))

@@ -1,7 +1,8 @@
 """The kinds of notebook that the course has, and where the source of each one lies.
 
 Whatever walks the notebooks asks here: builder, checks, site, slides, Colab edition, margins,
-benchmarks and tests. So a new kind is one entry of KINDS, and its list in docs/index.md.
+benchmarks and tests. So a new kind is one entry of KINDS, and its list in docs/index.md or
+docs/sheets.md.
 
 Only the standard library is imported: some who ask run beside a lesson whose memory is limited.
 """

@@ -47,9 +47,9 @@ my_guess = None  # for example 0.2
 networks = {
     "plain, 20 layers": {"depth": 20, "shortcut": "none"},
     "plain, 56 layers": {"depth": 56, "shortcut": "none"},
-    "56 layers, changed": {"depth": 56, "shortcut": "padded"},
+    "56 layers, one addition": {"depth": 56, "shortcut": "padded"},
 }
-learning_rates = {"plain, 20 layers": 0.02, "plain, 56 layers": 0.05, "56 layers, changed": 0.02}
+learning_rates = {"plain, 20 layers": 0.02, "plain, 56 layers": 0.05, "56 layers, one addition": 0.02}
 
 UPDATES = 150
 runs = sweep(
@@ -60,9 +60,10 @@ runs = sweep(
 
 # %% tags=["readme-figure"]
 figure = plots.learning_curves(runs, window=10, log=True, guess=my_guess)
-plots.show(*figure, "Three networks, three runs of each. The line is the mean of the runs, the band "
-           "reaches from the lowest to the highest. **Look at the right edge:** the deeper plain network "
-           "is far behind the shallow one, and the changed one, just as deep, is ahead of both.")
+plots.show(*figure, "Three networks, three runs of each, smoothed over ten updates. The line is the mean of the runs, the band "
+           "reaches from the lowest to the highest. The axis is logarithmic: equal distances are equal *ratios*. **Look at the right edge:** the deeper plain network "
+           "is far behind the shallow one, and the one with one addition per block, just as deep, is ahead of "
+           "both.")
 
 # %% [markdown] tags=["slide"]
 # # 00 · Start here
@@ -79,16 +80,15 @@ plots.show(*figure, "Three networks, three runs of each. The line is the mean of
 # %% [markdown]
 # ## 1. What you have just seen
 #
-# If you guessed that 56 layers would end lower than 20, you had a good reason. More layers can usually
-# express more, so a deeper network ought to fit its training images at least as well as a shallow one. Yet
-# the plain network of 56 layers is left behind on the very images it is trained on, and so it is not
-# over-fitting, which would show only on images that a network has never seen. Others had noticed it before; He,
-# Zhang, Ren and Sun (2016a) gave it the name that stuck, **degradation**. They also proposed the change that
-# you have just watched at work, and won the ImageNet competition of 2015 with networks of up to 152 layers.
-# Hardly a large network has been built without it since, and that includes the language model that you may
-# have asked about this course. (Ours have had 150 updates, which is little: the curve is the loss on each
-# batch just before its update, and from update 101 on every image comes for the second time. Whether the deep
-# plain network is worse or merely slow, lesson 04 will ask.)
+# If you guessed that 56 layers would end lower than 20, you had a good reason. More layers can usually express more, so
+# a deeper network ought to fit its training images at least as well as a shallow one. Yet the plain network of 56
+# layers is left behind on the very images it is trained on, and so it is not over-fitting, which would show only on
+# images that a network has never seen. Others had noticed it before; He, Zhang, Ren and Sun (2016a) gave it the name
+# that stuck, **degradation**. They also proposed the change that you have just watched at work, and won the ImageNet
+# competition of 2015 with networks of up to 152 layers. Hardly a large network has been built without it since, and
+# that includes the language model that you may have asked about this course. (Ours have had 150 updates, which is
+# little: the curve is the loss on each batch just before its update, and from update 101 on every image comes for the
+# second time. Lesson 04 will ask whether the deep plain network is worse or merely slow.)
 #
 # The change is one addition. A deep network is built from **blocks**, and the two or three layers inside a
 # block are its **branch**. A plain block hands on what its branch computes. A **residual block** adds to it
@@ -108,8 +108,8 @@ plots.show(*figure, "Three networks, three runs of each. The line is the mean of
 
 # %%
 plots.show(*diagrams.block("bottleneck", shortcut="identity", filters=(8, 8, 16), in_filters=16),
-           "One of the eighteen blocks of the changed network. Follow $x$ along the arrow that goes "
-           "around the layers. (Batch normalisation is in the primer; why 1×1, 3×3, 1×1, lesson 03 tells.)")
+           "One of the eighteen blocks of the residual network. Follow $x$ along the arrow that goes "
+           "around the layers. (Batch normalisation is in the primer; lesson 03 explains the sequence 1×1, 3×3, 1×1.)")
 
 # %% [markdown] tags=["slide"]
 # ## It is not over-fitting
@@ -153,21 +153,22 @@ plots.show(*diagrams.block("bottleneck", shortcut="identity", filters=(8, 8, 16)
 # the rate. Whoever proposes something new tunes the new thing; here a recorded study tuned both.
 
 # %% [markdown]
-# Was it a fair race? Comparisons like this one often are not: somebody looks for the learning rate that
-# suits the new network, and trains the old one at that rate, too. Here each network has a learning rate of its own,
-# the best of eight or more in a recorded study of longer runs with other seeds. And was it luck? A **seed** decides the first weights and the order of the images. Each
-# network ran with three of them, so that you get an idea of how much luck can do: look at the width of its
-# band. The last word belongs to a verdict.
+# Was it a fair race? Comparisons like this one often are not: somebody looks for the learning rate that suits the new
+# network, and trains the old one at that rate, too. Here each network has a learning rate of its own, the best of eight
+# or more in a study that ran beforehand, longer and with other seeds, and is recorded with the course. And was it luck?
+# A **seed** decides the first weights and the order of the images. Each network ran with three of them, so that you get
+# an idea of how much luck can do: look at the width of its band. The last word belongs to a verdict.
 #
 # ## 2. How a lesson works
 #
-# Each experiment of the course goes as this one did. A question comes first, then your prediction, then
-# the run and its figure, and in the end a **verdict**: a cell that states a claim and compares it with what
-# was just measured on your machine. If the claim is false, the cell fails.
+# Each experiment of the course goes as this one did. A question comes first, then your prediction, then the run and its
+# figure, and in the end a **verdict**: a cell that states a claim and compares it with what was just measured on your
+# machine. If the claim is false, the cell fails. (Some claims were written down before the first run, and the lessons
+# say which: what one notices only afterwards may be chance that caught the eye.)
 
 # %%
 final = {name: [run.final_loss(25) for run in group] for name, group in by_name(runs).items()}
-shallow, deep, changed = final.values()
+shallow, deep, residual = final.values()
 verdict_above("the plain network of 56 layers ends with a higher training loss than the plain one of 20, in "
               "every pair of runs", above=deep, below=shallow, ratio=2, unit="nats")
 
@@ -183,8 +184,9 @@ verdict_above("the plain network of 56 layers ends with a higher training loss t
 # pair of runs below a ratio of 2, on anybody's machine. If it fails twice on yours, that is a finding.
 
 # %%
-verdict_above("at 56 layers, the plain network ends with a higher training loss than the changed one, in "
-              "every pair of runs", above=deep, below=changed, ratio=3, unit="nats")
+verdict_above("at 56 layers, the plain network ends with a higher training loss than the residual one, in "
+              "every pair of runs", above=deep, below=residual, ratio=3, unit="nats")
+verdict_above("and the residual one with a lower loss than the plain one of 20 layers", above=shallow, below=residual, unit="nats")
 
 # %% [markdown] tags=["slide"]
 # ## One addition per block
@@ -210,13 +212,12 @@ verdict_above("at 56 layers, the plain network ends with a higher training loss 
 # you are sure that you knew it. Paper remembers.
 
 # %% [markdown]
-# Look at the numbers after *Holds*. The verdict takes the *best* run of the side that is said to lose and
-# compares it with the *worst* run of the other. So the claim holds for all nine pairs of
-# runs, not only on average. (A run's loss here is the mean of its last 25 updates, so the figures differ a little
-# from the right edge of the curves.) That is a strict rule, and it has one great advantage: it needs no
-# statistics. But where runs overlap it fails, however real a difference may be, so later lessons also
-# compare runs seed by seed and compute an interval. Then a verdict may say *undecided*, which is no failure but
-# an honest answer.
+# Look at the numbers after *Holds*. The verdict takes the *best* run of the side that is said to lose and compares it
+# with the *worst* run of the other. So the claim holds for all nine pairs of runs, not only on average. (A run's loss
+# here is the mean of its last 25 updates, so the figures differ a little from the right edge of the curves.) That is a
+# strict rule, and it has one great advantage: it needs no statistics. But where runs overlap it fails, however real a
+# difference may be, so later lessons also compare runs seed by seed and compute an interval. Then a verdict may say
+# *undecided*, which is not a failure but an honest answer.
 #
 # If a verdict fails on your machine, run the lesson again from the top (*Run → Run All Cells*). If it fails
 # again, that is a finding: please report it with the table of section 4.
@@ -250,13 +251,12 @@ plots.show(*plots.digit_grid(raw["x_train"][first], captions, title="The first t
 # network that fails here cannot blame the data.
 
 # %% [markdown]
-# A network's weights are fitted to the **training set**. But you will also make choices, such as which
-# learning rate to use, and a choice needs images that took no part in the fitting: the **validation set**,
-# which is cut from MNIST's training images. Whatever you chose looks a little better on those
-# images than it really is, because looking good on them is how it got chosen. So a third set is kept
-# out of every choice, and looked at in the end: the **test set**, which is MNIST's own. `load_mnist`
-# draws the sets at random, keeps the proportion of each digit, and must never put one image into two
-# sets. Let's check that.
+# A network's weights are fitted to the **training set**. But you will also make choices, such as which learning rate to
+# use, and a choice needs images that took no part in the fitting: the **validation set**, which is cut from MNIST's
+# training images. Whatever you chose looks a little better on those images than it really is, because looking good on
+# them is how it got chosen. So a third set is kept out of every choice, and looked at last: the **test set**, which is
+# MNIST's own. `load_mnist` draws the sets at random, keeps the proportion of each digit, and must never put one image
+# into two sets. Let's check that.
 
 # %%
 pixels = [image.tobytes() for part in mnist for image in part.images]
@@ -301,12 +301,12 @@ plots.table(["set", "images", "what it is for"], [
 # %% [markdown]
 # ### What a network sees
 #
-# Losses are abstract, so let's look over the shoulder of the changed network's first run. Here are
+# Losses are abstract, so let's look over the shoulder of the residual network's first run. Here are
 # validation images that it gets wrong, each with what it saw. (The test images can wait.)
 
 # %%
-net = network(**networks["56 layers, changed"])
-net.set_weights(by_name(runs)["56 layers, changed"][0].weights)
+net = network(**networks["56 layers, one addition"])
+net.set_weights(by_name(runs)["56 layers, one addition"][0].weights)
 guesses = net(mnist.val.images, training=False).numpy().argmax(axis=1)
 wrong = (guesses != mnist.val.labels).nonzero()[0][:16]
 captions = [f"saw {guesses[i]},\nis {mnist.val.labels[i]}" for i in wrong]

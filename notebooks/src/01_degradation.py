@@ -37,8 +37,11 @@ mnist = load_mnist(train=12800, val=1000, test=0)
 images, labels = mnist.train.images, mnist.train.labels
 
 # %% [markdown]
-# **Predict.** Guessing costs 2.3, and trained plain networks of 10 layers get well below 0.3. Where do those
-# of 100 layers end?
+# To keep things simple, the networks of this lesson have neither convolutions nor normalisation. Each is a chain of
+# dense layers of 71 units with a ReLU, and every layer that has weights counts.
+#
+# **Predict.** Guessing costs 2.3, and trained networks of 10 such layers get well below 0.3. Where do those of 100
+# layers end?
 
 # %%
 my_guess = None  # for example 0.1
@@ -87,7 +90,7 @@ for run in runs[10]:
     assert np.array_equal(logits_of(nets[10]), logits_of(nets[100]))
 
 # %%
-figure = plots.dots({"trained": trained, "copied": copied}, "weighted layers", "training loss (nats)",
+figure = plots.dots({"plain, trained": trained, "copied": copied}, "weighted layers", "training loss (nats)",
                     guess=my_guess)
 plots.show(*figure, "Each mark is a network, on the 12,800 images that it was trained on, after its last "
            "update. **Compare the marks at 100 layers:** the round ones were trained, the square ones were "
@@ -232,7 +235,7 @@ ax, alt = plots.learning_curves([*long_steps, *small_steps, *shallow], window=5,
 ax.axhline(level, color="black", linestyle=(0, (1, 3)))
 ax.text(100, 1.05 * level, "100 layers, random start", ha="right")
 plots.show(ax, f"{alt} Dotted at {level:.2f}: the networks of 100 layers trained from a random start.",
-           "Copies of 100 layers trained on, three runs each, and the networks of 10 layers. **Look at the "
+           "Copies of 100 layers, trained further, three runs each, and the networks of 10 layers. **Look at the "
            "left edge:** a rate of 0.001, at which 10 layers go on as if nothing had happened, throws 100 layers "
            "out of the copy at once. A smaller rate does not. (Five batches to a point are noisy: small steps forward "
            "do not show here. The table has the losses on all training images.)")
@@ -253,13 +256,13 @@ plots.table(["network", "rate", "training loss before", "after 100 more updates"
 # better place than training from scratch ever reached.
 
 # %%
-verdict("trained on with small steps, each copy ends below where it began",
+verdict("trained further with small steps, each copy ends below where it began",
         all(after < before for before, after in zip(copied[100], ended_small, strict=True)),
         ", ".join(f"{a:.3f} → {b:.3f}" for a, b in zip(copied[100], ended_small, strict=True)) + " nats")
-verdict_above("at a rate of 0.001, ten updates are enough to throw 100 layers far above 10",
+verdict_above("at a rate of 0.001, ten updates are enough to throw networks of 100 layers far above those of 10",
               above=[np.mean(run.loss[:10]) for run in long_steps],
               below=[np.mean(run.loss[:10]) for run in shallow], ratio=5, unit="nats")
-verdict_above("after a hundred updates, even these are far below networks trained from a random start",
+verdict_above("after a hundred updates, even copies trained further at 0.001 are far below networks trained from a random start",
               above=trained[100], below=ended_long, ratio=2, unit="nats")
 
 # %% [markdown] tags=["slide"]
@@ -276,9 +279,9 @@ verdict_above("after a hundred updates, even these are far below networks traine
 # perhaps. What is certain is that all layers move at once, and a change in one reaches every layer after it.
 
 # %% [markdown]
-# So it is no knife edge but a valley. With small steps training stays in it and goes on improving; even kicked out of
-# it, it gets most of the way down again within a hundred updates. Notice the kick, too, for it is a hint at what makes
-# depth hard: the same step is taken by 100 layers all at once, and what each of them changes is passed on to all
+# So it is not a knife edge but a valley. With small steps training stays in it and goes on improving; even kicked out
+# of it, it gets most of the way down again within a hundred updates. Notice the kick, too, for it is a hint at what
+# makes depth hard: the same step is taken by 100 layers all at once, and what each of them changes is passed on to all
 # that follow.
 #
 # A hundred updates are not many. In a **recorded study**, a script that ran once and whose record says where and with
@@ -329,8 +332,8 @@ verdict_above("networks of 100 layers that start with 90 identities among untrai
               "the updates, far below those that start at random", above=trained[100], below=identity_start, ratio=2, unit="nats")
 
 # %% [markdown]
-# Hold on to that. It takes no trained network. If a deep network only *begins* where most of its layers do
-# nothing, training does much of the rest.
+# Hold on to that. No trained network is needed. If a deep network only *begins* where most of its layers do nothing,
+# training does much of the rest.
 #
 # ## 3. Was the learning rate to blame?
 #
@@ -369,13 +372,13 @@ assert best == RATES and all(min(rates) < rate < max(rates) for rate in best.val
 # Answer: right, the deep ones want smaller steps. And their lowest points lie far above the others all the same.
 
 # %%
-verdict("at each of the five rates, 100 layers end above 10",
+verdict("at each of the five rates, networks of 100 layers end with a higher loss than those of 10",
         all(min(losses[100][rate]) > max(losses[10][rate]) for rate in rates),
         "; ".join(f"{rate:g}: {min(losses[100][rate]):.2f} and more, against {max(losses[10][rate]):.2f} and less"
                   for rate in rates) + " (nats)", recorded=True)
-verdict_above("each depth at its best rate, 100 layers end above 20", trained[100], trained[20], ratio=2,
+verdict_above("each depth at its best rate, networks of 100 layers end with a higher loss than those of 20", trained[100], trained[20], ratio=2,
               unit="nats")
-verdict_above("each depth at its best rate, 20 layers end above 10", trained[20], trained[10], unit="nats")
+verdict_above("each depth at its best rate, those of 20 end with a higher loss than those of 10", trained[20], trained[10], unit="nats")
 
 # %% [markdown] tags=["slide"]
 # ## Each at its best, and still
@@ -497,7 +500,7 @@ verdict_above("100 layers are wrong more often than 10, on the images that they 
 #   are equal to the last bit.
 # - Trained for 600 updates from random first weights, 100 layers end far above such copies, at every rate that
 #   was tried. That is degradation.
-# - The copy is no freak. Trained on from there with small steps, 100 layers improve.
+# - The copy is not a freak. Trained further from there with small steps, the networks of 100 layers improve.
 # - With no trained layer at the start, networks that begin with 90 identities end, after half the updates, far below
 #   those that begin at random.
 # - It is not over-fitting: the accuracy on the training images is low already.
@@ -537,8 +540,8 @@ quizzes.show("01")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 01](exercises/01_degradation.ipynb): to build, to mend, to
-# predict and run, with checks that answer at once and hints that unfold, and one to discuss.
+# Reading is only half the work. In the [exercises for lesson 01](exercises/01_degradation.ipynb) you build,
+# mend, predict and run, with checks that answer at once and hints to open if you need them; one exercise is there to discuss.
 #
 # ## References
 #

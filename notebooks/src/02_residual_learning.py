@@ -393,12 +393,12 @@ plots.show(*diagrams.residual_line(3),
 # nothing. The residual gradient has four paths back: through both branches, through either of them, and
 # through none, which costs nothing at all. That last path is the $I$.
 #
-# **Predict.** Thirty blocks have random branches, made small on purpose: 0.3 times the size that He
-# initialisation gives ([primer](deeper/00_primer.ipynb), section 9). By what factor does a gradient change on its
-# way back, without shortcuts? And with them? Let $P$ be the product of the thirty Jacobians. It stretches some directions and
-# shrinks others. We measure its **gain**, the root mean square of the stretching over all directions, which is $\lVert P
-# \rVert_F / \sqrt{n}$ for $n$ units. That is the same for $P$ and for its transpose, so it is one measure for both ways,
-# though a particular signal or gradient may fare better or worse. In the code, `keep` is 1 with the shortcut and 0 without.
+# **Predict.** Thirty blocks have random branches, made small on purpose: 0.3 times the size that He initialisation
+# gives ([primer](deeper/00_primer.ipynb), section 9). By what factor does a gradient change on its way back, without
+# shortcuts? And with them? (The product $P$ of the thirty Jacobians stretches some directions and shrinks others. Take
+# the root mean square over all of them: the root of the sum of all squared entries of $P$, divided by $\sqrt{n}$ for
+# $n$ units. We call it the **gain**; at a gain of 1 a gradient keeps its size, on average. In the code, `keep` is 1
+# with the shortcut and 0 without.)
 
 # %%
 def gains(seed, keep, scale, blocks=30, last_relu=False):
@@ -442,9 +442,11 @@ verdict_above("with shortcuts, the gradient is no smaller than it was", above=re
 usual = {keep: [gains(seed, keep, 1.0)[-1] for seed in range(3)] for keep in (0, 1)}
 verdict_above("with branches of the usual size, the gradient explodes in the plain row and, far more, in the "
               "residual one", above=usual[1], below=usual[0], ratio=100)
+assert min(usual[0]) > 10
 with_relus = {keep: [gains(seed, keep, 1.0, last_relu=True)[-1] for seed in range(8)] for keep in (0, 1)}
 verdict_above("with the last ReLUs back in their places, only the residual row explodes", above=with_relus[1],
-              below=np.maximum(with_relus[0], 1), ratio=100)
+              below=with_relus[0], ratio=100)
+assert max(with_relus[0]) < 1  # the plain row does not
 
 # %% [markdown] tags=["slide"]
 # ## What a shortcut does to small branches, and to large ones
@@ -460,13 +462,16 @@ verdict_above("with the last ReLUs back in their places, only the residual row e
 # lesson 05, with normalisation, the second.
 
 # %% [markdown]
-# In this toy row, then, the shortcut keeps a gradient alive that small branches would have killed. It does not
-# keep it from exploding: where branches of the usual size have nothing to hold them in check, it is the additions that
-# blow it up. (The plain row exploded as well, but only because we had taken every second ReLU away, for which He
-# initialisation allows. With all of them back it does not.) The article gives residual networks credit for both. Which of
-# the two real networks suffer from is another question. The 100 plain layers of lesson 01 had neither (its deeper
-# notebook measured both). What it is with batch normalisation lesson 05 will measure, and you had better not bet on it
-# yet. (Nor is survival a law of nature. Blocks that had all learnt $F(x) = -x/2$ would halve the gradient each.)
+# In this toy row, then, the shortcut keeps a gradient alive that small branches would have killed. It does not keep it
+# from exploding: where branches of the usual size have nothing to hold them in check, it is the additions that blow it
+# up. (The plain row exploded as well, but only because we had taken away every second ReLU, and He initialisation
+# counts on all of them. With all of them back, it does not explode.) The article says that residual networks avoid
+# vanishing gradients *and* exploding ones. In this row only the first is true, and only of small branches. (Nor is
+# survival a law of nature. Blocks that had all learnt $F(x) = -x/2$ would halve the gradient each.) And do real deep
+# networks suffer from either? The 100 plain layers of lesson 01 did not, as its [deeper
+# notebook](deeper/01_gradients_through_depth.ipynb) measures, so gradients of the wrong size do not explain what
+# happened there. Networks with batch normalisation have to wait for lesson 05, and you had better not bet on the answer
+# yet.
 #
 # What if the shortcut is scaled, $\lambda x + F(x)$? Then the path through no branch is worth $\lambda^L$ after $L$ blocks, which
 # is a small number for $\lambda = 0.9$ and a large one for 1.1. When that tells the whole story, and when it
@@ -508,13 +513,15 @@ def cut_off():
     return np.linalg.norm(cut) / np.linalg.norm(x2)
 
 
-shares = []
+before, after = [], []
 for seed in range(3):
     reset_weights(net, seed)
-    shares.append(cut_off())
+    before.append(cut_off())
     trainer.run(mnist, seed, updates=200, reset=False)
-    shares.append(cut_off())
-print("size of what is cut off, over that of x₂:", ", ".join(f"{share:.2f}" for share in shares))
+    after.append(cut_off())
+plots.table(["size of what is cut off, over that of x₂", *(f"seed {seed}" for seed in range(3))], [
+    [name, *(f"{share:.0%}" for share in shares)] for name, shares in (
+        ("before training", before), ("after 200 updates", after))])
 
 # %%
 verdict("what the last ReLUs cut off is more than half as large as the result, before training and after, with "
@@ -559,19 +566,21 @@ verdict("what the last ReLUs cut off is more than half as large as the result, b
 #
 # $$(1 - t)\,\text{Dirac} + t\,\text{He}$$
 #
-# for five values of $t$, from Dirac kernels at $t = 0$ to the usual random start at $t = 1$. (The stem keeps its
-# usual kernel. Even at $t = 0$ a layer is not quite the identity: its convolution passes $x$ on, but batch
-# normalisation then takes the mean away, and the ReLU cuts off all that lay below it.) There are two more arms.
+# for five values of $t$, from Dirac kernels at $t = 0$ to the usual random start at $t = 1$. (The very first
+# convolution keeps its usual kernel. Even at $t = 0$ a layer is not quite the identity: its convolution passes $x$ on,
+# but batch normalisation then takes the mean away, and the ReLU cuts off all that lay below it.) There are two more
+# kinds of network, or **arms** of the study, as the field says.
 #
-# - *Looks linear.* The kernels of a plain network come in mirrored pairs, one giving $z$ and the other $-z$. A ReLU lets
-#   just one of them pass, but nothing is lost, since $z = \mathrm{ReLU}(z) - \mathrm{ReLU}(-z)$, and the next layer's
-#   kernels begin with that difference. So the whole row is linear at the start (Balduzzi and others 2017, Section 4, who
-#   use a special ReLU for it).
-# - *Learnt 1×1 shortcuts.* There are shortcuts, but they are convolutions, which start at the identity and may learn to be
-#   something else.
+# - *Looks linear.* Half of a plain layer's kernels are random, and each of the others is one of these with its sign
+#   turned, so that where one channel gives $z$, its partner gives $-z$. The ReLU lets just one of them pass, but
+#   nothing is lost: the next layer gives the two partners weights $w$ and $-w$, and
+#   $w\,\mathrm{ReLU}(z) - w\,\mathrm{ReLU}(-z) = w z$, as if there were no ReLU. So the whole network is linear at the
+#   start (Balduzzi and others 2017, Section 4, who use a special ReLU for it).
+# - *Learnt 1×1 shortcuts.* There are shortcuts, but at every pixel each multiplies the channels by a matrix (a 1×1
+#   convolution; more on these in lesson 03). It starts as the identity and may learn to be something else.
 #
-# The residual network is the reference. Each arm had its own best rate, chosen with one seed, and three fresh seeds to be
-# judged by.
+# The residual network is the reference. Each arm ran at its own best rate, chosen with one seed, and was judged on
+# three fresh ones.
 #
 # **Predict.** Order them: the usual start, Dirac kernels, half and half, and the residual network. Is a good start enough?
 
@@ -626,10 +635,10 @@ verdict_above("the plain network with Dirac kernels still ends above the residua
 # Time to go back to the figure with which lesson 01 began, where a hundred dense layers ended so far above ten. Put a
 # shortcut around every pair of them: what becomes of the hundred? A recorded study tried it twice, once with the usual
 # first weights everywhere and once with branches of zero, each kind and depth at its best rate. (Nothing was claimed
-# beforehand. The rates were annealed to zero, so the losses are a little lower than in lesson 01.)
+# beforehand. The rates were lowered step by step to zero, so the losses are a little lower than in lesson 01.)
 #
-# **Predict.** Draw the two into the figure of lesson 01: above the plain network of 100 layers, between it and the one of
-# 10, or below? And ten layers of each?
+# **Predict.** Sketch the two in the figure of lesson 01: above the plain network of 100 layers, between it and the one
+# of 10, or below? And where do ten layers of each kind go?
 
 # %%
 dense = read_study("02_dense_residual")
@@ -645,6 +654,7 @@ plots.show(*plots.dots(again, "weighted layers", "training loss (nats)", log=Tru
 print(provenance(dense))
 zero = again["residual, branches of zero"]
 assert max(zero[10]) < min(zero[100]) < max(zero[100]) < min(again["plain"][10])
+assert min(again["residual, usual start"][100]) > max(again["plain"][100])  # with the usual first weights
 
 # %% [markdown] tags=["slide"]
 # ## A hundred layers, once more
@@ -718,8 +728,8 @@ quizzes.show("02")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 02](exercises/02_residual_learning.ipynb): to build, to mend, to
-# predict and run, with checks that answer at once and hints that unfold, and one to discuss.
+# Reading is only half the work. In the [exercises for lesson 02](exercises/02_residual_learning.ipynb) you build,
+# mend, predict and run, with checks that answer at once and hints to open if you need them; one exercise is there to discuss.
 #
 # ## References
 #

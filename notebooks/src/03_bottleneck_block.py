@@ -1,11 +1,12 @@
 # %% [markdown]
 # # 03 · The bottleneck block
 #
-# Here are two residual blocks. The one on the left puts out 64 channels; the one on the right puts out 256, four
-# times as many, and has an extra layer besides. Which of them is more expensive? Anyone who has paid for computing
-# time will point to the right, without hesitation. Count the multiplications in their convolutions, and it turns out
-# to be the cheaper of the two. It was this block that made it affordable for He and his colleagues to go from 34
-# layers to 152 on ImageNet, and in the next half hour you will build it, count it, and find out what it gives up.
+# The drawing below the next two cells shows two residual blocks. The one on the left puts out 64 channels; the one on
+# the right puts out 256, four times as many, and has an extra layer besides. Which of them is more expensive? Anyone
+# who has paid for computing time will point to the right, without hesitation. Count the multiplications in their
+# convolutions, and it turns out to be the cheaper of the two. It was this block that made it affordable for He and his
+# colleagues to go from 34 layers to 152 on ImageNet, and in the next half hour you will build it, count it, and find
+# out what it gives up.
 #
 # **Objectives.** After this lesson you can
 #
@@ -42,8 +43,7 @@ _, left = diagrams.block("basic", "identity", (64, 64), in_filters=64, ax=axes[0
 _, right = diagrams.block("bottleneck", "identity", (64, 64, 256), in_filters=256, ax=axes[1])
 plots.show(axes[0], f"Left: {left} Right: {right}",
            "Figure 5 of He, Zhang, Ren and Sun (2016a), redrawn. **Compare the 3×3 convolutions:** on the right there "
-           "is only one, and it works on 64 channels, although 256 arrive and 256 leave. In units of 64² "
-           "multiply-adds per pixel, the convolutions on the left cost 9 and 9, those on the right 4, 9 and 4.")
+           "is only one, and it works on 64 channels, although 256 arrive and 256 leave.")
 
 # %% [markdown] tags=["slide"]
 # # 03 · The bottleneck block
@@ -334,8 +334,8 @@ assert np.array_equal(carried[..., :16], narrow[:, ::2, ::2]) and not carried[..
 # pixels. On ImageNet C was slightly better than B, and B than A; the authors call that small (2016a, Table 3).
 
 # %% [markdown]
-# What do they cost? We build the 20-layer network of this course with each option: a **stem**, the one convolution
-# before all blocks, two stages of three bottlenecks, a dense layer.
+# What do they cost? We build the 20-layer network of this course with each option: a **stem** (the one convolution
+# before all the blocks), two stages of three bottlenecks, and a dense layer.
 
 # %%
 def course_net(option):
@@ -464,17 +464,19 @@ plots.table(["network", "weighted layers", "multiply-adds, millions"], rows)
 print(provenance(study))
 
 # %% [markdown]
-# (Block for block the bottleneck is a little cheaper. Its stem is four times as wide, though, which makes the smaller
-# bottleneck network a few per cent more expensive than its partner.) A recorded study tried a grid of learning rates on each
-# network, with two seeds, and kept the one with the lowest training loss. Then it trained each network anew with
-# eight fresh seeds. Every run had 600 updates on 12,800 images, and its rate was *annealed*, that is, lowered step by
-# step to zero. The training loss here is that of the final weights, on all of those images.
+# (Block for block the bottleneck is a little cheaper. But the bottleneck networks have a stem four times as wide, which
+# makes the smaller one a few per cent more expensive than its partner.) A recorded study tried a grid of learning rates
+# on each network, with two seeds, and kept the one with the lowest training loss. Then it trained each network anew
+# with eight fresh seeds. Every run had 600 updates on 12,800 images, and its rate was *annealed*, that is, lowered step
+# by step to zero. The training loss here is that of the final weights, on all of those images.
 #
 # Besides the interval that you know from lesson 02, a verdict that compares runs seed by seed computes a **p-value**:
 # how often a mean difference at least this large would turn up if there were nothing to find. A verdict such as "ends
 # higher" speaks only where p is below 0.05, so it promises to cry wolf in at most one case of twenty. Each further
 # comparison is another chance to be fooled. Where several are made at once, p is therefore *corrected*, that is raised,
-# by a rule of Holm's (1979).
+# by a rule of Holm's (1979): of four, the smallest is multiplied by 4, the next by 3 and so on, and none may end up
+# below a smaller one, so that several can come out equal. A verdict of *undecided* names the difference that it would
+# probably have seen, so that you know how much can still hide.
 #
 # **Predict.** Rank the four networks by training loss, and by mistakes on the test images.
 
@@ -540,18 +542,19 @@ for what, unit, claim in (("test mistakes", "images", "the bottleneck network mi
 # smaller networks, other training. What the bottleneck offers is a trade; whether it pays depends on the task.
 
 # %% [markdown]
-# So at equal width the bottleneck makes do with less than a tenth of the arithmetic, and it pays for that in
-# accuracy. Equal width is what the article must have in mind, because at equal cost there is nothing to save. In our
-# experiment, then, its sentence is wrong: the computation fell, and the accuracy fell with it. At equal cost we found
-# no gain either: the training losses differ by less than eight seeds can resolve, and in the larger pair the
-# bottleneck misreads a few more test images (in the smaller pair that is undecided).
+# So at equal width the bottleneck makes do with less than a tenth of the arithmetic, and it pays for that in accuracy.
+# Equal width is what the article must have in mind, because at equal cost there is nothing to save. In our experiment,
+# then, its sentence is wrong: the computation fell, and the accuracy fell with it. At equal cost we found no gain
+# either: the training losses differ by less than eight seeds can resolve, and in the larger pair the bottleneck
+# misreads a few more test images (in the smaller pair that is undecided). That is so over the seeds; all runs share the
+# same 10,000 test images, and other images might have been kinder to it.
 #
 # That does not contradict the paper, because it is another experiment. On ImageNet, with 1,000 classes and up to
 # 600,000 updates, ResNet-50 beat ResNet-34 at nearly the same cost (2016a, errors in Table 3, cost in Table 1), with
-# sixteen layers more. [The networks of 2015](deeper/03_imagenet_networks.ipynb) does the counting. What the
-# bottleneck offers is a trade, more channels and more depth for the same arithmetic, and whether that pays depends on
-# the task. This course uses it because ResNet-50 and its deeper relatives do. Its networks have few channels, so they
-# narrow by $r = 2$; only the comparison above took the paper's $r = 4$.
+# sixteen more layers. [The networks of 2015](deeper/03_imagenet_networks.ipynb) does the counting. What the bottleneck
+# offers is a trade, more channels and more depth for the same arithmetic, and whether that pays depends on the task.
+# This course uses it because ResNet-50 and its deeper relatives do. Its networks have few channels, so they narrow by
+# $r = 2$; only the comparison above took the paper's $r = 4$.
 #
 # ## Summary
 #
@@ -598,8 +601,8 @@ quizzes.show("03")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 03](exercises/03_bottleneck_block.ipynb): to build, to mend, to
-# predict and run, with checks that answer at once and hints that unfold, and one to discuss.
+# Reading is only half the work. In the [exercises for lesson 03](exercises/03_bottleneck_block.ipynb) you build,
+# mend, predict and run, with checks that answer at once and hints to open if you need them; one exercise is there to discuss.
 #
 # ## References
 #

@@ -37,19 +37,29 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 relu = keras.ops.relu
 
 # %% [markdown]
-# | variant | what is changed in every block |
+# As it stands, a block returns $\mathrm{relu}(F(x) + x)$, and its branch $F$ is a convolution and a normalisation,
+# three times over, with a ReLU after the first pair and the second. The variants change that:
+#
+# | variant | what a block returns |
 # |---|---|
-# | *no shortcut*, *no normalisation* | it is left out |
-# | *shortcut times 0.5*, *both times 0.5* | what the shortcut carries is halved; and so is the branch |
-# | *exclusive gate*, *shortcut-only gate* | a learnt number between 0 and 1 for each element lets part of the shortcut pass; the exclusive gate multiplies the branch by what is left to 1 |
-# | *projected shortcuts* | a 1×1 convolution and a normalisation stand on every shortcut |
-# | *norm on shortcuts*, *1x1 shortcuts*, *identity 1x1 shortcuts* | only one of the two stands there; in the last, the convolution starts as the identity |
-# | *zero last gamma* | the last normalisation's factor γ starts at zero, and with it the whole branch |
-# | *branch scale* | instead of normalisation, one learnt factor for the branch, which starts at zero |
-# | *relu before addition*, *norm after addition* | the last ReLU, or the last normalisation, changes sides |
-# | *pre-activation*, *relu-only pre-activation* | normalisation and ReLU, or the ReLU alone, stand before each convolution, and nothing stands after the addition |
-# | *stochastic depth* | while the network learns, blocks are left out at random |
-# | *dense head* | the block stays; instead of the average over the image, a dense layer reads every pixel in the end |
+# | *no shortcut* | $\mathrm{relu}(F(x))$ |
+# | *no normalisation* | $\mathrm{relu}(F(x) + x)$, and $F$ is convolutions and ReLUs alone |
+# | *branch scale* | the same, but $\mathrm{relu}(\alpha\,F(x) + x)$ with one learnt number $\alpha$, which starts at zero |
+# | *zero last gamma* | $\mathrm{relu}(F(x) + x)$, and the last normalisation's factor $\gamma$ starts at zero, so $F(x)$ does too |
+# | *shortcut times 0.5* | $\mathrm{relu}(F(x) + x/2)$ |
+# | *both times 0.5* | $\mathrm{relu}(F(x)/2 + x/2)$ |
+# | *exclusive gate* | $\mathrm{relu}(g\,F(x) + (1 - g)\,x)$, where $g$, learnt from $x$, is a number between 0 and 1 for each element |
+# | *shortcut-only gate* | $\mathrm{relu}(F(x) + (1 - g)\,x)$ |
+# | *projected shortcuts* | $\mathrm{relu}(F(x) + \mathrm{norm}(Wx))$ with a 1×1 convolution $W$ |
+# | *1x1 shortcuts* | $\mathrm{relu}(F(x) + Wx)$ |
+# | *identity 1x1 shortcuts* | the same, and $W$ starts as the identity |
+# | *norm on shortcuts* | $\mathrm{relu}(F(x) + \mathrm{norm}(x))$ |
+# | *norm after addition* | $\mathrm{relu}(\mathrm{norm}(F(x) + x))$, and $F$ ends in its last convolution |
+# | *relu before addition* | $\mathrm{relu}(F(x)) + x$ |
+# | *pre-activation* | $F(x) + x$, and in $F$ a normalisation and a ReLU stand *before* each convolution |
+# | *relu-only pre-activation* | $F(x) + x$, and in $F$ a ReLU stands before each convolution, a normalisation after it |
+# | *stochastic depth* | $\mathrm{relu}(F(x) + x)$, or, at random while the network learns, $x$ alone |
+# | *dense head* | $\mathrm{relu}(F(x) + x)$; after the last block, a dense layer reads every pixel instead of their average |
 #
 # **Predict.** Which three end worst at 56 layers? And does any end *better* than the residual block of the earlier
 # lessons, clearly?
@@ -66,7 +76,7 @@ for depth in settings["depths"]:
         wrong[name, depth] = np.array([run["test_mistakes"] for run in judged], float)
 
 order = sorted(settings["variants"][1:], key=lambda name: -np.mean(np.log(loss[name, 56])))
-figure, axes = plt.subplots(1, 2, figsize=(11, 6), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(8.2, 5.4), sharex=True, sharey=True, layout="constrained")
 texts = []
 for ax, depth in zip(axes, settings["depths"], strict=True):
     ratios = {name: loss[name, depth] / loss["baseline", depth] for name in order}
@@ -84,7 +94,7 @@ print(provenance(study))
 #
 # <!-- later -->
 #
-# <!-- output: 480 -->
+# <!-- output: 530 -->
 #
 # <!-- notes -->
 # Take bets before you show it: which variant is the worst, which the best? Ask afterwards: how many clear winners are there?
@@ -101,11 +111,12 @@ print(provenance(study))
 # training loss of the final weights, in evaluation mode, over all 12,800 training images; so stochastic depth, for one, is
 # judged with all its blocks in place.
 #
-# So the runs can be compared in **pairs**, seed by seed. What a seed gives to both, a lucky order of images for instance, drops
-# out of a pair's difference. (Here that helps little, since over the seeds a variant and the baseline are hardly correlated; but
-# it costs little, too.) With so many comparisons some will look clear by luck, which is why their p-values are corrected for all that a
-# depth makes (by Holm's method, as in lesson 04). *Higher* and *lower* mean that the corrected one is below 0.05. What eight
-# pairs do not decide is **undecided**, and that is not the same as equal.
+# So the runs can be compared in **pairs**, seed by seed. What a seed gives to both, a lucky order of images for
+# instance, drops out of a pair's difference. (Here that helps little, since over the seeds a variant and the baseline
+# are hardly correlated; but it costs little, too.) With so many comparisons some will look clear by luck, which is why
+# their p-values are corrected for all the comparisons made at one depth (by Holm's method, as in lesson 03). *Higher*
+# and *lower* mean that the corrected p-value is below 0.05. What eight pairs do not decide is **undecided**, and that
+# is not the same as equal.
 
 # %%
 WORDS = {-1: "lower", 0: "undecided", 1: "higher"}
@@ -151,18 +162,21 @@ assert "lower" not in words and words.count("higher") == 13
 # order of the variants was partly an order of how well that rate suited them.
 
 # %% [markdown]
-# Did you bet on a winner? There is none. At 56 layers thirteen of the eighteen changes end higher than the baseline, five
-# are undecided, and none is lower, at either depth. And depth sorts them: some changes that cost 20 layers nothing
-# measurable, such as projected shortcuts, or a third, such as halved ones, cost 56 a factor of three or of seven, so that the last column says *worse* where the
-# baseline's says *better*. (Two rows of the chart lie wholly to the right of the line and are undecided all the same. What is
-# tested are differences in nats, and in each of the two one seed lies far from the others. In ratios, which the chart shows,
-# *both times 0.5* at 20 layers would just count as higher; the counts at 56 layers would be the same.)
+# Did you bet on a winner? None was found. At 56 layers thirteen of the eighteen changes end higher than the baseline,
+# five are undecided, and none is lower, at either depth. And depth sorts them. Projected shortcuts cost 20 layers
+# nothing measurable, and 56 layers a factor of three. Halved shortcuts cost 20 layers a third, and 56 a factor of
+# seven. So their last column says *worse*: their 56 layers end above their own 20, where for the baseline depth is a
+# gain.
+#
+# (Two rows of the chart lie wholly to the right of the line and are undecided all the same. What is tested are differences
+# in nats, and in each of the two one seed lies far from the others. In ratios, which the chart shows, *both times 0.5* at
+# 20 layers would just count as higher; the counts at 56 layers would be the same.)
 #
 # ## 2. Every block in a line
 #
-# What exactly was changed? Write $F$ for what the branch gives, $x$ for what comes in, and $p$ for the layers of the block
-# by their names. Then each block is two things: the order of the branch's layers, and one line that puts $F$ and $x$
-# together.
+# Does the package build what the table at the top says? Here are its lines as code. Write $F$ for what the branch gives,
+# $x$ for what comes in, and $p$ for the layers of the block by their names. Then each block is two things: the order of the
+# branch's layers, and one line that puts $F$ and $x$ together.
 
 # %%
 USUAL = "conv1 norm1 relu1 conv2 norm2 relu2 conv3 norm3"
@@ -196,7 +210,7 @@ for name, (layers_in_order, together) in BLOCKS.items():
     for layer in layers_in_order.split():
         F = p[layer](F, training=True)
     assert np.allclose(together(F, x, p), out, atol=1e-4), name
-print(f"{len(BLOCKS)} blocks, each equal to the package's, to rounding")
+print(f"{len(BLOCKS)} blocks, each equal to the package's, up to rounding")
 
 # %% [markdown] tags=["slide"]
 # ## Every block in a line
@@ -231,10 +245,11 @@ print(f"{len(BLOCKS)} blocks, each equal to the package's, to rounding")
 # chart. The shortcut's share grows with depth. So "the shortcut makes deep networks trainable" is half of a sentence.
 
 # %% [markdown]
-# Three more are parts of the last line, which take it apart: *norm on shortcuts* has its normalisation alone, *1x1
-# shortcuts* its convolution alone, and *identity 1x1 shortcuts* has that convolution, but starts it as the identity. And
-# two leave the block as it is: *stochastic depth* drops each block with a probability of its own while it trains, up to a
-# half for the last one, and the *dense head* replaces the average over all pixels by a dense layer that sees each of them.
+# Three more variants take the last line of that list apart: *norm on shortcuts* has its normalisation alone, *1x1
+# shortcuts* its convolution alone, and *identity 1x1 shortcuts* has that convolution, but starts it as the identity.
+# And two leave the block as it is: *stochastic depth* drops each block with a probability of its own while it trains,
+# up to a half for the last one, and the *dense head* replaces the average over all pixels by a dense layer that sees
+# each of them.
 #
 # ## 3. What must be there
 #
@@ -243,11 +258,12 @@ print(f"{len(BLOCKS)} blocks, each equal to the package's, to rounding")
 # shortcut is what makes deep networks trainable" is half a sentence. In this network, neither does it alone.
 #
 # What does normalisation do for a residual block? De and Smith (2020) have an answer that can be tested: it keeps each
-# branch small beside what the shortcut carries (lesson 05, section 1). If that is all, then one number a block should do
-# as well, a factor $\alpha$ on the branch that starts at zero and is learnt. They call it *SkipInit*, and Bachlechner and
-# others (2021) *ReZero*. In the chart it is *branch scale*. Compare it with *no normalisation*, from which it differs by
-# nothing but that number: at 56 layers the loss falls from sixteen times the baseline's to less than three times, at 20 from more
-# than five times to three. So one number a block repairs a good part of the damage, but not all of it, at either depth.
+# branch small beside what the shortcut carries (lesson 05, section 1). If that is all, then one number per block should
+# do as well, a factor $\alpha$ on the branch that starts at zero and is learnt. They call it *SkipInit*, and
+# Bachlechner and others (2021) *ReZero*. In the chart it is *branch scale*. Compare it with *no normalisation*, from
+# which it differs by nothing but that number: at 56 layers the loss falls from sixteen times the baseline's to less
+# than three times, at 20 from more than five times to three. So one number a block repairs a good part of the damage,
+# but not all of it, at either depth.
 #
 # A relative of that idea keeps the normalisation and starts its last $\gamma$ at zero, so that every block begins as its
 # shortcut (Goyal and others 2017, Section 5.1). Some libraries do it by default. Here it costs a fifth at 20 layers, and at
@@ -281,8 +297,8 @@ plots.show(ax, f"{alt} Dotted: 1, where γ usually starts.",
 
 # %% [markdown]
 # They stay small. A $\gamma$ ends near 0.3 and an $\alpha$ near 0.15, which fits De and Smith's account: with eighteen
-# blocks on one line, a little from each will do. It is no proof, since 300 updates from zero may just not have carried
-# them further.
+# blocks on one line, a little from each will do. It is not a proof, since 300 updates from zero may just not have
+# carried them further.
 #
 # ## 4. Where the ReLU and the normalisation stand
 #
@@ -411,9 +427,12 @@ plots.table(["on the shortcuts", *(f"{depth} layers: final loss, times the basel
 # none of these networks knows its images by heart yet. That says little about networks that are trained for hundreds of
 # epochs, as theirs were.
 #
-# The *dense head* is the article's: no average over the image, but a dense layer that sees every pixel of every channel. It costs
-# 20 layers a factor of two and 56 layers more than five, and its best rate, 0.002, is the lowest of all. (An average over all pixels in place of dense layers was
-# proposed against over-fitting: Lin, Chen and Yan 2014. Here it already helps to learn.)
+# The *dense head* is near to the article's: instead of an average over the image, a dense layer sees every pixel of every
+# channel. It costs 20 layers a factor of two and 56 layers more than five, and its best rate, 0.002, is the lowest of all.
+# (An average in place of dense layers was proposed against over-fitting: Lin, Chen and Yan 2014. Here the average already
+# helps to learn.) In lesson 06 it was the other way round: there the average ended at three to four times the loss, even
+# with all repairs. Head, depth, normalisation's place and length of training differ (five passes there, 300 updates here),
+# and we have not found out which of them turns the tables. So do not carry either result over to a third network.
 #
 # ## 7. Beside the paper's table
 #
@@ -478,10 +497,10 @@ plots.show(*plots.learning_curves(runs, window=10, log=True),
 # ## What this does not show
 #
 # One network, one family of images, and 300 updates. Digits are easy; a change that pays where a network over-fits, or
-# after hundreds of passes, had no chance to do so here. The networks are narrow bottlenecks, and the paper's comparison of shortcuts
-# used basic blocks of two 3×3 convolutions. The rates come from a coarse grid and two seeds, which may have been
-# lucky ones (those of *no normalisation* were). Eight pairs leave differences of a tenth
-# open. So take the large effects along, and treat the rest as what the word says: undecided.
+# after hundreds of passes, had no chance to do so here. The networks are narrow bottlenecks, and the paper's comparison
+# of shortcuts used basic blocks of two 3×3 convolutions. The rates come from a coarse grid and two seeds, which may
+# have been lucky ones. Eight pairs leave differences of a tenth open. So take the large effects with you, and treat the
+# rest as what the word says: undecided.
 #
 # ## Summary
 #
@@ -491,8 +510,8 @@ plots.show(*plots.learning_curves(runs, window=10, log=True),
 # - The best thing that stood on a shortcut here was nothing. A constant one half ruins 56 layers, a 1×1 convolution
 #   doubles the loss even if it starts as the identity, and gates do little harm: trained, they still let nine tenths of
 #   a shortcut pass, on average.
-# - Where ReLU and normalisation stand is undecided here, but for a normalisation *after* the addition, which costs 56 layers a
-#   factor of more than two.
+# - Whether it matters where ReLU and normalisation stand is undecided here, except for a normalisation *after* the
+#   addition, which costs the network of 56 layers a factor of more than two.
 # - Depth sorts the variants: a handicap that costs 20 layers a third or less can cost 56 a factor of three to seven.
 # - Many comparisons need a correction, and undecided is not equal.
 #
@@ -527,8 +546,8 @@ quizzes.show("07")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 07](exercises/07_variants.ipynb): to build, to mend, to
-# predict and run, with checks that answer at once and hints that unfold, and one to discuss.
+# Reading is only half the work. In the [exercises for lesson 07](exercises/07_variants.ipynb) you build,
+# mend, predict and run, with checks that answer at once and hints to open if you need them; one exercise is there to discuss.
 #
 # ## References
 #

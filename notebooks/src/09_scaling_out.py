@@ -87,7 +87,7 @@ plots.show(*figure, "Above, the loss of the two workers; below, how far it is fr
 
 # %%
 early = max(np.abs(np.subtract(a.loss, b.loss)[:20]).max() for a, b in zip(one, two))
-verdict("in the first 20 updates, two workers have the losses of one process, to rounding", early < 1e-5,
+verdict("in the first 20 updates, the losses of two workers equal those of one process, up to rounding", early < 1e-5,
         f"at most {early:.1e} nats apart, over {len(SEEDS)} seeds")
 late = max(apart(a, b).max() / np.ptp(a.loss) for a, b in zip(one, two))
 verdict("over all 200 updates, the difference stays below a tenth of the change that training makes", late < 0.1,
@@ -251,7 +251,7 @@ verdict("one process drifts away from itself: in the last fifty updates at least
 # *second* update by more than the last digits, it is not rounding. Either there is a mistake, or some layer looks at
 # the whole batch (section 6).
 #
-# ## 4. Three lines more
+# ## 4. Three more lines
 #
 # In TensorFlow, a **strategy** knows the replicas and how they talk to each other. If you train with `fit` on one machine, it
 # is all that you need: build and compile the model inside `strategy.scope()`, and `fit` does the rest. (Across several machines
@@ -309,7 +309,7 @@ plots.table(["loop", *(f"loss of batch {n}" for n in (1, 2, 20))],
             [[name, *(f"{losses[n - 1]:.6f}" for n in (1, 2, 20))] for name, losses in found.items()])
 
 # %% [markdown] tags=["slide"]
-# ## Three lines more
+# ## Three more lines
 #
 # ```python
 # with strategy.scope():
@@ -404,6 +404,10 @@ verdict_above("without line 3 the second loss is off, and at least a hundred tim
 # its array into $k$ chunks, and each sends to its right-hand neighbour only. In the first $k-1$ rounds everybody
 # passes a chunk on and adds what arrives to its own, after which each holds one chunk of the finished sum. In another
 # $k-1$ rounds the finished chunks travel once around.
+#
+# Take three workers, 0, 1 and 2, and chunks a, b and c. Round 1: worker 0 sends its a to 1, worker 1 its b to 2, worker 2
+# its c to 0, and each adds what arrives. Round 2: each sends on the chunk that it has just added to, so that worker 2 then
+# holds the finished a, worker 0 the finished b, worker 1 the finished c. Rounds 3 and 4 only hand these around.
 #
 # **Predict.** How many numbers does each worker send, compared with the $n$ that it has? With two workers, and with a
 # hundred?
@@ -546,7 +550,7 @@ for seed in SEEDS:
 own = min(off["own statistics"][2])
 verdict("two replicas that normalise by their own shares do not get the gradient of the batch", own > 0.01,
         f"off by at least {own:.0%} of its length, over {len(SEEDS)} seeds")
-verdict("with synchronised normalisation, two devices get the gradient of the batch, to rounding", max(restored) < 1e-9,
+verdict("with synchronised normalisation, two devices get the gradient of the batch, up to rounding", max(restored) < 1e-9,
         f"off by at most {max(restored):.0e} of its length, over {len(SEEDS)} seeds")
 
 # %% [markdown] tags=["slide"]
@@ -666,7 +670,8 @@ verdict("a run that was killed and went on has the losses and the weights of the
 # network. Answer: Adam would start as if it had never seen a gradient. The next slide shows what that costs.
 
 # %% [markdown]
-# Not near it: exactly there. And if the checkpoint held the weights alone, as those of many programs do? Nothing would
+# Not near it: exactly there. Training magnifies every difference, as section 3 showed, but here there is none to magnify:
+# the same two workers add the same shares in the same order, and the checkpoint keeps every bit. And if the checkpoint held the weights alone, as those of many programs do? Nothing would
 # warn you. We let one process save only the weights at update 100, and go on from them.
 
 # %%
@@ -709,25 +714,29 @@ verdict("restarted without Adam's averages, the next hundred updates have a high
 # Restart a short run, and compare its losses with those of one that was not interrupted.
 
 # %% [markdown]
-# It trains on, but it is another run, and a hundred updates later it is still falling behind; whether it would catch
-# up, we did not wait to see. (Adam's own count of updates was lost as well.) So the test for a checkpoint is the test
-# for a second worker: compare the next few losses with those of a run that never stopped.
+# It goes on training, but as a different run, and a hundred updates later it is still falling behind; we did not wait
+# to see whether it would catch up. (Adam's own count of updates was lost as well.) So the test for a checkpoint is the
+# test for a second worker: compare the next few losses with those of a run that never stopped.
 #
 # ## Summary
 #
-# - The mean of the gradients of equal shares *is* the gradient of the batch, if each image's loss depends on that
-#   image alone. Two workers then train like one process, to rounding.
+# - The mean of the gradients of equal shares *is* the gradient of the batch, if each image's loss depends on that image
+#   alone. Two workers then train like one process, up to rounding.
 # - Rounding differences grow with the updates, with a second worker or without. A difference in the second update, by
 #   more than the last digits, is not rounding.
-# - A custom loop needs a scope and three lines more: deal out the batch, run the update on all replicas, divide by their number.
-#   Forget the last one, and Adam hides it.
+# - A custom loop needs a scope and three more lines: deal out the batch, run the update on all replicas, divide by
+#   their number. Forget the last one, and Adam hides it.
 # - In a ring all-reduce each worker sends less than twice its gradient, however many workers there are.
 # - With batch normalisation by shares the gradient is another one. Synchronised normalisation restores it, at the
 #   price of messages in every such layer.
 # - A lost worker must end the run with a clear message, and a checkpoint must hold the optimiser, too.
 #
-# This is the last lesson. If you have machines to spare, [clusters](deeper/09_clusters.ipynb) takes this program to
-# them; if you have a problem of your own, lesson [08](08_your_turn.ipynb) is where to start.
+# This is the last lesson. You began with a riddle: a network that *could* copy a shallower one, and did not. Since then you
+# have built the block that makes copying free, raced it fairly, taken it apart, and found the digits that a blog post's
+# network never reads; and you have seen some of our own claims fail. Take the habit with you, more than the block: guess
+# first, measure with several seeds, and write *undecided* when it is. If you have machines to spare,
+# [clusters](deeper/09_clusters.ipynb) takes this lesson's program to them; if you have a problem of your own, lesson
+# [08](08_your_turn.ipynb) is where to start.
 #
 # ## Quiz
 #
@@ -758,8 +767,8 @@ quizzes.show("09")
 #
 # ## Exercises
 #
-# Reading is only half the work. [Exercises to lesson 09](exercises/09_scaling_out.ipynb): to build, to mend, to
-# predict and run, with checks that answer at once and hints that unfold, and one to discuss.
+# Reading is only half the work. In the [exercises for lesson 09](exercises/09_scaling_out.ipynb) you build,
+# mend, predict and run, with checks that answer at once and hints to open if you need them; one exercise is there to discuss.
 #
 # ## References
 #

@@ -1,4 +1,4 @@
-"""Checks of the exercises to lesson 01, degradation."""
+"""Checks of the exercises for lesson 01, degradation."""
 
 import keras
 import numpy as np

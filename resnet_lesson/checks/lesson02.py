@@ -1,4 +1,4 @@
-"""Checks of the exercises to lesson 02, residual learning."""
+"""Checks of the exercises for lesson 02, residual learning."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Checks of the exercises to lesson 03, the bottleneck block."""
+"""Checks of the exercises for lesson 03, the bottleneck block."""
 
 import numpy as np
 

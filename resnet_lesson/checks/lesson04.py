@@ -1,4 +1,4 @@
-"""Checks of the exercises to lesson 04, plain against residual."""
+"""Checks of the exercises for lesson 04, plain against residual."""
 
 import keras
 import numpy as np

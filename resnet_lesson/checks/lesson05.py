@@ -1,4 +1,4 @@
-"""Checks of the exercises to lesson 05, inside the network."""
+"""Checks of the exercises for lesson 05, inside the network."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Checks of the exercises to lesson 06, reading the article."""
+"""Checks of the exercises for lesson 06, reading the article."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Checks of the exercises to lesson 07, the variants."""
+"""Checks of the exercises for lesson 07, the variants."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Checks of the exercises to lesson 08, your turn."""
+"""Checks of the exercises for lesson 08, your turn."""
 
 import numpy as np
 

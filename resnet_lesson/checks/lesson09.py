@@ -1,4 +1,4 @@
-"""Checks of the exercises to lesson 09, scaling out."""
+"""Checks of the exercises for lesson 09, scaling out."""
 
 import os
 import tempfile

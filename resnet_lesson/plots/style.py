@@ -18,13 +18,14 @@ BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#555555"
 KINDS = {
     GREEN: r"faded|fading",
     BLUE: r"plain|no shortcuts?",
-    VERMILION: r"residual|baseline|changed|shortcuts kept|with shortcuts",
+    VERMILION: r"residual|baseline|one addition|shortcuts kept|with shortcuts",
 }
 OTHERS = ("#000000", "#CC79A7", "#E69F00", "#56B4E9")
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 # A reader's matplotlibrc may ask for LaTeX, which may be missing and takes % and _ for commands.
 plt.rcParams["text.usetex"] = False
+plt.rcParams["font.size"] = 12  # to be read on a phone, and from the last row
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -52,7 +53,7 @@ def styled(series):
             colour = next(others)
         else:
             before, all_of_kind = kinds[:at].count(kinds[at]), kinds.count(kinds[at])
-            colour = darker(kinds[at], 0.55 * before / max(all_of_kind - 1, 1))
+            colour = darker(kinds[at], 0.35 * before / max(all_of_kind - 1, 1))
         yield name, values, colour, *look
 
 
@@ -80,12 +81,13 @@ def label_ends(ax, most):
     at = across.transform([(1, end) for end in ends])[:, 1] * 72 / ax.figure.dpi  # points
     order, heights = np.argsort(at), at.copy()
     for lower, upper in itertools.pairwise(order):
-        heights[upper] = max(heights[upper], heights[lower] + 15)  # one line of text
+        heights[upper] = max(heights[upper], heights[lower] + 18)  # one line of text
     heights -= max(0, heights.max() - ax.bbox.y1 * 72 / ax.figure.dpi)
     look = {"xycoords": across, "textcoords": "offset points", "va": "center"}
     for line, name, end, up in zip(lines, names, ends, heights - at, strict=True):
         # As text, the light ones would be hard to read.
-        ax.annotate(name, (1, end), (6, up), color=darker(line.get_color(), 0.3), **look)
+        colour = darker(line.get_color(), 0.15 if colour_of(name, None) else 0.3)
+        ax.annotate(name, (1, end), (6, up), color=colour, **look)
 
 
 def finish(ax, title, words, **settings):

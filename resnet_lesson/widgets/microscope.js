@@ -626,7 +626,7 @@ const LOOK = `
   outline-offset: 1px; }
 .scope .strip { display: flex; flex-wrap: wrap; gap: .5em .9em; align-items: center; }
 .scope fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
-.scope legend { float: left; margin-right: .6em; font-size: 1em; line-height: 28px; padding: 0;
+.scope legend { float: left; margin: 0 .6em 0 0; font-size: 1em; line-height: 28px; padding: 0;
   width: auto; }
 .scope label { display: inline-flex; gap: .35em; align-items: center; min-height: 28px; margin: 0; }
 .scope input[type=range] { width: 9em; accent-color: var(--edge); min-height: 28px; }
@@ -721,7 +721,8 @@ const LOOK = `
   overflow-y: auto; }
 .scope .board { display: none; position: sticky; bottom: 0; z-index: 4; background: var(--paper);
   border: 1px solid var(--edge); border-radius: 6px; padding: .3em .6em; margin: 0;
-  grid-template-columns: repeat(3, 1fr); gap: .5em; font-size: .86em; }
+  grid-template-columns: repeat(3, 1fr); gap: .5em; font-size: .86em;
+  box-shadow: 0 -3px 8px #0004; }
 @container (max-width: 479.9px) { .scope .board { display: grid; } }
 .scope:has(.tour:not([hidden])) .board { display: none; }
 .scope .board b { color: var(--own); display: block; }
@@ -1369,7 +1370,7 @@ function counting(scope) {
     const place = document.createElement("span"), name = document.createElement("b");
     name.textContent = `${ABOUT[kind][0]}: ${best(scope.steps[kind].probabilities)}`;
     place.style.setProperty("--own", `var(--${kind})`);
-    place.append(name, `${scope.rightOf(kind) ?? "…"} right`);
+    place.append(name, `${scope.rightOf(kind) ?? "…"} of ${digits.count} right`);
     return place;
   }
   // Of each network, what has become of it, unless that is what was said last.
@@ -1809,10 +1810,11 @@ function inWords({ values, width, height }) {
   return [`strongest ${figure(values[at])}, ${where}`, ...share.filter(Boolean)].join("; ");
 }
 
-// Above zero towards blue, below towards orange, zero the colour of the paper.
+// Above zero towards the ink, below towards purple, zero the colour of the paper; blue, orange and
+// green are those of the networks.
 function paintMap(canvas, { values, width, height }, most, dark, mark = null) {
   const image = new ImageData(width, height), paper = dark ? [22, 24, 29] : [255, 255, 255];
-  const ends = dark ? [[150, 210, 255], [255, 150, 80]] : [[0, 45, 110], [190, 75, 0]];
+  const ends = dark ? [[225, 228, 232], [235, 130, 200]] : [[25, 25, 25], [165, 40, 120]];
   const scale = most || largest({ values }) || 1;
   values.forEach((value, i) => {
     const share = Math.min(Math.abs(value) / scale, 1) ** 0.7, end = ends[value < 0 ? 1 : 0];

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Exercises to lesson 01: degradation
+# # Exercises for lesson 01: degradation
 #
 # They go with lesson [01](../01_degradation.ipynb). Write each answer in place of the `...`, run the
 # cell, then the one below it: it checks the answer at once and says what is wrong. The hints unfold.

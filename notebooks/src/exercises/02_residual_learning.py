@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Exercises to lesson 02: residual learning
+# # Exercises for lesson 02: residual learning
 #
 # They go with lesson [02](../02_residual_learning.ipynb). Write each answer in place of the `...`, run
 # the cell, then the one below it: it checks the answer at once and says what is wrong. The hints

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Exercises to lesson 03: the bottleneck block
+# # Exercises for lesson 03: the bottleneck block
 #
 # They go with lesson [03](../03_bottleneck_block.ipynb). Write each answer in place of the `...`, run
 # the cell, then the one below it: it checks the answer at once and says what is wrong. The hints

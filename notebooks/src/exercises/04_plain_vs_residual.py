@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Exercises to lesson 04: plain against residual
+# # Exercises for lesson 04: plain against residual
 #
 # They go with lesson [04](../04_plain_vs_residual.ipynb). Write each answer in place of the `...`, run
 # the cell, then the one below it: it checks the answer at once and says what is wrong. The hints
@@ -189,7 +189,7 @@ else:
 checks.zero_prediction((prediction, zero, usual))
 
 # %% [markdown]
-# A wrong prediction is no mistake. In the exercises to lesson 02, branches that start at zero were a great help. What is
+# A wrong prediction is no mistake. In the exercises for lesson 02, branches that start at zero were a great help. What is
 # different here? And was the race fair? Set `RATE` to 0.05, at which 8 layers did best in the lesson's map, predict again,
 # and run both cells once more.
 

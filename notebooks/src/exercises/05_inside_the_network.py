@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Exercises to lesson 05: inside the network
+# # Exercises for lesson 05: inside the network
 #
 # They go with lesson [05](../05_inside_the_network.ipynb). Write each answer in place of the `...`, run
 # the cell, then the one below it: it checks the answer at once and says what is wrong. The hints

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Exercises to lesson 06: reading the article
+# # Exercises for lesson 06: reading the article
 #
 # They go with lesson [06](../06_reading_the_article.ipynb), which reads
 # <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>, the article behind this course. Write each answer in place of the

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Exercises to lesson 07: variants
+# # Exercises for lesson 07: variants
 #
 # They go with lesson [07](../07_variants.ipynb). Write each answer in place of the `...`, run the
 # cell, then the one below it: it checks the answer at once and says what is wrong. The hints

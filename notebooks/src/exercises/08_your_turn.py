@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Exercises to lesson 08: your turn
+# # Exercises for lesson 08: your turn
 #
 # They go with lesson [08](../08_your_turn.ipynb). Write each answer in place of the `...`, run the
 # cell, then the one below it: it checks the answer at once and says what is wrong. The hints

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Exercises to lesson 09: scaling out
+# # Exercises for lesson 09: scaling out
 #
 # They go with lesson [09](../09_scaling_out.ipynb). Write each answer in place of the `...`, run the
 # cell, then the one below it: it checks the answer at once and says what is wrong. The hints
