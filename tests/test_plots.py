@@ -192,7 +192,8 @@ def colours(*names):
 
 def test_a_kind_of_network_has_its_colour_in_every_figure_and_nothing_else_has_it():
     alone = colours("plain", "residual", "faded")
-    other = colours("loss", "faded 56", "56 layers, one addition", "accuracy", "no shortcuts", "x", "z")
+    names = ("faded 56", "56 layers, one addition", "no shortcuts")
+    other = colours("loss", "accuracy", *names, "x", "z")
     assert len(set(alone.values())) == 3
     assert other["no shortcuts"] == alone["plain"]
     assert other["56 layers, one addition"] == alone["residual"]

@@ -68,9 +68,13 @@ plots.show(*figure, "Three networks, three runs of each, smoothed over ten updat
 # %% [markdown] tags=["slide"]
 # # 00 · Start here
 #
-# <!-- output: 470 -->
+# Which ends lower: 20 plain layers, or 56?
 #
-# Make a network deeper, and it does worse. Change it a little, and it does better than both.
+# <!-- later -->
+#
+# <!-- output: 450 -->
+#
+# Make a network deeper, and it does worse. Change the deeper one a little, and it does better than both.
 #
 # <!-- notes -->
 # Run the cell while people come in: it takes half a minute. Ask before you show the figure: which of 20
@@ -135,8 +139,8 @@ plots.show(*diagrams.block("bottleneck", shortcut="identity", filters=(8, 8, 16)
 # The **shortcut** carries $x$ around the layers. It has no weights.
 #
 # <!-- notes -->
-# Ask: what comes out if the layers of the branch give zero? They will say: zero. Answer: the input, after
-# a ReLU, which leaves it as it is, since it came from a ReLU. Lesson 02 is about just that.
+# Ask: what comes out of the residual block if the layers of its branch give zero? They will say: zero. Answer: the
+# input, after a ReLU, which leaves it as it is, since it came from a ReLU. Lesson 02 is about just that.
 
 # %% [markdown] tags=["slide"]
 # ## A fair race?
@@ -177,7 +181,8 @@ verdict_above("the plain network of 56 layers ends with a higher training loss t
 #
 # <!-- output -->
 #
-# The luckiest run of one side against the unluckiest of the other: nine pairs, and the claim is about each.
+# Every run of one side against every run of the other, even the luckiest against the unluckiest: nine pairs, and the
+# claim is about each.
 #
 # <!-- notes -->
 # Ask: what would make this verdict fail? They will say: nothing, it was written afterwards. Answer: one
@@ -409,7 +414,7 @@ quizzes.show("00")
 # ## What to remember
 #
 # - 56 plain layers end far above 20, on their own training images: **degradation**.
-# - One addition per block, no weight more: 56 layers end below both.
+# - One addition per block, and not one extra weight: 56 layers end below both.
 # - Several seeds, a rate of its own for each network, and a verdict that can fail.
 # - Training, validation, test: choose on the second only.
 #

@@ -485,7 +485,7 @@ verdict_above("100 layers are wrong more often than 10, on the images that they 
 # %% [markdown] tags=["slide"]
 # ## What we do not know yet
 #
-# - Worse, or only slower? Ten times as long, they are both: **the long runs**, after lesson 04.
+# - Worse, or only slower? Trained ten times as long, they are both: **the long runs**, after lesson 04.
 # - Networks that narrow inside cannot copy every input. **Lesson 03**
 # - Do gradients vanish? Not in these networks of 100 layers: **the deeper notebook**.
 #
@@ -525,7 +525,8 @@ quizzes.show("01")
 # - A deeper network can copy a shallower one, exactly.
 # - Trained from a random start, it ends far above such a copy, at every rate that was tried.
 # - It is not over-fitting: it is bad on its own images.
-# - Put at the copy, training with small steps **improves** it. It just does not find it in the time it has.
+# - Started at the copy, a network **improves** with small steps. Training just does not find the copy in the time it
+#   has.
 #
 # **Next:** what if doing nothing were easy?
 #

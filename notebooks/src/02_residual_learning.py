@@ -525,7 +525,7 @@ plots.table(["size of what is cut off, over that of x₂", *(f"seed {seed}" for 
 
 # %%
 verdict("what the last ReLUs cut off is more than half as large as the result, before training and after, with "
-        "each seed", min(shares) > 0.5, f"{min(shares):.2f} to {max(shares):.2f} of the size of x₂")
+        "each seed", min(before + after) > 0.5, f"{min(before + after):.2f} to {max(before + after):.2f} of the size of x₂")
 
 # %% [markdown] tags=["slide"]
 # ## With the last ReLU, the sum is not exact
@@ -668,9 +668,9 @@ assert min(again["residual, usual start"][100]) > max(again["plain"][100])  # wi
 # The addition is half of the idea. **A branch that starts small** is the other half.
 #
 # <!-- notes -->
-# Ask: where do the residual ones go? They will say: down to the level of 10. Answer: with the usual first weights, up. With
-# branches of zero, down, further than ten plain ones, though not quite to ten of their own kind. The addition is half of
-# the idea, and a small branch at the start the other half.
+# Ask: where do the residual ones go? They will say: down to the level of 10. Answer: with the usual first weights, they
+# go up. With branches that start at zero, they go down: further than ten plain layers, though not quite as far as ten
+# of their own kind. The addition is half of the idea, and a small branch at the start the other half.
 
 # %% [markdown]
 # The addition by itself makes matters *worse*. Forty-nine blocks with branches of the usual size, and nothing to hold

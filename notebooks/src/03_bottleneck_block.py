@@ -220,8 +220,8 @@ plots.table(["channels C", "basic", "bottleneck, r = 2", "times cheaper", "bottl
 # <!-- output -->
 #
 # <!-- notes -->
-# Ask for r = 4, in the head: 2/4 + 9/16 is about 1.06, so about 17 times cheaper, whatever C. They will say: four
-# times. And for r = 2, which this course uses? About five and a half times.
+# Ask for r = 4, without paper. They will say: four times. Answer: 2/4 + 9/16 is about 1.06, so about 17 times cheaper,
+# whatever C. And for r = 2, which this course uses? About five and a half times.
 
 # %% [markdown]
 # The factor does not depend on $C$: about 17 for $r = 4$ and 5.5 for $r = 2$. You can keep that saving, or spend it
@@ -275,6 +275,9 @@ verdict("what the first 1×1 maps to zero is invisible to the plain bottleneck, 
 # ## How far a block sees
 #
 # - A basic block: 5 × 5 pixels of its input
+#
+# <!-- later -->
+#
 # - A bottleneck: 3 × 3, for a 1×1 sees nothing new
 #
 # With kernels $k_i$ and strides $s_i$, a row of layers sees $1 + \sum_i (k_i - 1) \prod_{j<i} s_j$ pixels.
@@ -502,8 +505,8 @@ plots.table(["network", "best rate", "training loss, mean", "test mistakes of 10
 # <!-- output: 470 -->
 #
 # <!-- notes -->
-# Ask: what was held fixed? Two pairs of equal cost, and one pair of equal width. They will say: the bottleneck is
-# ahead at equal cost, that is what it was made for. Answer: read the verdicts of the lesson.
+# Two pairs have equal cost, and one pair equal width. Ask: which is ahead at equal cost? They will say: the bottleneck,
+# that is what it was made for. Answer: eight seeds cannot tell the training losses apart.
 
 # %%
 narrow, wide = "bottleneck 16/32", "basic 16/32"

@@ -97,14 +97,18 @@ plots.show(axes[0], " ".join(texts),
 # %% [markdown] tags=["slide"]
 # ## One knob left
 #
-# One rate for both measures which network that rate suits.
+# Why not one rate for both?
+#
+# <!-- later -->
+#
+# With one rate for both, you measure which network that rate suits.
 #
 # So: one **search** for both, then each at its own best rate, on fresh seeds.
 #
 # Layers, first weights, images and their order are the same. `+ x` is not.
 #
 # <!-- notes -->
-# Ask: why not give both the same rate, for fairness? They will say: yes, that is fair. Answer: then you measure which
+# Ask: would the same rate not be fair? They will say: yes, it would. Answer: then you measure which
 # network that rate suits. It is the most common flaw in comparisons of this kind.
 
 # %% [markdown]
@@ -469,7 +473,7 @@ plots.show(*plots.intervals(moved, "training loss (nats)", log=True),
 # <!-- notes -->
 # Three seeds each, nothing claimed beforehand. Ask before: gone after 200 updates, after one, or within ten at the very
 # end: which is worst? They will say: the early one, it has had no time. Answer: 200 updates are plenty. One is too few,
-# and ten are too short a farewell.
+# and fading within ten is too abrupt.
 
 # %% [markdown] tags=["slide"]
 # ## Try it: fade a trained network
@@ -477,9 +481,10 @@ plots.show(*plots.intervals(moved, "training loss (nats)", log=True),
 # <!-- microscope: depth=56&digit=3&open=r9 -->
 #
 # <!-- notes -->
-# All shortcuts of the residual network go down by a tenth. Ask: how many of its 200 digits will it still read? They will say:
-# nearly all. Answer: slide them to 0.9, and see the count. Slide them up again, and compare with the faded network beside it, which has no
-# shortcuts at all and reads nearly everything: it learnt to do without them. A click beside the frame gives the keys back.
+# All shortcuts of the residual network go down by a tenth. Ask: how many of its 200 digits will it still read? They
+# will say: nearly all. Answer: slide them to 0.9, and see the count. Slide them up again, and compare with the faded
+# network beside it, which has no shortcuts at all and reads nearly everything: it learnt to do without them. After a
+# click outside the frame, the keys move the slides again.
 
 # %% [markdown]
 # Nothing was claimed about these beforehand, and three seeds prove nothing; but what they show is clear enough. Two
@@ -564,8 +569,8 @@ plots.show(*plots.curves(each_50, shown, "updates", "training loss (nats)", log=
 # Ten times as many updates, at the best rates for 600, annealed to zero. **Both.**
 #
 # <!-- notes -->
-# Ask before: where does the top line end? They will say: it catches up, MNIST is easy. Answer: it comes down, but not to
-# the others. In nats the gap closes, as a ratio it widens: choose your measure before you look.
+# Ask before: where does the top line end? They will say: it catches up, MNIST is easy. Answer: it comes down, but not
+# to the others. In nats the gap narrows; as a ratio it widens: choose your measure before you look.
 
 # %%
 plots.table(["network", "updates to a loss of 0.5", "training loss in the end", "training images misread, of 12,800",

@@ -113,9 +113,10 @@ plots.show(ax, f"{alt} Dotted: guessing.",
 # <!-- microscope: depth=56&digit=3&open=p5 -->
 #
 # <!-- notes -->
-# Switch block 5 off in the plain network, ask what is left, then in the residual one. Ask: which block of the residual network would hurt most? They
-# will say: the last, it decides. Answer: let them call numbers and switch those off; the first ones hurt. Then take out two
-# that hardly hurt by themselves. A click beside the frame gives the keys back.
+# Switch block 5 off in the plain network, ask what is left, then in the residual one. Ask: which block of the residual
+# network would hurt most? They will say: the last, it decides. Answer: let them call numbers and switch those off; the
+# first ones hurt. Then take out two that hardly hurt by themselves. After a click outside the frame, the keys move the
+# slides again.
 
 # %%
 verdict_above("without one block, averaged over the blocks, residual networks keep far more accuracy than plain ones",
@@ -178,16 +179,17 @@ plots.show(ax, f"{alt} Dotted: what the formula foretells of the first stage, fr
 # %% [markdown] tags=["slide"]
 # ## Three measurements, before training
 #
-# | question | measured | from … to |
+# | question | measured | landmarks |
 # |---|---|---|
 # | Is it garbled? | what a linear probe reads after the last block | 0.1, guessing … 1 |
 # | Do batches agree? | cosine of what the labels of two batches ask for | 0, nothing in common … 1 |
-# | Does a step help? | share of the promised fall, for another batch | 0, useless … 1, as promised |
+# | Does a step help? | share of the promised fall, for another batch | 0, useless … 1, as promised; below 0 it does harm |
 #
 # <!-- notes -->
-# Explain each with a drawing: ten weighted sums; two arrows; a tangent and a curve. Why the labels' part? All batches agree that
-# the network must stop calling everything a 7; that is taken away. Ask what the third adds. They will say: it is the second once
-# more. Answer: for a very short step, yes. Ours also shows whether the slope lasts.
+# Explain each with a drawing: ten weighted sums; two arrows; a tangent and a curve. Why only the part that depends on
+# the labels? All batches agree that the network must stop calling everything a 7; that shared part is left out. Ask
+# what the third adds. They will say: it is the second once more. Answer: for a very short step, nearly. Ours also
+# shows whether the slope lasts.
 
 # %% [markdown]
 # Before training the ratio falls as foretold, even a little faster, and training hardly changes that: it lowers the
@@ -473,18 +475,18 @@ for t, arm in ((0.0, "dirac 0"), (0.25, "dirac 0.25"), (0.5, "dirac 0.5"), (0.75
     ended[t] = [run["train_loss"] for run in at_best_rate(of_arm, chosen["search_seeds"], chosen["seeds"])[1]]
 
 axes = plt.subplots(2, 2, figsize=(7.4, 5.8), layout="constrained")[1].flat[:]
-words = []
+words, ticks = [], {0.0: "0", 0.25: "¼", 0.5: "½", 0.75: "¾", 1.0: "1"}
 for i, (ax, name) in enumerate(zip(axes, NAMES, strict=False)):
-    series = {kind: {at: [one[i] for one in group] for at, group in of_kind.items()} for kind, of_kind in dialled.items()}
+    series = {kind: {ticks[t]: [one[i] for one in group] for t, group in of_kind.items()} for kind, of_kind in dialled.items()}
     words.append(plots.dots(series, "t", name, ax=ax)[1])
     ax.set(title=name, ylabel="", ylim=(-0.1, 1))
     level = np.mean([one[i] for one in found["residual"][34]])
     ax.axhline(level, color="black", linestyle=(0, (1, 3)))
     words.append(f"The residual network is at {level:.2f}.")
-words.append(plots.dots({"plain, 54 layers": ended}, "t", "final training loss", ax=axes[3], log=True)[1])
+recorded = {"plain, 54 layers": {ticks[t]: losses for t, losses in ended.items()}}
+words.append(plots.dots(recorded, "t", "final training loss", ax=axes[3], log=True)[1])
 axes[3].set(title="and in the end: training loss", ylabel="")
 for ax in axes:
-    ax.set(xscale="linear", xticks=[0, 0.25, 0.5, 0.75, 1], xticklabels=["0", "¼", "½", "¾", "1"])
     for label in list(ax.texts):  # the caption says which network it is
         label.remove()
 plots.show(axes[0], " ".join(words),
@@ -527,8 +529,8 @@ assert np.all(exact[:2].mean(axis=1) > quarter[:2].mean(axis=1))  # though more 
 # - The training loss follows from them: **not all the way**; at t = 0 they are no worse, and it is higher
 #
 # <!-- notes -->
-# Ask: what would convince you of the last line? They will say: more seeds. Answer: many networks, measured early, and a rule that
-# tells from the early numbers which will end well.
+# Ask: what would convince you that the training loss does follow from them? They will say: more seeds. Answer: many
+# networks, measured early, and a rule that tells from the early numbers which will end well.
 
 # %% [markdown]
 # Garble less, down to t = ¼, and batches agree more, and steps help more, and the network trains, without a shortcut
@@ -692,7 +694,7 @@ quizzes.show("05")
 # - Residual blocks add to what is handed on anyway. Half can be taken out, one at a time.
 # - Before training: plain layers **garble**, batches **disagree**, steps **do not help**. The dial moves all three.
 # - Nothing vanishes with batch normalisation. Plain gradients explode.
-# - Brought up residual, a plain network keeps blocks that pass part of their input on.
+# - A plain network whose shortcuts faded while it learnt keeps blocks that pass on part of their input.
 #
 # **Exercises:** lesson 05; the last one is for a discussion.
 #

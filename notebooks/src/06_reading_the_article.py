@@ -233,8 +233,8 @@ plots.table(["part", "parameters", "share"],
 # - a huge **matrix**, no normalisation
 #
 # <!-- notes -->
-# Compare with the lists of the pairs. Ask: which of these costs most? They will say: no normalisation. Answer: later. The next
-# figure says where the numbers of the network are.
+# Compare with the lists of the pairs. Ask: which of these costs most? They will say: no normalisation. Answer: that
+# comes later. The next figure shows where the network's parameters are.
 
 # %% [markdown] tags=["slide"]
 # ## Where the numbers are
@@ -317,8 +317,8 @@ plots.show(*plots.curves(margins, norms, "margin of a wrong class, in logits", "
 # <!-- output: 380 -->
 #
 # <!-- notes -->
-# Ask: the loss cannot fall to zero; is that harmful? They will say: yes. Answer: that is only odd. The gradient is what
-# counts: the surer and the more wrong, the smaller it gets.
+# Ask: the loss cannot fall to zero; is that harmful? They will say: yes. Answer: that alone is merely odd. The gradient
+# is what counts: the surer the network is of a wrong answer, the smaller it gets.
 
 # %% [markdown] tags=["slide"]
 # ## Why the gradient is gone
@@ -394,9 +394,9 @@ print(provenance(study))
 # <!-- output: 430 -->
 #
 # <!-- notes -->
-# Ask: which helps most, and which hurts? They will say: normalisation helps. Answer: no run with one softmax alone makes as
-# many mistakes as any run with two. Normalisation everywhere is a lottery, and the dots at 10 % and beyond are networks that have
-# lost whole digits for good.
+# Ask: which helps most, and which hurts? They will say: normalisation helps. Answer: every run in which just the second
+# softmax was removed makes fewer mistakes than every run with two. Normalisation everywhere is a lottery, and the dots
+# at 10 % and beyond are networks that have lost whole digits for good.
 
 # %%
 plots.table(["repair", "mistakes, relative to as written", "95 % interval", "corrected p", ""], [

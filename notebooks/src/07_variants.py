@@ -316,8 +316,9 @@ plots.show(*diagrams.block_orders(), "Five orders. **Follow the orange shortcut 
 # <!-- output: 420 -->
 #
 # <!-- notes -->
-# Ask: which two put something on the line? They will say: only the second. Answer: the baseline has a ReLU there, and the norm
-# after addition both. Then go back to the chart: which of them can be told from the baseline at 56 layers?
+# Ask: which two put something on the line? They will say: only the second. Answer: the baseline puts a ReLU there, and
+# "norm after addition" a normalisation and a ReLU. Then go back to the chart: which of them can be told from the
+# baseline at 56 layers?
 
 # %% [markdown] tags=["slide"]
 # ## One order fails
@@ -462,8 +463,9 @@ verdict("wherever our runs of 56 layers decide, they are on the paper's side of 
 # <!-- output -->
 #
 # <!-- notes -->
-# Other images, half the depth, seconds instead of days: only the side of the baseline can be compared. Ask: what does undecided
-# mean? They will say: equal. Answer: eight pairs do not tell. A difference may be there, and it is small.
+# Other images, half the depth, seconds instead of days: all that can be compared is on which side of the baseline a
+# variant falls. Ask: what does undecided mean? They will say: equal. Answer: eight pairs do not tell. A difference may
+# be there, and it is small.
 
 # %% [markdown]
 # ## 8. Try one yourself
@@ -490,8 +492,8 @@ plots.show(*plots.learning_curves(runs, window=10, log=True),
 # Variant, depth, rate, seed: change one, and wait for half a minute.
 #
 # <!-- notes -->
-# Let the room choose a variant and a rate, and run the cell. Ask before: may we write down which is better? They will say: if
-# the curves are far apart. Answer: one seed shows a factor of two, and no tenth.
+# Let the room choose a variant and a rate, and run the cell. Ask before: may we write down which is better? They will
+# say: if the curves are far apart. Answer: one seed can show a factor of two, but not a difference of a tenth.
 
 # %% [markdown]
 # ## What this does not show
@@ -530,7 +532,7 @@ quizzes.show("07")
 # %% [markdown] tags=["slide"]
 # ## What to remember
 #
-# - Shortcut **and** normalisation: without either, 56 layers end ten times as high.
+# - Shortcut **and** normalisation: with one of the two missing, 56 layers end ten times as high.
 # - On the shortcut: **nothing**. A factor on one is a factor on all.
 # - Most famous changes: **undecided** at this size, which is not equal.
 # - Each at its own best rate, in pairs, corrected for many comparisons.

@@ -136,7 +136,7 @@ plots.show(axes[0], f"A photo and its digit after each step: {', '.join(names)}.
 #
 # <!-- notes -->
 # Ask: why the centre of mass and not the middle of the box? They will say: it makes no difference. Answer: a long thin
-# stroke moves the box, and the centre of mass hardly. And because MNIST did it so.
+# stroke moves the box, but hardly moves the centre of mass. And because MNIST did it that way.
 
 # %% [markdown]
 # No pen and paper at hand? Run the next cell and draw here, with the mouse, a finger, or the arrow keys and the space
@@ -549,8 +549,8 @@ print(provenance(ablation))
 #
 # <!-- notes -->
 # Ask before you show it: which part does the network miss most? They will say: the distorted images, or the shortcuts.
-# Answer: six seeds cannot tell that any single one is missed. Three left out together are. Each part alone covers for
-# the others.
+# Answer: six seeds do not show that any single one is missed. Three left out together are missed. It looks as if the
+# parts covered for one another.
 
 # %%
 decided = [arm for arm, one in differences.items() if one.p < 0.05]

@@ -234,9 +234,9 @@ plots.show(*plots.curves(TENS, drift, "updates", "difference of the losses (nats
 # Dashed: one process against itself, one weight changed in its last digit.
 #
 # <!-- notes -->
-# Ask: why do rounding errors not stay small? They will say: the network connection adds noise. Answer: no second
-# worker is needed. Training itself magnifies any difference that it is given. So "equal to one process" holds for
-# some number of updates; for the second one it is a sharp test.
+# Ask: why do rounding errors not stay small? They will say: the network connection adds noise. Answer: no second worker
+# is needed. Training itself magnifies any difference that it is given. So "equal to one process" holds for some number
+# of updates only; at the second update it is a sharp test.
 
 # %%
 growth = [run[-5:].max() / run[:2].max() for run in drift["one and itself, nudged"]]
@@ -372,9 +372,11 @@ plots.table(["mistake", *(f"difference of the losses, batch {n}" for n in (1, 2,
 # %% [markdown] tags=["slide"]
 # ## The line that gets forgotten
 #
+# <!-- later -->
+#
 # <!-- output -->
 #
-# - SGD takes a step that is twice too long, and the second loss shows it.
+# - SGD takes a step twice as long as it should be, and the second loss shows it.
 # - Adam divides each gradient by its usual size: the factor of two **cancels**.
 #
 # <!-- notes -->
@@ -616,16 +618,16 @@ plots.table(["what became of the two workers"], [[report] for report in reports]
 # %% [markdown] tags=["slide"]
 # ## A worker dies
 #
-# 1. **A clear end**: a sentence, and an exit status that is not zero
+# 1. **A clear end**: a message, and a non-zero exit status
 # 2. **Checkpoints**: weights, Adam's averages, the number of updates
 # 3. **Whole files**: written under another name, then renamed
 #
 # **Predict:** we kill one of two workers. What does the other do?
 #
 # <!-- notes -->
-# Ask who has seen a job that hangs, and who paid for it. They will say: the other worker carries on alone. Answer: it
-# cannot, the mean needs both gradients. If the connection breaks, TensorFlow notices; if the machine falls silent,
-# only a watchdog does.
+# Take the predictions. Ask: what can it do without the other's gradient? They will say: the other worker carries on
+# alone. Answer: it cannot, the mean needs both gradients. If the connection breaks, TensorFlow notices; if the machine
+# falls silent, only a watchdog does. Who has seen a job that hangs, and who paid for it?
 
 # %% [markdown] tags=["slide"]
 # ## The other one says so, and stops

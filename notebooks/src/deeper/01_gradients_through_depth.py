@@ -121,9 +121,10 @@ plots.show(*plots.curves(range(1, 101), series, "layer", "gradient norm", log=Tr
 
 # %% [markdown]
 # How small must a gradient be before its smallness matters? Adam divides each gradient by its own typical size, plus a
-# constant $\varepsilon = 10^{-7}$ in Keras. So a gradient of a thousandth moves a weight as far as one of a
-# thousand, until it gets down to $\varepsilon$. We ask for a typical entry of each layer's gradient, the root
-# of the mean square, and compare it with that. (Single entries can be zero, where a ReLU is shut.)
+# constant $\varepsilon = 10^{-7}$ in Keras. So a gradient of a thousandth moves a weight as far as one of a thousand,
+# until it gets near $\varepsilon$ (in the first update, near 32 times that, as [a later
+# notebook](06_tensorflow_1.ipynb) shows). We ask for a typical entry of each layer's gradient, the root of the mean
+# square, and compare it with that. (Single entries can be zero, where a ReLU is shut.)
 
 # %%
 sizes = [layer.kernel.shape.num_elements() for layer in nets[100].layers if hasattr(layer, "kernel")]

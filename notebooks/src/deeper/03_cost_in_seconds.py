@@ -74,9 +74,9 @@ plots.table(["channels C", "basic, ms a step", "bottleneck, ms a step", "ratio o
              "speed-up"], rows)
 
 # %% [markdown]
-# Compare the last two columns. On the machine that built this page, 256 channels gave about half of the promised
-# speed-up, and with 16 the bottleneck was even slower. Where does the rest go? There are three likely
-# answers. Two can be counted, and the third must be guessed from the times.
+# Compare the last two columns. On the machine that built this page, even 256 channels stayed far below the promised
+# speed-up, and with 16 the bottleneck gained little or nothing. Where does the rest go? There are three likely answers.
+# Two can be counted, and the third must be guessed from the times.
 #
 # ## 2. What does not shrink
 #

@@ -30,11 +30,11 @@ calibration = read_study("04_calibration")
 # %% [markdown]
 # ## 1. A network against itself
 #
-# In a recorded study, two residual networks ran against *themselves*, forty times each: same seed, same images, but in the
-# second run each first weight is changed by a millionth. Training amplifies such differences until the two runs visibly
-# part ways. Which of them ends lower is pure luck, so whatever difference a verdict finds between them is a false alarm.
-# From the forty pairs we draw groups of five, eight and ten, many times, and let the verdict of the lessons judge each
-# group.
+# In a recorded study, two residual networks ran against *themselves*, forty times each: both runs of a pair have the
+# same seed and the same images, but in the second one every initial weight is changed by about a millionth. Training
+# amplifies such differences until the two runs visibly part ways. Which of them ends lower is pure luck, so whatever
+# difference a verdict finds between them is a false alarm. From the forty pairs we draw groups of five, eight and ten,
+# many times, and let the verdict of the lessons, a paired t-test (Student 1908), judge each group.
 #
 # **Predict.** How many of a hundred groups raise an alarm? And how large would a true difference have to be, as a share of
 # the loss, for eight seeds to find it four times in five?
@@ -63,10 +63,10 @@ print(provenance(calibration))
 # ## 2. Where one side scatters more
 #
 # This was the easy case. Two runs of one network scatter alike, so that their differences lie evenly on both sides of
-# zero. In lesson 04 the deep plain network scatters widely and the residual one hardly at all. Then a few differences are
-# very large, the rest are small, and the bell curve is a poor picture of them. Real pairs of this kind with the same mean
-# do not exist, so we simulate them: losses drawn with the scatter that the two networks have in the record, and with one
-# and the same mean.
+# zero. In lesson 04 the deep plain network scatters widely and the residual one hardly at all. Then a few differences
+# are very large, the rest are small, and the bell curve is a poor picture of them. Real pairs of this kind with the
+# same mean do not exist, so we simulate them: losses drawn independently, log-normal, with the scatter that the two
+# networks have in the record, and with one and the same mean.
 
 # %%
 study = read_study("04_rate_map")
@@ -79,15 +79,16 @@ wide, tight = (generator.lognormal(-scatter**2 / 2, scatter, (20_000, 8)) for sc
 print(f"false alarms of eight seeds, simulated: {np.mean(ttest_rel(wide, tight, axis=1).pvalue < 0.05):.1%}")
 
 # %% [markdown]
-# A little more often than promised. Between two *different* networks, then, a p-value just below 0.05 is worth somewhat
-# less than it says, and a real difference may hide more easily than the table above suggests. That is why the large
-# claims of lesson 04 do not lean on it: they ask that every run of one side end far above every run of the other.
+# A little more often than promised. Where one network scatters so much more than the other, then, a p-value just below
+# 0.05 is worth somewhat less than it says. Whether a real difference hides more easily there, we have not simulated.
+# That is why the large claims of lesson 04 do not lean on it: they ask that every run of one side end far above every
+# run of the other.
 #
 # ## Summary
 #
 # - A test's rate of false alarms can be measured: compare a network with itself.
 # - For networks that scatter alike, the verdicts raise about as many as they promise. Where one scatters much more than
-#   the other, they raise a few more.
+#   the other, they raise a few more, in our simulation.
 # - *Undecided* means: a difference larger than the one that is named would probably have been found. Smaller ones may be
 #   there.
 #
@@ -95,5 +96,4 @@ print(f"false alarms of eight seeds, simulated: {np.mean(ttest_rel(wide, tight, 
 #
 # ## References
 #
-# - S. Holm 1979: *A simple sequentially rejective multiple test procedure*. Scandinavian Journal of Statistics 6.
-#   The correction that the verdicts make where they compare several things at once.
+# - Student (W. S. Gosset) 1908: *The Probable Error of a Mean*. Biometrika 6.

@@ -62,7 +62,7 @@ plots.show(axes[0], " ".join(texts),
 # %% [markdown]
 # ## 2. Slower
 #
-# How many updates until the mean of the last losses has come down to a half, a tenth, a fiftieth?
+# How many updates does it take until the mean of the last losses has come down to a half, a tenth, a fiftieth of a nat?
 
 # %%
 levels = [str(loss) for loss in settings["losses_to_reach"]]
@@ -122,12 +122,13 @@ for claim in (*settings["claims"], *not_claimed):
 #
 # ## 4. On the test set
 #
-# Look at the last column again. The two plain networks of the narrow kind differ by tens of test mistakes, the
-# residual ones of 20 and of 56 layers by about a dozen, and here the deeper of the two is *ahead*, with every seed.
-# And the dense networks of 10 and of 20 layers, whose training losses lie a factor of several apart, differ by less than a
-# tenth in their mistakes on new images, though again with every seed. None of this was claimed before the runs, so take it as something to ask next
-# and not as found. But it is a reminder of what degradation is about: how well a network learns what it is *shown*.
-# What it makes of other images is another question, and low training losses do not settle it.
+# Look at the last column again. The two plain networks of the narrow kind differ by tens of test mistakes, the residual
+# ones of 20 and of 56 layers by about a dozen, and here the deeper of the two is *ahead*, with every seed. And the
+# dense networks of 10 and of 20 layers, whose training losses differ severalfold, differ on average by less than a
+# tenth in their mistakes on new images, though the deeper one makes more with every seed. None of this was claimed
+# before the runs, so take it as something to ask next and not as found. But it is a reminder of what degradation is
+# about: how well a network learns what it is *shown*. What it makes of other images is another question, and low
+# training losses do not settle it.
 #
 # ## Summary
 #

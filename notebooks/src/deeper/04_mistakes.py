@@ -32,8 +32,8 @@ print(f"right on {run.test_accuracy:.1%} of the test images")
 # %% [markdown]
 # ## 1. Which digits are confused?
 #
-# A **confusion matrix** has a row for each digit and a column for each answer, and counts. On the diagonal are the
-# images that were read correctly; only the mistakes are shaded.
+# A **confusion matrix** has a row for each digit and a column for each answer, and each cell counts the images with
+# that digit and that answer. On the diagonal are the images that were read correctly; only the mistakes are shaded.
 #
 # **Predict.** Which pair of digits will be confused most often?
 

@@ -10,7 +10,8 @@
 #
 # **Objectives.** After this notebook you can
 #
-# 1. test a predictor without fooling yourself: on other seeds, at another depth, and against the obvious one;
+# 1. test a predictor without fooling yourself: on other seeds, at another depth, and against the obvious rival, the
+#    training loss so far;
 # 2. say which early measurements told the end here, and which did not;
 # 3. give an example of gradients that agree about nothing.
 #
@@ -87,12 +88,12 @@ plots.show(axes[0], "Nineteen networks, what a probe reads and the final trainin
 print(provenance(study))
 
 # %% [markdown]
-# Left, half of the story is true. Networks of which less than 0.65 can be read before training all end above 0.1 nats. Among them
-# are the one without shortcuts and most of those with something on the line of shortcuts. But that a network can be read promises nothing: of the others,
-# some end lowest of all, and the one without normalisation ends highest. For some it cannot be otherwise. Before training the
-# baseline, stochastic depth, the dense head and the identity 1×1 shortcuts *are* the same network up to the probe, and they
-# end between 0.07 and 0.49. Right, fifty updates later, the two sides have nearly become one line, with one exception at the
-# top.
+# Left, half of the story is true. Networks in which a probe reads less than 0.65 of the images before training all end
+# above 0.1 nats. Among them are the one without shortcuts and most of those with something on the line of shortcuts.
+# But that a network can be read promises nothing: of the others, some end lowest of all, and the one without
+# normalisation ends highest. For some it cannot be otherwise. Before training the baseline, stochastic depth, the dense
+# head and the identity 1×1 shortcuts *are* the same network up to the probe, and they end between 0.07 and 0.49. Right,
+# fifty updates later, the two sides have nearly become one line, with one exception at the top.
 #
 # ## 2. All of them, as one number
 #
@@ -126,18 +127,20 @@ print(f"The same claim about “{SIGNALS['agreement']}” {'holds' if claims['ag
 assert not claims["agreement"]
 
 # %% [markdown]
-# Three of the four claims hold, and the fourth does not: the agreement of batches has the right sign, and is too weak for the
-# bar that had been set. (A verdict that fails would stop this notebook, so it is written down in the line below the others.)
-# Is that a blow to lesson 05's chain, in which garbled images make batches disagree and that makes steps useless? Not quite.
-# This study ran before we knew how cheap agreement can be, and measured that of whole gradients, and not of what lesson 05
-# calls the labels' part. Its falls follow whole gradients as well. It deserves a look.
+# Three of the four claims hold, and the fourth does not: the agreement of batches has the right sign, and is too weak
+# for the bar that had been set. (A verdict that fails would stop this notebook, so it is written down in the line below
+# the others.) Is that a blow to lesson 05's chain, in which garbled images make batches disagree and that makes steps
+# useless? Not quite. This study ran before we knew how cheap agreement can be, and measured that of whole gradients,
+# and not of what lesson 05 calls the labels' part. The falls that it measured follow whole gradients as well. Why
+# agreement failed deserves a look.
 #
-# Before training, little tells the end. The probe does best, with its half of the story at 56 layers, of which less is left
-# at 38. So what we saw in lesson 05, where one thing was changed at the start, is no rule for every kind of change.
+# Before training, little tells the end. The probe does best: at 56 layers it tells its half of the story, and at 38 it
+# tells less. So what we saw in lesson 05, where one thing was changed at the start, is no rule for every kind of
+# change.
 #
-# And then look at the last row. The loss up to then, which costs nothing to measure, sorts the networks at least as well as
-# any of them. So the probe and the falls go with the loss, which is worth knowing. But they tell us nothing early that the loss
-# does not tell.
+# And then look at the last row. The loss up to then, which costs nothing to measure, sorts the networks at least as
+# well as any of them. So each of these three sorts the networks well, and none of them better than the loss does.
+# Whether they add anything to it, we have not tested.
 #
 # ## 3. Agreeing about nothing
 #
@@ -165,7 +168,7 @@ verdict("the network whose batches agree most before training is the one that en
 #
 # ## Summary
 #
-# - A predictor is worth what it predicts on other seeds, at another depth, and beyond the obvious one.
+# - A predictor is worth what it predicts on other seeds, at another depth, and beyond the loss so far.
 # - Before the first update, none of the four measurements sorts the variants well. After 50 updates three of them do:
 #   the probe and the two shares of the promised fall.
 # - None of them does better than the training loss after the same 50 updates.

@@ -35,11 +35,12 @@ resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 # %% [markdown]
 # ## 1. A fair ruler
 #
-# Take the weights $\theta$ of a trained network, draw a random **direction** $d$ of the same shape, and plot the loss at $\theta +
-# \alpha d$. There is a trap in that. With batch normalisation, a filter (the kernel of one output channel) of twice the size gives
-# the very same output, once the statistics of the normalisation have followed. So a step of a given length is small for a network with large filters and large for one with small
-# filters, and you can make any valley look as wide as you like. The remedy is **filter normalisation** (Li 2018, Section 4): each
-# filter of the direction is made as long as the network's own,
+# Take the weights $\theta$ of a trained network, draw a random **direction** $d$ of the same shape, and plot the loss
+# at $\theta + \alpha d$. There is a trap in that. With batch normalisation, a filter (the kernel of one output channel)
+# of twice the size gives the very same output, once the mean and variance of the normalisation have been measured anew.
+# So a step of a given length is small for a network with large filters and large for one with small filters, and you
+# can make any valley look as wide as you like. The remedy is **filter normalisation** (Li 2018, Section 4): each filter
+# of the direction is made as long as the network's own,
 #
 # $$d_{i,j} \leftarrow \frac{d_{i,j}}{\lVert d_{i,j} \rVert}\, \lVert \theta_{i,j} \rVert.$$
 #
@@ -89,14 +90,14 @@ plots.table(["network", "rise of the loss at α = ±0.2, lowest to highest of si
 # ## 3. Fifty-six layers, on a map
 #
 # So let's go to 56 layers, and take two directions at once, which gives a map in place of a slice. That is more than a
-# notebook has time for, and was recorded. The study trains three kinds of network: the plain one, the residual one, and the
-# *faded* one of lesson 04, which had shortcuts for a while and has none in the end. Each has its own best rate (0.02 for the
-# plain one, 0.01 for the faded, 0.005 for the residual), annealed, and 1,200 updates. Their blocks, widths and images are others
-# than above, so compare the kinds and not the depths. Then the loss on 500 training images is measured at 51 × 51 places, up to a whole length of
-# each filter to every side.
+# notebook has time for, and was recorded. The study trains three kinds of network: the plain one, the residual one, and
+# the *faded* one of lesson 04, which had shortcuts for a while and has none in the end. Each has its own best rate
+# (0.02 for the plain one, 0.01 for the faded, 0.005 for the residual), annealed, and 1,200 updates. Their blocks,
+# widths and images differ from those above, so compare the kinds of network and not the depths. Then the loss on 500
+# training images is measured at 51 × 51 places, up to a whole length of each filter to every side.
 #
-# **Predict.** In the paper, the map of 56 plain layers is a chaos of needles. Will it be here, where the plain network has
-# learnt?
+# **Predict.** In the paper, the map of 56 plain layers is a chaos of needles. Will the map of our plain network look
+# like that, too?
 
 # %%
 study = read_study("05_loss_landscape")
@@ -145,10 +146,11 @@ print(provenance(study))
 # the bowl there are hills and hollows. Most of these are ripples, though, and all hollows but the bowl lie above 2.6, where the
 # network does worse than one that guesses, whose loss is $\ln 10 \approx 2.3$.
 #
-# So the shortcuts smooth the ground, and they make the bowl wide? The first is what the nine maps show. The second is not. At
-# a height of 1, the widest bowls belong to the faded networks, which have no shortcuts, and the smallest to the plain
-# ones; at a height of 0.1 the residual bowls are the widest, since they lie deepest. Smooth, wide and deep are three
-# things, and a width means little until you say at which height.
+# So the shortcuts smooth the ground, and they make the bowl wide? On these nine maps the residual ground is the
+# smoother one, whatever the reason. The second is not. At a height of 1, the widest bowls belong to the faded networks,
+# which have no shortcuts, and the smallest to the plain ones; at a height of 0.1 the residual bowls are the widest,
+# since they lie deepest. Smooth, wide and deep are three things, and a width means little until you say at which
+# height.
 #
 # And mind what all this is worth. Nothing was claimed before the study ran, there are three networks of each kind, their learning
 # rates differ, and two random directions show little of a space of many thousand. It is a question for a larger study, and

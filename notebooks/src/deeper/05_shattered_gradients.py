@@ -33,11 +33,12 @@ SEEDS = (0, 1, 2)
 # %% [markdown]
 # ## 1. The formulas
 #
-# Take two inputs that have nothing in common, so that each unit is on with probability ½ for each input,
-# independently of the other. Both are on in a quarter of the cases. Going back through one random layer with variance
-# $2/n$, the square of each gradient is multiplied by $2 \cdot \tfrac12 = 1$, and their product by $2 \cdot \tfrac14 =
-# \tfrac12$. The correlation of the two is the product over the square, so it halves at every layer. With a shortcut,
-# square and product each get a 1 for the shortcut:
+# Take two inputs that have nothing in common, so that each unit is on with probability ½ for each input, independently
+# of the other. Both are on in a quarter of the cases. Going back through one random layer whose weights have variance
+# $2/n$, the squared length of each gradient is multiplied on average by $2 \cdot \tfrac12 = 1$, and the inner product
+# of the two by $2 \cdot \tfrac14 = \tfrac12$. The correlation of the two is the product over the square, so it halves
+# at every layer. With a shortcut, the factor of the square and that of the product each grow by 1, the shortcut's own
+# share:
 #
 # $$\text{plain: } \frac{1}{2^L} \qquad \text{residual: } \Big(\frac{1 + \frac12}{1 + 1}\Big)^L = \Big(\frac34\Big)^L \qquad
 # \text{residual, normalised: } \prod_{l=1}^{L} \frac{1 + \frac{1}{2l}}{1 + \frac1l} \approx \frac{1.13}{\sqrt L}.$$

@@ -36,10 +36,11 @@ SEEDS = (0, 1, 2)
 #
 # $$x_{l+1} = x_l + W_l\, \mathrm{ReLU}(x_l), \qquad W_l \text{ random, with mean 0 and variance } 2/n.$$
 #
-# The variance $2/n$ is that of He initialisation, and it is made so that the branch keeps the mean square of its input: half of it
-# survives the ReLU, and the 2 makes up for that. So a *plain* chain of such layers holds still. In the residual chain, branch
-# and shortcut are uncorrelated, because $W_l$ is new and has mean 0. Mean squares of uncorrelated things add up. So each block adds
-# as much again as its shortcut carries already, and **doubles its power**.
+# The variance $2/n$ is that of He initialisation, and it is made so that the branch keeps the mean square of its input:
+# half of it survives the ReLU, and the 2 makes up for that. So a *plain* chain of such layers holds still. In the
+# residual chain, branch and shortcut are uncorrelated, because $W_l$ is new and has mean 0. Mean squares of
+# uncorrelated things add up. So each block adds as much again as its shortcut carries already, and **doubles the mean
+# square**.
 #
 # | chain | mean square after $L$ blocks |
 # |---|---|
@@ -88,9 +89,9 @@ verdict_above("after 20 blocks the residual chain has more than a hundred thousa
               [run[-1] for run in chains["residual"]], [run[-1] for run in chains["plain"]], ratio=1e5)
 
 # %% [markdown]
-# The formulas hold on average over all random weights, and a single chain wanders around them, the more the fewer units it has.
-# Where each block multiplies by a chance factor of its own, the chances multiply, too, and the chain may wander far. Where a block
-# adds little to the line, it stays close.
+# The formulas hold on average over all random weights, and a single chain wanders around them, the more the fewer units
+# it has. Where each block multiplies by a random factor of its own, these factors multiply up, and the chain may stray
+# far from the formula. Where a block adds little to the line, it stays close.
 #
 # ## 2. Real networks
 #
@@ -125,15 +126,16 @@ verdict("with zero branches, the depth makes no difference at all", np.allclose(
 # %% [markdown]
 # The plain gradient shrinks, to a tenth: a mild vanishing. (Zeros around the image may be the reason; we have not
 # tested it.) The residual one explodes. The article says that the shortcut prevents explosions; without normalisation
-# it not only fails to, it *causes* them. Shortcut or batch normalisation alone makes the gradient explode; both
-# together, or neither, do not. A residual
-# network that must do without normalisation starts with small branches, or with none.
+# it not only fails to, it *causes* them. With the usual first weights, shortcut or batch normalisation alone makes the
+# gradient explode (for the latter see lesson 05); both together, or neither, do not. A residual network that must do
+# without normalisation starts with small branches, or with none.
 #
 # ## Summary
 #
-# - A random branch of He's size is as large as its input. Added to the shortcut, it doubles its power, block after block.
+# - A random branch with He initialisation is as large as its input. Added to the shortcut, it doubles the mean square,
+#   block after block.
 # - Scaled, normalised, or zero at the start: each of the three stops that.
-# - Without normalisation it is the shortcut that makes gradients explode.
+# - Without normalisation and with the usual first weights, it is the shortcut that makes gradients explode.
 #
 # Back to lesson [05](../05_inside_the_network.ipynb).
 #

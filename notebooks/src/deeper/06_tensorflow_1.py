@@ -11,7 +11,7 @@
 #
 # 1. say what a graph, a session and a placeholder were, and what has become of them;
 # 2. prove that a translated network computes the same, and trains the same;
-# 3. say why the ε of an optimiser belongs to a translation.
+# 3. say why a translation must carry over the ε of an optimiser.
 #
 # **Prerequisites.** Lesson [06](../06_reading_the_article.ipynb); Adam, in the [primer](00_primer.ipynb).
 #
@@ -32,10 +32,10 @@ from resnet_lesson.verdicts import verdict, verdict_above
 # %% [markdown]
 # ## 1. A program for a machine that is gone
 #
-# In TensorFlow 1 a program had two halves. The first drew up a **graph**, a description of the computation with no numbers
-# in it. What would be fed in later was a gap, a **placeholder**. The second half opened a **session**, filled the gaps,
-# and ran the graph, or the part of it that somebody had asked for. TensorFlow 2, of 2019, computes at once, as NumPy does.
-# Most names are where they were; the ones that belong to graphs and sessions are not.
+# In TensorFlow 1 a program had two halves. The first drew up a **graph**, a description of the computation with no
+# numbers in it. What would be fed in later was a gap, a **placeholder**. The second half opened a **session**, filled
+# the gaps, and ran the graph, or the part of it that somebody had asked for. TensorFlow 2, of 2019, computes at once,
+# as NumPy does. Many names are where they were; others have moved or are gone.
 #
 # **Predict.** Of eleven names that the article's program uses, how many does `tf` still have?
 
@@ -160,8 +160,8 @@ verdict_above("with Keras's own ε they differ by more than a tenth of the large
 
 # %% [markdown]
 # It matters a great deal, and there is a reason. At the very first update the running mean of squares is
-# $(1 - 0.999)\,g^2$. In this form of Adam $\varepsilon$ is added before that is corrected (Kingma and Ba 2015, end of
-# Section 2). So a weight with gradient $g$ makes a step of
+# $(1 - 0.999)\,g^2$. In this form of Adam, $\varepsilon$ is added to the root before that mean has been corrected for
+# its start at zero (Kingma and Ba 2015, end of Section 2). So a weight with gradient $g$ makes a step of
 #
 # $$0.003 \cdot \frac{|g|}{|g| + \varepsilon / \sqrt{1 - 0.999}},$$
 #
@@ -176,16 +176,18 @@ assert abs(tiny_step / large_step - 0.5) < 0.01
 plots.table(["gradient", "first step"], [["1", f"{large_step:.5f}"], [f"{tiny:.1e}", f"{tiny_step:.5f}"]])
 
 # %% [markdown]
-# In this test a good many weights must have gradients as small as that, or ε could not matter so much; the second
-# softmax, which shrinks gradients (lesson 06), may be why. If you translate a program and it trains differently, look
-# at such constants first. They never appear in the text of a paper, and no error message will point at them.
+# In this test at least some weights must have gradients as small as that, or ε could not make so large a difference;
+# the second softmax, which shrinks gradients (lesson 06), may be why. If you translate a program and it trains
+# differently, look at such constants first. They never appear in the text of a paper, and no error message will point
+# at them.
 #
 # ## Summary
 #
-# - A graph was a description, a session ran it, and a placeholder was a gap. All three are gone from `tf` and kept in
-#   `tf.compat.v1`.
+# - A graph was a description, a session ran it, and a placeholder was a gap. Session and placeholder are gone from `tf`
+#   and kept in `tf.compat.v1`; graphs are now made by `tf.function`.
 # - A translation is proved by equal outputs from equal weights, and by equal weights after a few updates.
-# - Constants belong to a translation. Adam's ε weighs 32 times as much at the first update as it seems to.
+# - A translation must carry over the constants, too. Adam's ε weighs 32 times as much at the first update as it seems
+#   to.
 #
 # Back to lesson [06](../06_reading_the_article.ipynb).
 #

@@ -72,8 +72,9 @@ verdict_above("without normalisation the line grows more than a thousand times a
 #
 # ## 2. Is the line clean?
 #
-# If the shortcut is the identity and nothing follows the addition, then $x_L = x_0 + \sum_i F_i(x_i)$, exactly (He and others
-# 2016b, equation 4). Their first blocks have a ReLU after the addition. Of the five orders, which keep the sum?
+# If the shortcut is the identity and nothing follows the addition, then $x_L = x_0 + \sum_i F_i(x_i)$, exactly (He and
+# others 2016b, equation 4). The blocks of their first paper have a ReLU after the addition. In which of lesson 07's
+# five orders of ReLU, normalisation and addition does this sum hold?
 
 # %%
 ORDERS = ("baseline", "norm after addition", "relu before addition", "relu-only pre-activation", "pre-activation")
@@ -258,8 +259,8 @@ print(f"layers trained in an update: {expected_depth(56):.1f} by the formula, {d
 # - With normalisation the line grows by about 1 per block, without it by a factor.
 # - $x_L = x_0 + \sum_i F_i(x_i)$ holds exactly where nothing follows the addition, and nowhere else.
 # - With branches of zero, 56 layers begin as 8, to the last bit.
-# - A factor on each shortcut wipes out the memory of the first layers. The gradient does not vanish: it goes through the
-#   branches, and explodes there.
+# - With normalised branches, before training, halved shortcuts wipe out the memory of the first layers. The gradient
+#   does not vanish there: it goes through the branches, and explodes.
 # - Stochastic depth trains about three quarters of the blocks in an update.
 #
 # Back to lesson [07](../07_variants.ipynb).

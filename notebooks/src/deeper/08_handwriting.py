@@ -3,7 +3,7 @@
 #
 # Ten photos are an anecdote. In lesson 08 they were read after being prepared and mostly not before, and that was
 # pleasant to see, but it does not tell you which part of the preparation did it, or what happens on worse paper. Here
-# are two hundred photos in place of ten, and we can see what each part of the preparation is worth.
+# are six hundred photos in place of ten, and we can see what each part of the preparation is worth.
 #
 # **Objectives.** After this notebook you can
 #
@@ -75,9 +75,10 @@ plots.show(axes[0, 0], f"Eight photos of the digits {', '.join(map(str, labels[0
 # %% [markdown]
 # ## 2. Do one thing wrong
 #
-# Five ways of preparing a photo badly. The ink may stay dark on light paper. The ink may be shrunk with the whole page,
-# instead of being cropped first (the paper itself is gone by then, unlike in lesson 08). The digit may end up half as large as MNIST's. It may stand in a corner of the field instead of the
-# middle. Or it may be stretched to fill the field.
+# Five ways of preparing a photo badly. The ink may stay dark on light paper. The ink may be shrunk along with the whole
+# page, without being cropped first (the grey of the paper has been removed by then, unlike in lesson 08). The digit may
+# end up half as large as MNIST's. It may stand in a corner of the field instead of the middle. Or it may be stretched
+# to fill the field.
 #
 # **Predict.** Order the five by the harm that they do.
 
@@ -160,8 +161,8 @@ verdict("whichever single trouble the page has, nine of ten digits and more are 
 #
 # ## Summary
 #
-# - Polarity and cropping matter most to this network, then size. A shift by several pixels hardly matters to it, and wrong
-#   proportions do somewhat.
+# - Light ink on dark and cropping matter most to this network, then size. A shift by several pixels hardly matters to
+#   it, and wrong proportions do somewhat.
 # - A page with no digit or with two should be refused, and in the study each of them was.
 #
 # Back to lesson [08](../08_your_turn.ipynb).

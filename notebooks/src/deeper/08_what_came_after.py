@@ -150,7 +150,7 @@ assert np.allclose(appended, tf.nn.conv2d(x + branch, kernel, 1, "SAME"))  # equ
 # and people speak of a **residual stream**, which all layers read from and write to. The original Transformer normalised
 # *after* each addition ("post-LN"): $x \leftarrow \mathrm{LN}(x + F(x))$.
 #
-# **Predict.** For which of the two forms is the end the start plus everything that the branches wrote?
+# **Predict.** In which of the two forms is $x_L$ equal to $x_0$ plus everything that the branches wrote?
 
 # %%
 def transformer(blocks=4, width=32, after=False):
@@ -193,8 +193,8 @@ verdict("with normalisation after each addition it is not", min(apart["after the
 #
 # - ResNeXt sums many thin branches, and computes them as one bottleneck with a grouped convolution.
 # - DenseNet appends instead of adding. It can read the sum, and pays in channels.
-# - A Transformer that normalises inside its branches leaves the shortcuts untouched, so its end is its start plus all
-#   that the branches wrote.
+# - A Transformer that normalises inside its branches leaves the shortcuts untouched, so its output is its input plus
+#   all that the branches wrote.
 #
 # Back to lesson [08](../08_your_turn.ipynb).
 #

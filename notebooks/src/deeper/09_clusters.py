@@ -207,9 +207,10 @@ for name in [name for name in os.environ if name.startswith("SLURM")]:
 #     --updates 10000 --folder "$SLURM_SUBMIT_DIR/checkpoints" --checkpoint-every 500
 # ```
 #
-# With `--kill-on-bad-exit`, all tasks end when one fails; with `--requeue`, Slurm may put the job into the queue again, and
-# then it goes on from the last checkpoint. (Since version 22.05, `srun` must be told the cores once more.) This script and the
-# start on two machines above are the only commands in the course that have never been run: they need a cluster.
+# With `--kill-on-bad-exit`, all tasks end when one fails; with `--requeue`, Slurm may put the job into the queue again,
+# and then it goes on from the last checkpoint. (Since Slurm 22.05, `srun` no longer takes the number of cores from the
+# job, so it must be given again.) This script and the start on two machines above are the only commands in the course
+# that have never been run: they need a cluster.
 #
 # ## 5. Fewer bits, and a compiler
 #
@@ -289,7 +290,7 @@ plots.table(["network", "precision", "XLA", "ms a step", "relative to plain floa
 # - Where the batch grows with the workers, "twice the batch, twice the rate" is a first guess for SGD. It rests on a
 #   gradient that hardly changes from one update to the next.
 # - A worker learns from `TF_CONFIG` who it is. With Slurm, TensorFlow can make the list of workers, but do not trust
-#   its place in it.
+#   the index that it gives to each of them.
 # - Fewer bits and compilers may help or hurt on a processor: measure. In `float16`, small gradients need loss
 #   scaling.
 #

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Exercises for lesson 01: degradation
 #
-# They go with lesson [01](../01_degradation.ipynb). Write each answer in place of the `...`, run the
-# cell, then the one below it: it checks the answer at once and says what is wrong. The hints unfold.
-# You can run all cells at any time; what is not attempted does no harm.
+# They go with lesson [01](../01_degradation.ipynb). Write each answer in place of the `...`, run the cell, then the one
+# below it: it checks the answer at once and says what is wrong. The hints unfold. You can run all cells at any time; an
+# exercise that you have not attempted does no harm.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -194,11 +194,12 @@ else:
 #
 # **medium, 15 minutes**
 #
-# In section 2 the deep network began with identities, and did far better than from a random start. Real layers are never
-# exact identities. So add noise: each of the 40 layers that are slipped in gets $W = I + N$, where the numbers in $N$ are
-# drawn with a standard deviation of 0.1. (He's own start for 71 units, without the $I$, has 0.17.) Is the training
-# loss after 200 updates lower than from He's start, higher, or is there no clear difference, because the runs overlap?
-# Write down your prediction and a reason *before* you run it. It takes about ten seconds.
+# In section 2 the deep network began with identities, and did far better than from a random start. Real layers are
+# never exact identities. So add noise: each of the 40 layers that are slipped in gets $W = I + N$, where the numbers in
+# $N$ are drawn with a standard deviation of 0.1. (He initialisation for 71 units, which has no $I$, has a standard
+# deviation of 0.17.) Is the training loss after 200 updates lower than from He initialisation, higher, or is there no
+# clear difference, because the runs overlap? Write down your prediction and a reason *before* you run it. It takes
+# about ten seconds.
 
 # %%
 # STUB: prediction = None  # "lower", "higher" or "no clear difference"
@@ -224,7 +225,7 @@ else:
                 layer.set_weights([np.eye(71) + random.normal(0, NOISE, (71, 71)), np.zeros(71)])
         noisy.append(trainer.run(mnist, seed, updates=200, reset=False).final_loss(50))
     print("identities with noise:", ", ".join(f"{loss:.2f}" for loss in noisy))
-    print("He's start:           ", ", ".join(f"{loss:.2f}" for loss in usual))
+    print("He initialisation:    ", ", ".join(f"{loss:.2f}" for loss in usual))
 
 # %%
 checks.start_prediction((prediction, noisy, usual))
@@ -241,11 +242,12 @@ checks.start_prediction((prediction, noisy, usual))
 # </details>
 
 # %% [markdown] tags=["solution"]
-# It comes out higher. What $N$ adds to a signal of 71 numbers is about $0.1 \sqrt{71} \approx 0.84$ times as long as the
-# signal, and about at right angles to it, so each layer lengthens the signal by a factor of up to $\sqrt{1 + 0.71} \approx
-# 1.3$, and forty of them by many thousands. He's start is made to keep the length. With a noise of 0.03 the
-# factor is 1.03 a layer, and the loss is about half that of He's start. "Near the identity" has to be near enough for
-# all the layers together: the more of them, the nearer. Remember it when lesson 02 asks how a branch should start.
+# It comes out higher. What $N$ adds to a signal of 71 numbers is about $0.1 \sqrt{71} \approx 0.84$ times as long as
+# the signal, and about at right angles to it, so each layer lengthens the signal by a factor of up to
+# $\sqrt{1 + 0.71} \approx 1.3$, and forty of them by many thousands. He initialisation is made to keep the length. With
+# a noise of 0.03 the factor is 1.03 a layer, and the loss is about half that of He initialisation. "Near the identity"
+# has to be near enough for all the layers together: the more of them, the nearer. Remember it when lesson 02 asks how a
+# branch should start.
 
 # %% [markdown]
 # ## Exercise 5: an experiment of your own

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Exercises for lesson 02: residual learning
 #
-# They go with lesson [02](../02_residual_learning.ipynb). Write each answer in place of the `...`, run
-# the cell, then the one below it: it checks the answer at once and says what is wrong. The hints
-# unfold. You can run all cells at any time; what is not attempted does no harm.
+# They go with lesson [02](../02_residual_learning.ipynb). Write each answer in place of the `...`, run the cell, then
+# the one below it: it checks the answer at once and says what is wrong. The hints unfold. You can run all cells at any
+# time; an exercise that you have not attempted does no harm.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -108,9 +108,9 @@ for name, block in {"suspicious": suspicious, "mended": mended_block}.items():
 #
 # $$\text{out} = \mathrm{ReLU}(z), \qquad z = \mathrm{ReLU}(x W_1)\, W_2 + x.$$
 #
-# On the way back you are given `flow`, the gradient of some loss by every number in `out`. Compute the gradients by
-# $x$, $W_1$ and $W_2$. Derive them on paper first, from the end to the beginning. (No number in the check lies exactly
-# at a kink.)
+# On the way back you are given `flow`, the gradient of some loss with respect to every number in `out`. Compute the
+# gradients with respect to $x$, $W_1$ and $W_2$. Derive them on paper first, from the end to the beginning. (No number
+# in the check lies exactly at a kink.)
 
 # %%
 def relu(x):
@@ -136,15 +136,15 @@ checks.backward(backward)
 # %% [markdown]
 # <details><summary>Hint 1</summary>
 #
-# A ReLU lets the flow pass where its input was positive, and stops it elsewhere. Do that first, for the last ReLU: what is
-# left is the gradient by $z$.
+# A ReLU lets the flow pass where its input was positive, and stops it elsewhere. Do that first, for the last ReLU: what
+# is left is the gradient with respect to $z$.
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# For $y = h W$ and a flow $g$ by $y$, the flow by $h$ is $g W^\top$, and the gradient by $W$ is $h^\top g$. Compare the
-# shapes: nothing else fits.
+# If $y = h W$ and $g$ is the gradient with respect to $y$, then that with respect to $h$ is $g W^\top$, and that with
+# respect to $W$ is $h^\top g$. Compare the shapes: nothing else fits.
 #
 # </details>
 #
@@ -156,12 +156,12 @@ checks.backward(backward)
 
 # %% [markdown]
 # Now let it train something. Twenty blocks are your network, in NumPy alone, and your function does all of the
-# learning; stem and head are random and stay so. At the start $W_2$ is a tenth of He's. What does the loss do? And
-# with He's start itself, `first_W2=1.0`?
+# learning; stem and head are random and stay so. At the start $W_2$ is a tenth of what He initialisation gives. What
+# does the loss do? And with He initialisation itself, `first_W2=1.0`?
 
 # %%
 def loss_and_flow(logits, labels):
-    """Return the mean cross-entropy of a batch and its gradient by the logits."""
+    """Return the mean cross-entropy of a batch and its gradient with respect to the logits."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     right = np.arange(len(labels)), labels
@@ -200,8 +200,9 @@ if backward(*np.ones((4, 2, 2))) is not None:
     print(f"and of the last ten, to update {len(losses)}: {np.mean(losses[-10:]):.2f}")
 
 # %% [markdown] tags=["solution"]
-# A page of NumPy, and it trains forty layers. With `first_W2=1.0`, which is He's start for both layers of a branch,
-# the loss begins in the thousands and the numbers overflow within a few updates: the explosion of lesson 02, section 4.
+# A page of NumPy, and it trains forty layers. With `first_W2=1.0`, which is He initialisation for both layers of a
+# branch, the loss begins in the thousands and the numbers overflow within a few updates: the explosion of lesson 02,
+# section 4.
 
 # %% [markdown]
 # ## Exercise 3: a harmless start that can learn
@@ -227,7 +228,7 @@ checks.harmless_start(harmless_start)
 # %% [markdown]
 # <details><summary>Hint 1</summary>
 #
-# Go through exercise 2 with zeros. Which factor makes the gradient by $W_2$ zero? Which one that by $W_1$?
+# Go through exercise 2 with zeros. Which factor makes the gradient of $W_2$ zero? Which one that of $W_1$?
 #
 # </details>
 #
@@ -238,8 +239,9 @@ checks.harmless_start(harmless_start)
 # </details>
 
 # %% [markdown] tags=["solution"]
-# With $W_2 = 0$ the branch is zero whatever $W_1$ is. In the first update only $W_2$ moves, since the gradient by $W_1$
-# passes $W_2$. From the second update on both move ([inserting blocks](../deeper/02_inserting_blocks.ipynb), section 4).
+# With $W_2 = 0$ the branch is zero whatever $W_1$ is. In the first update only $W_2$ moves, since the gradient of $W_1$
+# passes $W_2$. From the second update on both move ([inserting blocks](../deeper/02_inserting_blocks.ipynb), section
+# 4).
 
 # %% [markdown]
 # ## Exercise 4: the shortcut alone
@@ -289,12 +291,12 @@ checks.shortcut_prediction((prediction, with_shortcuts, without))
 # </details>
 
 # %% [markdown] tags=["solution"]
-# Higher. He's start keeps the length of a signal that passes a *layer*. A block adds a branch of that length to what
-# it carries, so ten blocks let the signal grow by a factor of $2^{10/2} = 32$ at least, and the first logits and
-# gradients are far too large. With `zero_init=True`, where each branch starts at zero, the same network comes to
-# about 0.35, far below both. (At a rate of 0.003 all do better, and the first two can no longer be told apart: one
-# rate, once more, is only one rate.) So the addition by itself is not the whole of the story; branches that start
-# small, or a normalisation, belong to it.
+# Higher. He initialisation keeps the length of a signal that passes a *layer*. A block adds a branch of that length to
+# what it carries, so ten blocks let the signal grow by a factor of $2^{10/2} = 32$ at least, and the first logits and
+# gradients are far too large. With `zero_init=True`, where each branch starts at zero, the same network comes to about
+# 0.35, far below both. (At a rate of 0.003 all do better, and the first two can no longer be told apart: one rate, once
+# more, is only one rate.) So the addition by itself is not the whole of the story; branches that start small, or a
+# normalisation, belong to it.
 
 # %% [markdown]
 # ## Exercise 5: against the shortcut

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Exercises for lesson 03: the bottleneck block
 #
-# They go with lesson [03](../03_bottleneck_block.ipynb). Write each answer in place of the `...`, run
-# the cell, then the one below it: it checks the answer at once and says what is wrong. The hints
-# unfold. You can run all cells at any time; what is not attempted does no harm.
+# They go with lesson [03](../03_bottleneck_block.ipynb). Write each answer in place of the `...`, run the cell, then
+# the one below it: it checks the answer at once and says what is wrong. The hints unfold. You can run all cells at any
+# time; an exercise that you have not attempted does no harm.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -161,10 +161,10 @@ checks.changing_block(changing_block)
 # **medium, 20 minutes**
 #
 # Two years after the bottleneck's paper was published came a block that turns it inside out. It is *narrow* at both
-# ends and *wide* in the middle (Sandler and others 2018, MobileNetV2). A 1×1 expands $c$ channels to $c \cdot t$; a
-# 3×3 works on each of these channels by itself (a *depthwise* convolution); a 1×1 leads back to $c$; then comes the
-# addition. Each convolution is followed by a normalisation, and the first two by a ReLU as well. What is narrow keeps
-# all of its numbers: no ReLU there, not even after the addition. Build it.
+# ends and *wide* in the middle (Sandler and others 2018, MobileNetV2). A 1×1 expands $c$ channels to $c \cdot t$; a 3×3
+# works on each of these channels by itself (a *depthwise* convolution); a 1×1 leads back to $c$; then comes the
+# addition. Each convolution is followed by a normalisation, and the first two by a ReLU as well. The narrow ends keep
+# all of their numbers: there is no ReLU there, not even after the addition. Build it.
 
 # %%
 def expanding_block(channels, expansion):

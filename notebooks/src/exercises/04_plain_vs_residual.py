@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Exercises for lesson 04: plain against residual
 #
-# They go with lesson [04](../04_plain_vs_residual.ipynb). Write each answer in place of the `...`, run
-# the cell, then the one below it: it checks the answer at once and says what is wrong. The hints
-# unfold. You can run all cells at any time; what is not attempted does no harm.
+# They go with lesson [04](../04_plain_vs_residual.ipynb). Write each answer in place of the `...`, run the cell, then
+# the one below it: it checks the answer at once and says what is wrong. The hints unfold. You can run all cells at any
+# time; an exercise that you have not attempted does no harm.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -202,10 +202,10 @@ checks.zero_prediction((prediction, zero, usual))
 # </details>
 
 # %% [markdown] tags=["solution"]
-# Higher. There was no normalisation in lesson 02's exercise, and untamed branches blew the signal up. Here each
-# branch is normalised, so the usual start does no harm; and as long as $\gamma = 0$, nothing in a branch but this
-# $\gamma$ and its $\beta$ has a gradient, so the branches get going late. In so short a race that costs more than it
-# saves. A remedy belongs to a disease.
+# Higher. There was no normalisation in lesson 02's exercise, and untamed branches blew the signal up. Here each branch
+# is normalised, so the usual start does no harm; and as long as $\gamma = 0$, nothing in a branch but this $\gamma$ and
+# its $\beta$ has a gradient, so the branches get going late. In so short a race that costs more than it saves. A remedy
+# helps only where there is the disease that it was made for.
 #
 # And much of the gap was tuning. At 0.05, with longer steps, the branches get going soon enough, and the runs of the two
 # kinds overlap: no clear difference. One shared rate had favoured the usual start.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Exercises for lesson 05: inside the network
 #
-# They go with lesson [05](../05_inside_the_network.ipynb). Write each answer in place of the `...`, run
-# the cell, then the one below it: it checks the answer at once and says what is wrong. The hints
-# unfold. You can run all cells at any time; what is not attempted does no harm.
+# They go with lesson [05](../05_inside_the_network.ipynb). Write each answer in place of the `...`, run the cell, then
+# the one below it: it checks the answer at once and says what is wrong. The hints unfold. You can run all cells at any
+# time; an exercise that you have not attempted does no harm.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page

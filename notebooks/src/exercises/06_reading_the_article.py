@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Exercises for lesson 06: reading the article
 #
-# They go with lesson [06](../06_reading_the_article.ipynb), which reads
-# <span lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>, the article behind this course. Write each answer in place of the
-# `...`, run the cell, then the one below it: it checks the answer at once and says what is wrong.
-# The hints unfold. You can run all cells at any time; what is not attempted does no harm.
+# They go with lesson [06](../06_reading_the_article.ipynb), which reads <span
+# lang="zh">残差神经网络Resnet(MNIST数据集tensorflow实现)</span>, the article behind this course. Write each answer in place of the
+# `...`, run the cell, then the one below it: it checks the answer at once and says what is wrong. The hints unfold. You
+# can run all cells at any time; an exercise that you have not attempted does no harm.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -179,10 +179,11 @@ checks.wrapped_batches(wrapped_batches)
 #
 # **easy, 10 minutes**
 #
-# Whoever ports the article's program to Keras changes a number without noticing. In TensorFlow 1, Adam divides by $\sqrt{v} + \varepsilon$ with
-# $\varepsilon = 10^{-8}$; Keras has $10^{-7}$. Ten times as much! A network of 8 layers is trained with either, three seeds, two passes over
-# 6,400 digits. Is the training loss with $10^{-8}$ lower than with $10^{-7}$, higher, or is there no clear difference? Write down your
-# prediction and a reason *before* you run it. It takes about fifteen seconds.
+# Whoever ports the article's program to Keras changes a number without noticing. In TensorFlow 1, Adam divides by
+# $\sqrt{v} + \varepsilon$ with $\varepsilon = 10^{-8}$; Keras has $10^{-7}$. Ten times as much! A network of 8 layers
+# is trained with each of the two, with three seeds, for two passes over 6,400 digits. Is the training loss with
+# $10^{-8}$ lower than with $10^{-7}$, higher, or is there no clear difference? Write down your prediction and a reason
+# *before* you run it. It takes about fifteen seconds.
 
 # %%
 # STUB: prediction = None  # "lower", "higher" or "no clear difference"
@@ -239,11 +240,10 @@ checks.epsilon_prediction((prediction, old, new))
 # There is no check: discuss it, or compare with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
-# **A model answer.** "First take out the softmax at the end of your network: the loss applies one
-# itself. With two, the loss cannot fall below 1.46, and images that are wrong with certainty give
-# no gradient. In a study with six seeds, no run with this repair alone made as many mistakes as any run with two. After
-# the first pass, some of your networks were blind for a whole digit, and the repaired ones for none
-# (section 3).
+# **A model answer.** "First take out the softmax at the end of your network: the loss applies one itself. With two, the
+# loss cannot fall below 1.46, and images that are wrong with certainty give no gradient. In a study with six seeds, no
+# run with this repair alone made as many mistakes as any run with two. After the first pass, some of your networks were
+# blind to a whole digit, and none of the repaired ones was (section 3).
 #
 # Second, look at the first weights of your blocks. A standard deviation of 0.1 is far too small for
 # 8 inputs. Your network learns only because of its shortcuts: without them it guessed, in each seed

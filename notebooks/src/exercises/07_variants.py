@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Exercises for lesson 07: variants
 #
-# They go with lesson [07](../07_variants.ipynb). Write each answer in place of the `...`, run the
-# cell, then the one below it: it checks the answer at once and says what is wrong. The hints
-# unfold. You can run all cells at any time; what is not attempted does no harm.
+# They go with lesson [07](../07_variants.ipynb). Write each answer in place of the `...`, run the cell, then the one
+# below it: it checks the answer at once and says what is wrong. The hints unfold. You can run all cells at any time; an
+# exercise that you have not attempted does no harm.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
@@ -130,9 +130,10 @@ checks.random_block(random_block)
 #
 # **medium, 15 minutes**
 #
-# Choose a variant of which the lesson's chart left you in doubt. At 20 layers, a rate of 0.03 that is annealed, and after 120 updates, is its
-# training loss lower than the baseline's, higher, or is there no clear difference, because the runs of three seeds overlap? Write
-# down your prediction and a reason *before* you run it. It takes about twenty seconds.
+# Choose a variant about which the lesson's chart left you in doubt. With 20 layers and 120 updates at a rate annealed
+# from 0.03, is its training loss lower than the baseline's, is it higher, or is there no clear difference, because the
+# runs of three seeds overlap? Write down your prediction and a reason *before* you run it. It takes about twenty
+# seconds.
 
 # %%
 print(*VARIANTS, sep=", ")
@@ -176,13 +177,13 @@ checks.variant_prediction((prediction, changed, usual))
 # discuss it, or compare with the model answer in the solutions.
 
 # %% [markdown] tags=["solution"]
-# **A model answer.** First, pre-activation. It costs nothing and keeps the line of shortcuts clean at any depth. In
-# 56 layers it could not be told from the baseline, but the paper has it ahead at 110 layers, further ahead at 164,
-# and far ahead at 1001; so if it pays, it pays for her. Second, branches that start at zero, so that 200 layers begin
-# as their stem and their head. (With pre-activation the last *kernel* has to be zero: a $\gamma$ of zero in front of
-# a ReLU would never get a gradient.) In lesson 07 a zero last $\gamma$ brought nothing that could be decided, but
-# what it mends is the start, and the start is harder with 200 layers. Keep the normalisation and the identity on the
-# shortcuts: without either, depth made things worse by factors.
+# **A model answer.** First, pre-activation. It costs nothing and keeps the line of shortcuts clean at any depth. In 56
+# layers it could not be told from the baseline, but the paper has it ahead at 110 layers, further ahead at 164, and far
+# ahead at 1001; so if it pays, it pays for her. Second, branches that start at zero, so that 200 layers begin as their
+# stem and their head. (With pre-activation the last *kernel* has to be zero: a $\gamma$ of zero in front of a ReLU
+# would never get a gradient.) In lesson 07 a zero last $\gamma$ brought nothing that could be decided, but what it
+# mends is the start, and the start is harder with 200 layers. Keep the normalisation and the identity on the shortcuts:
+# where one of the two was missing, depth made things several times worse.
 #
 # What to measure first, in minutes: the mean square along the line and the gradient at the first layer, before training, for 200 layers. Then a few
 # hundred annealed updates of the baseline, of each change and of both, each at several rates, with the same fresh seeds, in pairs. I

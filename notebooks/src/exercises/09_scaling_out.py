@@ -1,10 +1,9 @@
 # %% [markdown]
 # # Exercises for lesson 09: scaling out
 #
-# They go with lesson [09](../09_scaling_out.ipynb). Write each answer in place of the `...`, run the
-# cell, then the one below it: it checks the answer at once and says what is wrong. The hints
-# unfold. You can run all cells at any time; what is not attempted does no harm. No exercise starts a
-# second process.
+# They go with lesson [09](../09_scaling_out.ipynb). Write each answer in place of the `...`, run the cell, then the one
+# below it: it checks the answer at once and says what is wrong. The hints unfold. You can run all cells at any time; an
+# exercise that you have not attempted does no harm. No exercise starts a second process.
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
