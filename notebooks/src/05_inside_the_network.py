@@ -446,7 +446,7 @@ verdict_above("in the residual network the labels' parts agree far more than wit
 # 34 layers. At $t = 1$ it garbles as before. As $t$ falls, less and less is garbled.
 #
 # **Predict.** When $t$ goes from 1 down to ¼ (a quarter He, three quarters Dirac), do agreement and usefulness come
-# back? And at $t = 0$, where nothing is left to chance?
+# back? And at $t = 0$, with Dirac kernels alone?
 
 # %%
 def dirac(kernel):
@@ -539,11 +539,12 @@ assert np.all(exact[:2].mean(axis=1) > quarter[:2].mean(axis=1))  # though more 
 # the dial moves the second and the third *through* the first is the natural reading, which this experiment cannot prove;
 # the start changes other things as well, such as the size of the gradients.
 #
-# The last panel, measured in wider networks, does not quite go along. At t = ½ the loss has fallen a long way, with little
-# change in the first three. And at t = 0 more can be read and batches agree better than at t = ¼, yet training ends at
-# twice the loss. So the three are not the whole story: a start may garble nothing and still be a poor one. What a quarter of
-# randomness adds, we do not know. (Can such measurements tell which of several networks will end well? [Does the start tell
-# the end?](deeper/05_early_signals.ipynb) asks that of lesson 07's nineteen networks. Before training they tell little.)
+# The last panel, measured in wider networks, does not quite go along. At t = ½ the loss has fallen a long way, with
+# little change in the first three. And at t = 0 more can be read and batches agree better than at t = ¼, yet training
+# ends at twice the loss. So the three are not the whole story: the start that garbles least is not the best one. What a
+# quarter of randomness adds, we do not know. (Can such measurements tell which of several networks will end well? [Does
+# the start tell the end?](deeper/05_early_signals.ipynb) asks that of lesson 07's nineteen networks. Before training
+# they tell little.)
 #
 # A caution. All this is about the *start*. Once a network has learnt what all batches have in common, we should
 # expect those that learn well to disagree, too, because what is left to learn differs from image to image.
@@ -669,8 +670,8 @@ verdict_above("in networks whose shortcuts faded, the output of a block resemble
 # - Before training, deep plain networks garble the image, what the labels of one batch ask for tells nothing of what those of
 #   another do, and a step for one batch does not help another. In residual networks depth costs less on all three counts.
 # - Most of what gradients agree on can be cheap. Shuffle the labels, and see what is left.
-# - Garble less, with a start near the identity and no shortcut, and the rest follows in part. That fits the chain and does not
-#   prove it; and a start that garbles nothing at all still trains to a higher loss.
+# - Garble less, with a start near the identity and no shortcut, and the rest follows in part. That fits the chain and
+#   does not prove it; and the start that garbles least does not train best.
 # - With batch normalisation no gradient vanishes, before training and up to 34 layers. Plain ones explode, and the shortcut
 #   tames them.
 # - A plain network whose shortcuts faded has blocks whose output resembles their input far more than chance would
