@@ -131,12 +131,15 @@ def test_the_profile_s_table_accounts_for_all_the_time(files):
 def test_a_run_that_misses_the_accuracy_misses_the_goal(files):
     def miss(contestant, task, seed, quick):
         missed = task == time_to_accuracy.NAME and contestant == "ours" and seed == 1
-        return {"seconds": None} if missed else fake(contestant, task, seed, quick)
+        far = {"seconds": None, "spent": 9.0, "accuracies": [0.5, 0.98]}
+        return far if missed else fake(contestant, task, seed, quick)
 
     run.main([], miss)
     goal = results.read()["goals"][0]
     assert goal["measured"] is None and goal["met"] == "no"
-    assert "| ours | 10 | 10 … 10 | 10, 1 not there |" in tables.PAGE.read_text()
+    text = tables.PAGE.read_text()
+    assert "| ours | 10 | 10 … 10 | 10, 1 not there |" in text
+    assert "Not there: ours, at 98.00% … 98.00% of the test images after 9 seconds." in text
 
 
 def test_an_interval_that_holds_the_aim_leaves_a_goal_undecided():

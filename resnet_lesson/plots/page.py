@@ -4,6 +4,7 @@ import io
 import re
 
 import matplotlib.pyplot as plt
+import PIL.Image
 from IPython.display import Image, Markdown, display
 from matplotlib.axes import Axes
 
@@ -43,6 +44,10 @@ def png(ax, dpi=SHOWN_DPI, **options):
     # Without matplotlib's version in it, the same figure gives the same bytes.
     ax.figure.savefig(content, dpi=dpi, facecolor="white", metadata={"Software": None}, **options)
     plt.close(ax.figure)
+    # In 256 colours, none of them off by as much as an eye sees, it is a third as large.
+    colours = {"method": PIL.Image.Quantize.MAXCOVERAGE, "dither": PIL.Image.Dither.NONE}
+    picture = PIL.Image.open(content).convert("RGB").quantize(256, **colours)
+    picture.save(content := io.BytesIO(), "PNG", optimize=True)
     return content.getvalue()
 
 
