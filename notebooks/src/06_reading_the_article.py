@@ -587,8 +587,8 @@ verdict_above("each of the three cures, shortcuts, larger kernels or normalisati
 #
 # | it says | here |
 # |---|---|
-# | Depth no longer degrades the network. | **holds**, up to 56 layers |
-# | No vanishing gradients. | **holds** where branches are small |
+# | Depth no longer degrades the network. | **partly**: with batch normalisation, up to 56 layers |
+# | No vanishing gradients. | **partly**: where branches are small |
 # | No exploding gradients. | **not** by the shortcut alone |
 # | The addition costs little. | **holds** |
 # | 1×1 + 3×3 + 1×1 keeps the accuracy. | **not** here, at equal width |
