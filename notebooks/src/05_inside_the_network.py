@@ -540,11 +540,11 @@ assert np.all(exact[:2].mean(axis=1) > quarter[:2].mean(axis=1))  # though more 
 # the start changes other things as well, such as the size of the gradients.
 #
 # The last panel, measured in wider networks, does not quite go along. At t = ½ the loss has fallen a long way, with
-# little change in the first three. And at t = 0 more can be read and batches agree better than at t = ¼, yet training
-# ends at twice the loss. So the three are not the whole story: the start that garbles least is not the best one. What a
-# quarter of randomness adds, we do not know. (Can such measurements tell which of several networks will end well? [Does
-# the start tell the end?](deeper/05_early_signals.ipynb) asks that of lesson 07's nineteen networks. Before training
-# they tell little.)
+# little change in the first three. And at t = 0 more can be read and batches agree better than at t = ¼, and even than
+# in the residual network, yet training ends at twice the loss of t = ¼. So the three are not the whole story: the start
+# that garbles least is not the best one. What a quarter of randomness adds, we do not know. (Can such measurements tell
+# which of several networks will end well? [Does the start tell the end?](deeper/05_early_signals.ipynb) asks that of
+# lesson 07's nineteen networks. Before training they tell little.)
 #
 # A caution. All this is about the *start*. Once a network has learnt what all batches have in common, we should
 # expect those that learn well to disagree, too, because what is left to learn differs from image to image.
