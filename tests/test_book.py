@@ -15,7 +15,7 @@ def test_every_kind_of_notebook_is_in_the_table_of_contents():
     texts = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in names]
     listed = re.findall(r"^notebooks/(?:(\w+)/)?\*$", "\n".join(texts), re.MULTILINE)
     assert sorted(listed) == sorted(kind.folder for kind in KINDS)
-    assert book.deeper_entries(ROOT).splitlines()[0] == "00 · a primer <notebooks/deeper/00_primer>"
+    assert book.deeper_entries(ROOT).splitlines()[0] == "00 · A primer <notebooks/deeper/00_primer>"
 
 
 def page(name):

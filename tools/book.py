@@ -190,10 +190,11 @@ def stage(root: Path = ROOT, repository: str = "", solutions: bool = True) -> No
 def deeper_entries(root: Path) -> str:
     """Return the table of contents of the deeper notebooks, in which none need say that it is."""
     found = (made for made in notebooks(root) if made.kind is DEEPER)
-    titles = {made.name: title(nbformat.read(made.path, as_version=4)) for made in found}
-    return "\n".join(
-        f"{heading.replace('Deeper: ', '')} <notebooks/{name}>" for name, heading in titles.items()
-    )
+    lines = []
+    for made in found:
+        number, _, words = title(nbformat.read(made.path, as_version=4)).partition(" · Deeper: ")
+        lines.append(f"{number} · {words[0].upper()}{words[1:]} <notebooks/{made.name}>")
+    return "\n".join(lines)
 
 
 def kit(root: Path, solutions: bool = True) -> str:
