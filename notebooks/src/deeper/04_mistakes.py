@@ -3,7 +3,7 @@
 #
 # An accuracy is one number, and it hides everything that you would like to know about a network's mistakes. Which
 # digits does it take for which? Where is it wrong and sure of it? And would you have read them yourself? This notebook
-# trains the residual network of 56 layers once more, as lesson 04 did, and looks at the test images.
+# trains a residual network of 20 layers for some seconds, and looks at the test images that it misreads.
 #
 # **Objectives.** After this notebook you can
 #
@@ -26,7 +26,7 @@ from resnet_lesson.training import cross_entropy, train
 
 resnet_lesson.deterministic()  # the same numbers in every run, to the last bit
 mnist = load_mnist(train=12800, val=1000)
-run = train(network(56), mnist, seed=20, updates=300, learning_rate=CosineDecay(0.02, 300), progress=False)
+run = train(network(20), mnist, seed=20, updates=200, learning_rate=CosineDecay(0.02, 200), progress=False)
 print(f"right on {run.test_accuracy:.1%} of the test images")
 
 # %% [markdown]
