@@ -105,6 +105,12 @@ def test_the_glossary_names_lessons_that_use_the_term():
         assert stem in text, f"{term} is not in {name}"
 
 
+def test_the_guide_links_each_slide_that_its_plan_names():
+    plan = book.with_slide_links((ROOT / "docs" / "instructors.md").read_text(encoding="utf-8"))
+    assert '| 04: <a href="slides/04_plain_vs_residual/index.html#/3">4</a>, ' in plan
+    assert plan.count('<a href="slides/') > 15
+
+
 def test_the_kit_links_what_there_is_for_each_lesson():
     first, *others = book.kit(ROOT).splitlines()[2:]
     assert 'href="slides/00_start_here/index.html"' in first and "exercises" not in first
@@ -116,5 +122,6 @@ def test_the_kit_links_what_there_is_for_each_lesson():
 @pytest.mark.parametrize("name", book.MICROSCOPES)
 def test_two_lessons_end_with_the_microscope(name):
     text = "\n\n".join(cell.source for cell in page(name).cells)
-    between = re.findall(r"^## Take it apart$(.*?)^## Summary$", text, re.MULTILINE | re.DOTALL)
+    pattern = r"^## The microscope: take it apart$(.*?)^## Summary$"
+    between = re.findall(pattern, text, re.MULTILINE | re.DOTALL)
     assert len(between) == 1 and f":file: ../{name}.html" in between[0]

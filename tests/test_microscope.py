@@ -451,7 +451,7 @@ def test_on_a_phone_the_counts_stay_on_the_screen(opened):
     at = opened(width=390)
     board, height = at.page.locator(".board"), at.page.viewport_size["height"]
     at.button("Switch off block 5 of the plain one").click()
-    assert f"{at.right('plain')} of 200 right" in board.inner_text()
+    assert f"{at.right('plain')}/200 right" in board.inner_text()
     box = board.bounding_box()
     assert box["y"] + box["height"] <= height
     at.button("Show me around").click()

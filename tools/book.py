@@ -174,7 +174,7 @@ def stage(root: Path = ROOT, repository: str = "", solutions: bool = True) -> No
         text = path.read_text(encoding="utf-8")
         for here, made in pieces.items():
             text = text.replace(here, made)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(with_slide_links(text, root), encoding="utf-8")
     texts = {}
     for made in (made for made in notebooks(root) if solutions or made.kind is not SOLUTION):
         nb = nbformat.read(made.path, as_version=4)
@@ -185,6 +185,19 @@ def stage(root: Path = ROOT, repository: str = "", solutions: bool = True) -> No
         nbformat.write(page(nb, made, solutions), target)
     with (source / "references.md").open("a", encoding="utf-8") as file:
         file.write("\n" + reference_list(texts) + "\n")
+
+
+def with_slide_links(text: str, root: Path = ROOT) -> str:
+    """Link the slides that a cell of a table names, such as ``04: 4, 7–9``."""
+    stems = {made.number: made.stem for made in notebooks(root) if made.kind is LESSON}
+
+    def linked(found: re.Match[str]) -> str:
+        deck = f"slides/{stems[found[1]]}/index.html"
+        return f"{found[1]}: " + re.sub(
+            r"\d+", lambda n: f'<a href="{deck}#/{int(n[0]) - 1}">{n[0]}</a>', found[2]
+        )
+
+    return re.sub(r"(?<=\| )(\d\d): ([\d–, ]+)(?= \|)", linked, text)
 
 
 def deeper_entries(root: Path) -> str:
@@ -282,7 +295,8 @@ def page(nb: NotebookNode, made: Notebook, solutions: bool = True) -> NotebookNo
     name = made.path.name
     if made.name in MICROSCOPES:
         piece = f"```{{raw}} html\n:file: ../{made.name}.html\n```"
-        text = f"## Take it apart\n\n{MICROSCOPES[made.name][0]}\n\n{piece}\n\n## Summary"
+        heading = "## The microscope: take it apart"
+        text = f"{heading}\n\n{MICROSCOPES[made.name][0]}\n\n{piece}\n\n## Summary"
         for cell in nb.cells:
             cell.source = re.sub(r"^## Summary$", lambda _: text, cell.source, flags=re.MULTILINE)
     if made.kind.outcome:

@@ -396,7 +396,7 @@ for group in ("narrow", "full_width"):
         ("plain from the start", "plain"), ("faded", "fading"), ("shortcuts kept", "residual"))}
     ended[group]["kept, then cut off"] = [run["cut"]["train_loss"] for run in judged(group, "residual")]
 
-figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.4), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.4), sharex=True, sharey=True, layout="constrained")
 texts = [plots.intervals(values, "training loss (nats)", ax=ax, title=title, log=True)[1] for ax, values, title in zip(
     axes, ended.values(), ("56 layers, narrow", "54 layers, full width"), strict=True)]
 plots.show(axes[0], " ".join(texts),
@@ -476,7 +476,7 @@ plots.show(*plots.intervals(moved, "training loss (nats)", log=True),
 # and fading within ten is too abrupt.
 
 # %% [markdown] tags=["slide"]
-# ## Try it: fade a trained network
+# ## Microscope: fade a trained network
 #
 # <!-- microscope: depth=56&digit=3&open=r9 -->
 #

@@ -108,7 +108,7 @@ plots.show(ax, f"{alt} Dotted: guessing.",
 # first blocks and the one where the second stage begins.
 
 # %% [markdown] tags=["slide"]
-# ## Try it: take a block out
+# ## Microscope: take a block out
 #
 # <!-- microscope: depth=56&digit=3&open=p5 -->
 #
@@ -501,7 +501,7 @@ print(provenance(start_study))
 #
 # <!-- output: 480 -->
 #
-# Kernels start at $(1 - t)\,\text{Dirac} + t\,\text{He}$. The network is plain throughout.
+# Kernels start at $(1 - t)\,\text{Dirac} + t\,\text{He}$: from passing the input on to the usual random start. Plain throughout; dotted, residual.
 #
 # <!-- notes -->
 # Ask before: if we only garble less, with no shortcut at all, do the gradients of two batches agree again? They will
@@ -526,7 +526,7 @@ assert np.all(exact[:2].mean(axis=1) > quarter[:2].mean(axis=1))  # though more 
 #
 # - One change to the start moves all three, in a plain network: **shown**
 # - The second and third move *through* the first: **likely**
-# - The training loss follows from them: **not all the way**; at t = 0 they are no worse, and it is higher
+# - The training loss follows from them: **not all the way**; at t = 0 the three are no worse than at ¼, yet the loss is higher
 #
 # <!-- notes -->
 # Ask: what would convince you that the training loss does follow from them? They will say: more seeds. Answer: many

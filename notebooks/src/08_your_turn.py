@@ -512,12 +512,12 @@ print(f"{size:,} parameters, right on {record.test_accuracy:.1%} of 1,000 test i
 #
 # | arm | what is different |
 # |---|---|
-# | *no distortion*, *no averaging*, *no smoothing* | one of the ingredients is missing |
+# | *no distortion*; *no averaging*; *no smoothing* | of each, one ingredient is missing |
 # | *constant rate* | instead of the one cycle, the rate stays at 0.003 |
 # | *global average* | the network ends with the mean of each channel instead of its largest value |
 # | *branches not zero* | the last $\gamma$ of each branch starts at one, as usual |
 # | *no shortcuts* | the same, and no `+ x` (a branch that starts at zero would hand on nothing), so it is compared with *branches not zero* |
-# | *no distortion, no shortcuts* | both are missing |
+# | *no distortion, no shortcuts* | both at once |
 # | *like for like* | neither distortion nor averaging nor smoothing, which the published networks above did without or do not report |
 #
 # **Predict.** Which one does the network miss most? Before the first run we claimed two: more images are misread

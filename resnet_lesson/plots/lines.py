@@ -218,7 +218,7 @@ def _finish(ax, xlabel, ylabel, title, log, guess, lines, sentences):
     return finish(ax, title, words, xlabel=xlabel, ylabel=ylabel)
 
 
-def _close_together(places, least=0.04):
+def _close_together(places, least=0.065):
     """Return the sorted places on a logarithmic axis in groups whose labels would overlap."""
     groups, span = [places[:1]], np.log(places[-1] / places[0])
     for place in places[1:]:

@@ -723,7 +723,8 @@ const LOOK = `
   border: 1px solid var(--edge); border-radius: 6px; padding: .3em .6em; margin: 0;
   grid-template-columns: repeat(3, 1fr); gap: .5em; font-size: .86em;
   box-shadow: 0 -3px 8px #0004; }
-@container (max-width: 479.9px) { .scope .board { display: grid; } }
+@container (max-width: 479.9px) { .scope .board { display: grid; }
+  .scope :is(.field, .paper) { width: 220px; } .scope .field { height: 220px; } }
 .scope:has(.tour:not([hidden])) .board { display: none; }
 .scope .board b { color: var(--own); display: block; }
 .scope svg { width: 100%; max-width: 720px; height: auto; display: block; font-size: 13px; }
@@ -1151,8 +1152,8 @@ function digitField(scope) {
   // Where the pen of the keys is: beside the canvas, for what is on it is read.
   function markPen() {
     mark.hidden = !field.matches(":focus-visible");
-    Object.assign(mark.style, { left: `${keyPen[0] - 5}px`, top: `${keyPen[1] - 5}px`,
-      borderColor: down ? "#f60" : "#6cf" });
+    const [left, top] = keyPen.map((at) => `calc(${100 * at / FIELD}% - 5px)`);
+    Object.assign(mark.style, { left, top, borderColor: down ? "#f60" : "#6cf" });
   }
   field.addEventListener("focus", markPen);
   field.addEventListener("blur", () => { lift(); markPen(); });
@@ -1370,7 +1371,7 @@ function counting(scope) {
     const place = document.createElement("span"), name = document.createElement("b");
     name.textContent = `${ABOUT[kind][0]}: ${best(scope.steps[kind].probabilities)}`;
     place.style.setProperty("--own", `var(--${kind})`);
-    place.append(name, `${scope.rightOf(kind) ?? "…"} of ${digits.count} right`);
+    place.append(name, `${scope.rightOf(kind) ?? "…"}/${digits.count} right`);
     return place;
   }
   // Of each network, what has become of it, unless that is what was said last.
