@@ -80,7 +80,13 @@ def bare_page() -> str:
         ".framed .scope > .block { order: -1; padding: 4px 10px; margin-bottom: 6px } "
         ".framed .scope > :is(.strip, .digit, .race) { order: 1 } "
         ".framed .scope .block > :nth-child(n + 3) { display: none } "
-        ".framed .scope :is(.what, .key, .source, .noted) { display: none }</style>"
+        ".framed .scope :is(.what, .key, .source, .noted, .stages .small) { display: none } "
+        # And what the last row has to read is large.
+        ".framed .scope :is(.reads, .fading label) { font-size: 1.2em } "
+        ".framed .scope .reads b { font-size: 2.2em } .framed .scope .count { font-size: 1.3em } "
+        ".framed .scope .count b { font-size: 1.7em } .framed .scope .bars10 i { height: 26px } "
+        ".framed .scope .tile .guess { font-size: .95em } "
+        ".framed .scope > .strip { margin-top: 3em }</style>"
         '<script>if (self !== top) document.documentElement.className = "framed"</script>'
         "</head><body><main>"
         "<h1>A microscope for residual networks</h1><h2>Three networks</h2>"
