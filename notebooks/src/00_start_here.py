@@ -68,13 +68,11 @@ plots.show(*figure, "Three networks, three runs of each, smoothed over ten updat
 # %% [markdown] tags=["slide"]
 # # 00 · Start here
 #
-# Which ends lower: 20 plain layers, or 56?
+# Which ends lower: 20 plain layers, or 56? And what does one addition change?
 #
 # <!-- later -->
 #
-# <!-- output: 450 -->
-#
-# Make a network deeper, and it does worse. Change the deeper one a little, and it does better than both.
+# <!-- output: 440 -->
 #
 # <!-- notes -->
 # Run the cell while people come in: it takes half a minute. Ask before you show the figure: which of 20

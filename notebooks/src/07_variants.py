@@ -92,11 +92,11 @@ print(provenance(study))
 # %% [markdown] tags=["slide"]
 # # 07 · Variants
 #
-# Eighteen changes. The loss of each, against the unchanged network: 1 is the same. Which hurts most?
+# Eighteen changes, and the loss against the unchanged network. Which hurts most?
 #
 # <!-- later -->
 #
-# <!-- output: 470 -->
+# <!-- output: 440 -->
 #
 # <!-- notes -->
 # Take bets before you show it: which variant is the worst, which the best? Ask afterwards: how many clear winners are there?
