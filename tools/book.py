@@ -122,8 +122,8 @@ def build(root: Path = ROOT, repository: str = "") -> int:
     if sphinx("html", source, new, "-W", "--keep-going", *known):
         print("The site was not built; the old one, if there was one, stays.", file=sys.stderr)
         return 1
-    for page in new.rglob("*.html"):
-        page.write_text(page.read_text(encoding="utf-8").replace(*TOGGLE), encoding="utf-8")
+    for path in new.rglob("*.html"):
+        path.write_text(path.read_text(encoding="utf-8").replace(*TOGGLE), encoding="utf-8")
     for made in slides.decks(root).values():
         slides.write(made, new / "slides")
     old = root / f"{SITE}.old"
@@ -209,9 +209,8 @@ def with_slide_links(text: str, root: Path = ROOT) -> str:
 
 def deeper_entries(root: Path) -> str:
     """Return the table of contents of the deeper notebooks, in which none need say that it is."""
-    found = (made for made in notebooks(root) if made.kind is DEEPER)
     lines = []
-    for made in found:
+    for made in (made for made in notebooks(root) if made.kind is DEEPER):
         number, _, words = title(nbformat.read(made.path, as_version=4)).partition(" · Deeper: ")
         lines.append(f"{number} · {words[0].upper()}{words[1:]} <notebooks/{made.name}>")
     return "\n".join(lines)
