@@ -7,7 +7,6 @@
 
 # %%
 import resnet_lesson  # comes first: it keeps TensorFlow's start-up messages off the page
-import functools
 
 import keras
 import numpy as np
@@ -124,14 +123,10 @@ checks.fair_race(fair_race)
 # Let it run. Predict first: does a shortcut already help networks of 14 layers? It takes about twenty seconds.
 
 # %%
-@functools.cache  # made once for all seeds
-def trainer(kind, rate):
-    return Trainer(network(14, "none" if kind == "plain" else "padded"), learning_rate=rate)
-
-
 def train(kind, rate, seed):
     """Train a network of 14 layers for 100 updates; return the mean loss of the last 25."""
-    return trainer(kind, rate).run(mnist, seed, updates=100).final_loss(25)
+    trainer = Trainer(network(14, "none" if kind == "plain" else "padded"), learning_rate=rate)
+    return trainer.run(mnist, seed, updates=100).final_loss(25)
 
 
 race = fair_race(train, ["plain", "residual"], [0.003, 0.01, 0.03], [0], [1, 2, 3])
