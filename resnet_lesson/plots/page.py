@@ -38,16 +38,20 @@ def show(ax, alt, caption=None):
     display(Markdown(f"{caption}\n\n{words}" if caption else words))
 
 
+def picture(ax, dpi=SHOWN_DPI, **options):
+    """Return the figure that the Axes belong to as a Pillow image, and close it."""
+    content = io.BytesIO()
+    ax.figure.savefig(content, dpi=dpi, facecolor="white", **options)
+    plt.close(ax.figure)
+    return PIL.Image.open(content).convert("RGB")
+
+
 def png(ax, dpi=SHOWN_DPI, **options):
     """Return the figure that the Axes belong to as the bytes of a PNG, and close it."""
-    content = io.BytesIO()
-    # Without matplotlib's version in it, the same figure gives the same bytes.
-    ax.figure.savefig(content, dpi=dpi, facecolor="white", metadata={"Software": None}, **options)
-    plt.close(ax.figure)
     # In 256 colours, none of them off by as much as an eye sees, it is a third as large.
     colours = {"method": PIL.Image.Quantize.MAXCOVERAGE, "dither": PIL.Image.Dither.NONE}
-    picture = PIL.Image.open(content).convert("RGB").quantize(256, **colours)
-    picture.save(content := io.BytesIO(), "PNG", optimize=True)
+    content = io.BytesIO()
+    picture(ax, dpi, **options).quantize(256, **colours).save(content, "PNG", optimize=True)
     return content.getvalue()
 
 

@@ -13,10 +13,9 @@ from html import escape
 from pathlib import Path
 
 from IPython.display import display
-from PIL import Image
 
 from resnet_lesson import plots
-from resnet_lesson.plots.page import SHOWN_DPI, png
+from resnet_lesson.plots.page import SHOWN_DPI, picture
 from resnet_lesson.plumbing.constraints import FUNCTION, Dictionary, checked
 
 SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
@@ -77,9 +76,8 @@ def explore(draw, start, **choices):
 
 def _small(ax):
     """Return the figure that the Axes belong to as a small WebP, in base64, and close it."""
-    picture = Image.open(io.BytesIO(png(ax, DPI))).convert("RGB").quantize(COLOURS)
     content = io.BytesIO()
-    picture.convert("RGB").save(content, "WEBP", lossless=True)
+    picture(ax, DPI).quantize(COLOURS).convert("RGB").save(content, "WEBP", lossless=True)
     return base64.b64encode(content.getvalue()).decode()
 
 
